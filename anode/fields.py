@@ -1,0 +1,261 @@
+"""Vector fields f(h, t), the right-hand sides of dh/dt = f(h, t).
+
+Every field is a stack of R replicas: R networks of one shape with separate weights, evaluated
+together. A state has shape ``(R, B, *state_shape)``; axis 2 is always the feature axis (the
+dimension d of a point, or the channels of an image), the one that augmentation extends.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from anode.randomness import Stream, generator
+
+Dynamics = Callable[[Tensor, Tensor], Tensor]
+"""A function (t, h) -> dh/dt, in torchdiffeq's argument order."""
+
+
+class Activation(Enum):
+    """The nonlinearity of a field. ReLU fields are Lipschitz but not C1; softplus fields are smooth."""
+
+    RELU = "relu"
+    SOFTPLUS = "softplus"
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.relu(x) if self is Activation.RELU else F.softplus(x)
+
+
+class VectorField(nn.Module, ABC):
+    """A stack of R networks f(h, t) of one architecture.
+
+    Subclasses keep all weights in parameters whose first axis is R and evaluate them in
+    :meth:`evaluate`, which is given the weights explicitly, so that one replica can be evaluated
+    alone without a copy.
+    """
+
+    def __init__(self, state_shape: Sequence[int], seeds: Iterable[int]) -> None:
+        super().__init__()
+        self.state_shape = tuple(state_shape)
+        self.seeds = check_seeds(seeds)
+
+    @property
+    def replicas(self) -> int:
+        """R, the number of networks in the stack."""
+        return len(self.seeds)
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        """All weights, each of shape ``(R, ...)``, in the order :meth:`evaluate` takes them."""
+        return tuple(self.parameters())
+
+    @abstractmethod
+    def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        """f(h, t) for ``weights`` of r replicas: ``h (r, B, *state_shape)``, ``t () or (r,)``."""
+
+    def forward(self, t: Tensor, h: Tensor) -> Tensor:
+        """f(h, t) of all replicas, in torchdiffeq's argument order.
+
+        Args:
+            t: time, shape ``()`` or ``(R,)`` for a time of its own for each replica.
+            h: states, shape ``(R, B, *state_shape)``.
+
+        Returns:
+            dh/dt, same shape as ``h``.
+        """
+        return self.evaluate(self.weights, t, h)
+
+    def select(self, replica: int) -> tuple[Dynamics, tuple[Tensor, ...]]:
+        """One replica on its own: ``(t, h (1, B, ...)) -> dh/dt`` and the weights that it uses."""
+        # A stack of one needs no slicing, and slices would cost a node each in the graph.
+        weights = self.weights
+        if self.replicas > 1:
+            weights = tuple(w[replica : replica + 1] for w in weights)
+        return lambda t, h: self.evaluate(weights, t, h), weights
+
+
+class MLPField(VectorField):
+    """dim (+ t) -> hidden -> hidden -> dim, the toy experiments' field (paper, appendix F.1.1).
+
+    The time enters as one more input of the first layer. Its column of weights is kept apart, so
+    that no tensor is concatenated: ``W [h; t] = W_h h + t w_t``.
+
+    Args:
+        dim: dimension of the state, d + p.
+        hidden: width of the two hidden layers.
+        activation: nonlinearity after each hidden layer.
+        time_dependent: whether t is an input; a residual block is the same map without it.
+        seeds: one seed a replica; replica r's weights depend on ``seeds[r]`` only.
+        index: tells apart several maps of one model, the blocks of a ResNet.
+
+    Raises:
+        ValueError: if ``dim`` or ``hidden`` is not positive, or ``seeds`` is empty or negative.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        hidden: int = 32,
+        activation: Activation = Activation.RELU,
+        time_dependent: bool = True,
+        seeds: Iterable[int] = (0,),
+        index: int = 0,
+    ) -> None:
+        check_positive(dim=dim, hidden=hidden)
+        super().__init__((dim,), seeds)
+        self.activation = activation
+        self.time_dependent = time_dependent
+        rngs = [generator(seed, Stream.WEIGHTS, index) for seed in self.seeds]
+        inputs = dim + 1 if time_dependent else dim
+        first, self.bias1 = linear_layers(inputs, hidden, rngs)
+        self.weight1 = nn.Parameter(first.detach()[:, :dim].clone())  # (R, dim, hidden)
+        self.weight2, self.bias2 = linear_layers(hidden, hidden, rngs)
+        self.weight3, self.bias3 = linear_layers(hidden, dim, rngs)
+        self.time_weight = (  # (R, 1, hidden)
+            nn.Parameter(first.detach()[:, dim:].clone()) if time_dependent else None
+        )
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        time = () if self.time_weight is None else (self.time_weight,)
+        first = (self.weight1, self.bias1, self.weight2, self.bias2, self.weight3, self.bias3)
+        return first + time
+
+    def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        w1, b1, w2, b2, w3, b3, *time = weights
+        if time:
+            b1 = b1 + time[0] * t.view(-1, 1, 1)  # (R, 1, hidden)
+        z = self.activation(torch.baddbmm(b1, h, w1))  # (R, B, hidden)
+        z = self.activation(torch.baddbmm(b2, z, w2))  # (R, B, hidden)
+        return torch.baddbmm(b3, z, w3)  # (R, B, dim)
+
+
+class ConvField(VectorField):
+    """1x1 -> 3x3 -> 1x1 convolutions, the image experiments' field (paper, appendix F.1.2).
+
+    The time enters as a constant channel before each convolution. As for :class:`MLPField`, the
+    weights of that channel are kept apart; the 3x3 convolution of a constant channel is not
+    constant at the zero-padded border, so its response to a channel of ones is computed.
+
+    Args:
+        channels: channels of the state, c + p.
+        size: height and width of the image.
+        filters: k, the width of the two hidden layers.
+        activation: nonlinearity after the first and the second convolution.
+        time_dependent: whether the time channel is there.
+        seeds: one seed a replica.
+
+    Raises:
+        ValueError: if a size is not positive, or ``seeds`` is empty or negative.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, int],
+        *,
+        filters: int = 64,
+        activation: Activation = Activation.RELU,
+        time_dependent: bool = True,
+        seeds: Iterable[int] = (0,),
+    ) -> None:
+        check_positive(channels=channels, filters=filters, height=size[0], width=size[1])
+        super().__init__((channels, *size), seeds)
+        self.activation = activation
+        self.time_dependent = time_dependent
+        rngs = [generator(seed, Stream.WEIGHTS) for seed in self.seeds]
+        layers = [(channels, filters, 1), (filters, filters, 3), (filters, channels, 1)]
+        self.kernels, self.biases = nn.ParameterList(), nn.ParameterList()
+        self.time_kernels = nn.ParameterList()
+        for inputs, outputs, width in layers:
+            kernel, bias = conv_layers(inputs + time_dependent, outputs, width, rngs)
+            # (R, outputs, inputs, width, width) and (R, outputs, 1, width, width)
+            self.kernels.append(nn.Parameter(kernel.detach()[:, :, :inputs].clone()))
+            self.biases.append(bias)
+            if time_dependent:
+                self.time_kernels.append(nn.Parameter(kernel.detach()[:, :, inputs:].clone()))
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        return (*self.kernels, *self.biases, *self.time_kernels)
+
+    def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        kernels, biases, time_kernels = weights[:3], weights[3:6], weights[6:]
+        z = h.transpose(0, 1).flatten(1, 2)  # (B, R*(c+p), H, W): the replicas are groups
+        for layer, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
+            time_kernel = time_kernels[layer] if time_kernels else None
+            if layer > 0:
+                z = self.activation(z)
+            z = self._convolve(z, kernel, bias, time_kernel, t)
+        return z.unflatten(1, (h.shape[0], -1)).transpose(0, 1)  # (R, B, c+p, H, W)
+
+    def _convolve(
+        self, z: Tensor, kernel: Tensor, bias: Tensor, time_kernel: Tensor | None, t: Tensor
+    ) -> Tensor:
+        """One layer for all replicas: ``z (B, R*inputs, H, W)`` -> ``(B, R*outputs, H, W)``."""
+        replicas, outputs, _, width, _ = kernel.shape
+        padding = width // 2
+        if time_kernel is None:
+            flat_bias = bias.flatten()
+        elif width == 1:
+            flat_bias = (bias + time_kernel.flatten(1) * t.view(-1, 1)).flatten()
+        else:
+            flat_bias = None
+        out = F.conv2d(z, kernel.flatten(0, 1), flat_bias, padding=padding, groups=replicas)
+        if flat_bias is None and time_kernel is not None:
+            ones = z.new_ones(1, 1, *z.shape[2:])
+            ramp = F.conv2d(ones, time_kernel.flatten(0, 1), padding=padding)  # (1, R*out, H, W)
+            ramp = ramp.view(replicas, outputs, *z.shape[2:]) * t.view(-1, 1, 1, 1)
+            out = out + (ramp + bias[:, :, None, None]).flatten(0, 1)
+        return out
+
+
+def linear_layers(
+    inputs: int, outputs: int, rngs: Sequence[torch.Generator]
+) -> tuple[nn.Parameter, nn.Parameter]:
+    """Weights ``(R, inputs, outputs)`` and biases ``(R, 1, outputs)``, drawn as ``nn.Linear`` does."""
+    bound = 1 / math.sqrt(inputs)
+    weight = torch.stack([_uniform((inputs, outputs), bound, rng) for rng in rngs])
+    bias = torch.stack([_uniform((1, outputs), bound, rng) for rng in rngs])
+    return nn.Parameter(weight), nn.Parameter(bias)
+
+
+def conv_layers(
+    inputs: int, outputs: int, width: int, rngs: Sequence[torch.Generator]
+) -> tuple[nn.Parameter, nn.Parameter]:
+    """Kernels ``(R, outputs, inputs, width, width)`` and biases ``(R, outputs)``, as ``nn.Conv2d``."""
+    bound = 1 / math.sqrt(inputs * width * width)
+    kernel = torch.stack([_uniform((outputs, inputs, width, width), bound, rng) for rng in rngs])
+    bias = torch.stack([_uniform((outputs,), bound, rng) for rng in rngs])
+    return nn.Parameter(kernel), nn.Parameter(bias)
+
+
+def _uniform(shape: tuple[int, ...], bound: float, rng: torch.Generator) -> Tensor:
+    return torch.empty(shape).uniform_(-bound, bound, generator=rng)
+
+
+def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
+    """The seeds as a tuple.
+
+    Raises:
+        ValueError: if there is none, or one is negative or not an integer.
+    """
+    checked = tuple(seeds)
+    bad = [seed for seed in checked if not isinstance(seed, int) or seed < 0]
+    if not checked or bad:
+        raise ValueError(
+            f"seeds must be one or more integers, each 0 or more (one a replica), got {checked}"
+        )
+    return checked
+
+
+def check_positive(**sizes: int) -> None:
+    """Raise a ``ValueError`` that names the first of ``sizes`` that is not a positive integer."""
+    for name, value in sizes.items():
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a positive integer, got {value!r}")

@@ -1,0 +1,148 @@
+"""The look of every figure: one style, drawn once for a light page and once for a dark one."""
+
+import base64
+import functools
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+DARK_PNG = "application/vnd.anode.dark+png"
+"""MIME type of the dark variant of a figure, beside ``image/png`` for the light one."""
+
+DPI = 144
+_INK = {"light": "#1f2328", "dark": "#d6dae0"}
+_GRID = {"light": "#d0d4da", "dark": "#3a414a"}
+
+Draw = ParamSpec("Draw")
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours that colour-blind readers tell apart, on white and on near-black (Okabe and Ito 2008).
+
+    A model or a class has the same colour in every figure of the book.
+    """
+
+    node: str = "#d55e00"
+    anode: str = "#0072b2"
+    anode_small: str = "#56b4e9"
+    resnet: str = "#009e73"
+    inner: str = "#3b8ede"
+    outer: str = "#e0672b"
+    accent: str = "#cc79a7"
+    muted: str = "#8b929b"
+
+    def ink(self) -> str:
+        """The colour of text and lines in the theme that is being drawn."""
+        return str(mpl.rcParams["text.color"])
+
+    def model(self, label: str) -> str:
+        """The colour of a model by its label in the experiments."""
+        colours = {
+            "NODE": self.node,
+            "p = 0": self.node,
+            "ANODE (p = 1)": self.anode_small,
+            "ANODE (p = 5)": self.anode,
+            "p = 5": self.anode,
+            "ResNet": self.resnet,
+        }
+        return colours.get(label, self.accent)
+
+    def line_style(self, label: str) -> str:
+        """A dash pattern by label, so that no curve is told by its colour alone."""
+        return {"NODE": "-", "p = 0": "-", "ANODE (p = 1)": ":", "ResNet": "-."}.get(label, "--")
+
+
+palette = Palette()
+
+
+def _style(theme: str) -> dict[str, Any]:
+    ink = _INK[theme]
+    return {
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+        "savefig.dpi": DPI,
+        "figure.dpi": DPI,
+        "font.size": 10,
+        "axes.titlesize": 10.5,
+        "axes.labelsize": 10,
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
+        "legend.fontsize": 9,
+        "legend.frameon": False,
+        "text.color": ink,
+        "axes.edgecolor": ink,
+        "axes.labelcolor": ink,
+        "axes.titlecolor": ink,
+        "xtick.color": ink,
+        "ytick.color": ink,
+        "grid.color": _GRID[theme],
+        "grid.linewidth": 0.6,
+        "lines.linewidth": 1.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "svg.hashsalt": "anode",
+    }
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure that can be drawn for either theme; notebooks show it by itself."""
+
+    draw: Callable[[], Figure]
+
+    def light(self) -> Figure:
+        """The figure for a light page."""
+        return self._draw("light")
+
+    def dark(self) -> Figure:
+        """The figure for a dark page."""
+        return self._draw("dark")
+
+    def png(self, *, dark: bool = False) -> bytes:
+        """The figure as a PNG with a transparent background (white for the light theme)."""
+        theme = "dark" if dark else "light"
+        figure = self._draw(theme)
+        buffer = io.BytesIO()
+        with mpl.rc_context(_style(theme)):
+            # White, so that the light figure can be read wherever it is taken.
+            figure.savefig(buffer, format="png", facecolor="none" if dark else "white")
+        return buffer.getvalue()
+
+    def _draw(self, theme: str) -> Figure:
+        with mpl.rc_context(_style(theme)):
+            figure = self.draw()
+        plt.close(figure)
+        return figure
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        light = self.png()
+        width, height = (int(inches * 100) for inches in self.light().get_size_inches())
+        bundle = {
+            "image/png": base64.b64encode(light).decode(),
+            DARK_PNG: base64.b64encode(self.png(dark=True)).decode(),
+            "text/plain": "<Picture>",
+        }
+        return bundle, {"image/png": {"width": width, "height": height}}
+
+
+def picture(function: Callable[Draw, Figure]) -> Callable[Draw, Picture]:
+    """Turn a function that draws a matplotlib figure into one that returns a :class:`Picture`.
+
+    The function is called once a theme and must draw the same each time: it takes results, and
+    sets no colour of text or axes itself.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: Draw.args, **kwargs: Draw.kwargs) -> Picture:
+        return Picture(lambda: function(*args, **kwargs))
+
+    return wrapped

@@ -1,0 +1,46 @@
+"""Measured numbers as text: means with their spread, tables, never without the failures."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from anode.training import Floats, History
+
+
+def mean_sd(values: Floats, digits: int = 2) -> str:
+    """``mean ± standard deviation`` over the seeds that are finite, and how many are not.
+
+    Args:
+        values: one number a seed, shape ``(R,)``; NaN for a seed that failed.
+        digits: significant digits.
+    """
+    finite = values[np.isfinite(values)]
+    failed = len(values) - len(finite)
+    census = f" ({failed} of {len(values)} failed)" if failed else ""
+    if not len(finite):
+        return "–" + census
+    spread = finite.std(ddof=1) if len(finite) > 1 else 0.0
+    return f"{finite.mean():.{digits}g} ± {spread:.{digits}g}" + census
+
+
+def growth(history: History) -> Floats:
+    """Function evaluations of the last epoch over those of the first, one a seed, ``(R,)``."""
+    ratio: Floats = history.epoch_nfe[:, -1] / history.epoch_nfe[:, 0]
+    return ratio
+
+
+def training_table(histories: Mapping[str, History]) -> str:
+    """A Markdown table: final loss, evaluations in the first and the last epoch, failures."""
+    rows = [
+        "| model | training loss, last epoch | NFE, first epoch | NFE, last epoch | failed |",
+        "|---|---|---|---|---|",
+    ]
+    for label, history in histories.items():
+        cells = [
+            mean_sd(history.epoch_loss[:, -1]),
+            mean_sd(history.epoch_nfe[:, 0], 3),
+            mean_sd(history.epoch_nfe[:, -1], 3),
+            f"{len(history.failures)} of {len(history.step_loss)}",
+        ]
+        rows.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)

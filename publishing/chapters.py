@@ -1,0 +1,105 @@
+"""The pages of the book, in the order of ``_toc.yml``."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import yaml
+from nbformat import NotebookNode
+
+from publishing.project import Project, ProjectError
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page's source.
+
+    Attributes:
+        path: its file, relative to the project's root.
+        text: what stands in it.
+    """
+
+    path: Path
+    text: str
+
+    @property
+    def name(self) -> str:
+        """Name of the page, its notebooks and its records."""
+        return self.path.stem
+
+    @property
+    def is_chapter(self) -> bool:
+        """Whether the page is a notebook, to be executed, rather than plain text."""
+        header = self.text.removeprefix("---\n").partition("\n---")[0]
+        return self.text.startswith("---\n") and "jupytext:" in header and "kernelspec:" in header
+
+    def notebook(self) -> NotebookNode:
+        """The page as a notebook without outputs."""
+        return jupytext.reads(self.text, fmt="md:myst")
+
+    def parameters(self) -> dict[str, Any]:
+        """Names and defaults in the cell that is tagged ``parameters``.
+
+        Raises:
+            ProjectError: if there is not just one such cell of plain assignments.
+        """
+        cells = [c for c in self.notebook().cells if "parameters" in c.metadata.get("tags", [])]
+        if len(cells) != 1:
+            raise ProjectError(
+                f"{self.path}: {len(cells)} cells are tagged 'parameters', it must be one"
+            )
+        found = {}
+        for statement in ast.parse(cells[0].source).body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value)):
+                    found[name] = value
+                case _:
+                    raise ProjectError(
+                        f"{self.path}: the parameters cell may only hold lines of NAME = VALUE"
+                    )
+        return found
+
+
+def read_pages(project: Project) -> tuple[Page, ...]:
+    """All pages of the table of contents.
+
+    Raises:
+        ProjectError: if a page is missing, or two have the same file name.
+    """
+    toc = yaml.safe_load((project.root / "_toc.yml").read_text(encoding="utf8"))
+    pages = []
+    for entry in _entries(toc):
+        path = Path(f"{entry}.md")
+        if not (project.root / path).is_file():
+            raise ProjectError(f"_toc.yml names {path}, which does not exist")
+        pages.append(Page(path, (project.root / path).read_text(encoding="utf8")))
+    names = [page.name for page in pages]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ProjectError(f"_toc.yml has pages of the same name: {', '.join(sorted(twice))}")
+    return tuple(pages)
+
+
+def _entries(node: dict[str, Any]) -> Iterator[str]:
+    for key in ("root", "file"):
+        if key in node:
+            yield node[key]
+    for key in ("parts", "chapters", "sections"):
+        for child in node.get(key, ()):
+            yield from _entries(child)
+
+
+def select(pages: tuple[Page, ...], names: list[str]) -> tuple[Page, ...]:
+    """The chapters among ``pages``, or only those in ``names``.
+
+    Raises:
+        ProjectError: if a name is no chapter's.
+    """
+    chapters = {page.name: page for page in pages if page.is_chapter}
+    if unknown := [name for name in names if name not in chapters]:
+        raise ProjectError(
+            f"no chapter is called {unknown[0]!r}; chapters: {', '.join(chapters) or 'none'}"
+        )
+    return tuple(chapters[name] for name in names) if names else tuple(chapters.values())

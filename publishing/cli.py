@@ -1,0 +1,134 @@
+"""``python -m publishing``: the commands behind the Makefile."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from publishing import records, status
+from publishing.assets import AssetsError
+from publishing.chapters import Page, read_pages, select
+from publishing.execute import Outcome, execute
+from publishing.figures import FigureError
+from publishing.parameters import NAMES, ParameterError, Parameters, parse
+from publishing.project import Project, ProjectError
+from publishing.site import SiteError, build_site
+from publishing.stage import StageError
+
+USAGE_ERROR, BUILD_ERROR = 2, 1
+_ERRORS = (ProjectError, StageError, FigureError, SiteError, AssetsError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the process's exit status."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ParameterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except _ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BUILD_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m publishing", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], what: str) -> None:
+        sub = commands.add_parser(name, help=what, description=what)
+        sub.set_defaults(command=command)
+        if name == "notebooks":
+            return
+        sub.add_argument(
+            "-p",
+            dest="parameters",
+            metavar="NAME=VALUE",
+            action="append",
+            default=[],
+            help=f"a parameter of the chapters: {', '.join(NAMES)}",
+        )
+        if name in ("build", "execute"):
+            sub.add_argument("--jobs", type=_positive, help="chapters at once; default: cores")
+            sub.add_argument("--fresh", action="store_true", help="also what did not change")
+            sub.add_argument("--time-limit", type=float, help="seconds for each chapter")
+        if name == "execute":
+            sub.add_argument("chapters", nargs="*", help="names of chapters; default: all")
+
+    add("build", _build, "execute what changed, export notebooks, build the site")
+    add("execute", _execute, "execute chapters that changed")
+    add("site", _site, "build the site from executed chapters")
+    add("notebooks", _notebooks, "export the notebooks for Colab")
+    add("status", _status, "show the last run of every chapter")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return number
+
+
+def _build(options: argparse.Namespace) -> int:
+    project, parameters = Project(), parse(options.parameters)
+    pages = read_pages(project)
+    outcomes = _run(project, pages, parameters, options)
+    if any(outcome.failed for outcome in outcomes):
+        return _close(outcomes, "The site was not built.", BUILD_ERROR)
+    _export(project)
+    html = build_site(project, pages, parameters)
+    return _close(outcomes, status.closing(html), 0)
+
+
+def _execute(options: argparse.Namespace) -> int:
+    project, parameters = Project(), parse(options.parameters)
+    chapters = select(read_pages(project), options.chapters)
+    outcomes = _run(project, chapters, parameters, options)
+    failed = any(outcome.failed for outcome in outcomes)
+    folder = project.executed(parameters.profile)
+    return _close(outcomes, f"Executed notebooks: {folder}", BUILD_ERROR if failed else 0)
+
+
+def _site(options: argparse.Namespace) -> int:
+    project, parameters = Project(), parse(options.parameters)
+    print(status.closing(build_site(project, read_pages(project), parameters)))
+    return 0
+
+
+def _notebooks(options: argparse.Namespace) -> int:
+    _export(Project())
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    project, parameters = Project(), parse(options.parameters)
+    folder = project.executed(parameters.profile)
+    found = [records.load(folder, page.name) for page in select(read_pages(project), [])]
+    print(status.terminal_table([Outcome(record, True) for record in found if record]))
+    return 0
+
+
+def _run(
+    project: Project, pages: tuple[Page, ...], parameters: Parameters, options: argparse.Namespace
+) -> list[Outcome]:
+    return execute(
+        project,
+        pages,
+        parameters,
+        jobs=options.jobs,
+        fresh=options.fresh,
+        time_limit=options.time_limit,
+    )
+
+
+def _close(outcomes: list[Outcome], line: str, exit_status: int) -> int:
+    print(f"\n{status.terminal_table(outcomes)}\n\n{line}")
+    return exit_status
+
+
+def _export(project: Project) -> None:
+    from publishing.colab import export_all
+
+    export_all(project.root)

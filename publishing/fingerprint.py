@@ -1,0 +1,76 @@
+"""The key of "unchanged": two runs of a chapter with the same fingerprint need only be one."""
+
+import hashlib
+import importlib
+import json
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from publishing.chapters import Page
+from publishing.parameters import Parameters
+from publishing.project import HOME, Project
+
+# Packages whose version shows in a chapter's results.
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "torchdiffeq",
+    "numpy",
+    "scikit-learn",
+    "matplotlib",
+    "ipykernel",
+    "ipywidgets",
+    "jupytext",
+    "nbclient",
+    "papermill",
+)
+_EXECUTING = ("chapters", "execute", "fingerprint", "inspection", "kernel", "parameters")
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that matter to a result, with what is installed of each."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+def fingerprints(
+    project: Project, pages: Iterable[Page], parameters: Parameters
+) -> dict[str, str]:
+    """Fingerprint of each page, by its name: of its text and of all that its results depend on."""
+    lock = project.root / "requirements.lock"
+    shared = {
+        "package": _digest_files(project.root, sorted((project.root / "anode").rglob("*.py"))),
+        "executing": _digest_files(HOME, [HOME / "publishing" / f"{n}.py" for n in _EXECUTING]),
+        "lock": lock.read_text(encoding="utf8") if lock.is_file() else "",
+        "parameters": parameters.as_dict(),
+        "versions": versions(),
+        "data": data_identity(),
+    }
+    return {page.name: _digest(json.dumps([page.text, shared], sort_keys=True)) for page in pages}
+
+
+def data_identity() -> str:
+    """Which image data a chapter would find here: it depends on what is installed."""
+    try:
+        images = importlib.import_module("anode.data.images")
+    except ModuleNotFoundError:
+        return ""
+    identity = getattr(images, "identity", None)
+    return str(identity()) if identity else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest_files(root: Path, files: Iterable[Path]) -> str:
+    return _digest(
+        "\0".join(f"{file.relative_to(root)}\0{file.read_text(encoding='utf8')}" for file in files)
+    )

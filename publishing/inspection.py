@@ -1,0 +1,74 @@
+"""What an executed notebook says about its own run."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nbformat import NotebookNode
+
+_BANNER = "papermill-error-cell-tag"
+_INJECTED = "injected-parameters"
+_DRAWN = ("image/png", "image/svg+xml", "text/html", "application/vnd.jupyter.widget-view+json")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class CodeCell:
+    """A code cell of the chapter's source, as it was executed.
+
+    Attributes:
+        number: 1 for the chapter's first code cell.
+        cell: the notebook's.
+    """
+
+    number: int
+    cell: NotebookNode
+
+    @property
+    def error(self) -> str | None:
+        """Traceback without colours, if the cell raised one that the chapter did not expect."""
+        if "raises-exception" in self.cell.metadata.get("tags", []):
+            return None
+        for output in self.cell.outputs:
+            if output.output_type == "error":
+                text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
+                return _ANSI.sub("", text)
+        return None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the cell was run to its end."""
+        # A cell that ran out of time is marked completed, with an error among its outputs.
+        papermill = self.cell.metadata.get("papermill", {})
+        return papermill.get("status") == "completed" and self.error is None
+
+    @property
+    def figure(self) -> NotebookNode | None:
+        """The figure's caption and name, if the cell is to draw one."""
+        return self.cell.metadata.get("mystnb", {}).get("figure")
+
+    @property
+    def drew(self) -> bool:
+        """Whether the cell's outputs hold something to look at."""
+        return any(mime in output.get("data", {}) for output in self.cell.outputs for mime in _DRAWN)
+
+
+def code_cells(notebook: NotebookNode) -> Iterator[CodeCell]:
+    """The code cells that stand in the chapter's source; papermill's own are left out."""
+    number = 0
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and _INJECTED not in tags and _BANNER not in tags:
+            number += 1
+            yield CodeCell(number, cell)
+
+
+def count_figures(notebook: NotebookNode) -> int:
+    """Number of figures that were drawn."""
+    return sum(1 for cell in code_cells(notebook) if cell.figure and cell.drew)
+
+
+def first_incomplete(notebook: NotebookNode) -> CodeCell | None:
+    """The first cell that raised an error, else the first that was not run to its end."""
+    cells = [cell for cell in code_cells(notebook) if not cell.completed]
+    return next((cell for cell in cells if cell.error), cells[0] if cells else None)

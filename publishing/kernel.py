@@ -1,0 +1,37 @@
+"""The environment that a chapter's kernel runs in: this Python, and nothing of the user's own."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+KERNEL = "python3"
+
+
+def kernel_environment(folder: Path, threads: int) -> dict[str, str]:
+    """Environment variables for papermill; ``folder`` gets the kernel's description.
+
+    A kernel called ``python3`` may be installed for the whole machine and start another Python, so
+    the one written here goes before it. Startup files and settings of the user's are not read.
+    """
+    spec = folder / "kernels" / KERNEL
+    spec.mkdir(parents=True)
+    description = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    (spec / "kernel.json").write_text(json.dumps(description))
+    count = str(threads)
+    return os.environ | {
+        "JUPYTER_PATH": str(folder),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "OMP_NUM_THREADS": count,
+        "MKL_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+    }

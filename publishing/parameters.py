@@ -1,0 +1,113 @@
+"""The parameters that a chapter is executed with, checked before anything runs."""
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from anode import Profile
+
+PROFILES = tuple(profile.value for profile in Profile)
+
+
+class ParameterError(ValueError):
+    """A parameter is unknown or has a value that it cannot have; the message names valid ones."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What papermill injects into every chapter.
+
+    Attributes:
+        profile: how much of the experiments is run.
+        seed: the first seed of the experiments, 0 or more.
+        device: ``cpu``, or a GPU that torch sees.
+
+    Raises:
+        ParameterError: if a value is not valid.
+    """
+
+    profile: str = "laptop"
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise ParameterError(
+                f"profile {self.profile!r} is unknown; valid profiles: {', '.join(PROFILES)}"
+            )
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise ParameterError(f"seed must be an integer of 0 or more, not {self.seed!r}")
+        if self.device not in (devices := valid_devices()):
+            raise ParameterError(
+                f"device {self.device!r} is not on this machine; valid devices: "
+                + ", ".join(devices)
+            )
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Name to value, as papermill takes them."""
+        return asdict(self)
+
+
+NAMES = tuple(Parameters.__dataclass_fields__)
+
+
+def parse(pairs: Iterable[str]) -> Parameters:
+    """Parameters from texts like ``seed=3``; those that are not named keep their defaults.
+
+    Raises:
+        ParameterError: if a text is no ``name=value``, or a name or a value is not valid.
+    """
+    values: dict[str, str | int] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ParameterError(f"{pair!r} is no parameter: write NAME=VALUE")
+        if name not in NAMES:
+            raise ParameterError(
+                f"parameter {name!r} is unknown; valid parameters: {', '.join(NAMES)}"
+            )
+        values[name] = _integer(value) if name == "seed" else value
+    return Parameters(**values)  # type: ignore[arg-type]
+
+
+def _integer(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def valid_devices() -> tuple[str, ...]:
+    """``cpu``, and the GPUs that torch sees."""
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = ("cuda", *(f"cuda:{index}" for index in range(count))) if count else ()
+    return ("cpu", *gpus)
+
+
+def device_name(device: str) -> str:
+    """The device in words, for the record of a run."""
+    if device != "cpu":
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()}, {cores()} cores"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,68 @@
+"""Sphinx extension: each page's buttons lead to its sources, and nothing asks another host.
+
+Pages are built from executed notebooks that no repository holds, so the theme's links miss: the
+edit button belongs to ``book/NAME.md`` and the Colab button to ``notebooks/NAME.ipynb``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+# After the theme's own handlers (501), which make the buttons.
+_AFTER_THEME = 900
+# The staged notebooks show their figures through the site's files, so they are no good alone.
+_UNWANTED = ("download-source-button", "download-notebook-button", "launch-thebe")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension with Sphinx."""
+    app.connect("config-inited", _name_site)
+    app.connect("html-page-context", _correct_page, priority=_AFTER_THEME)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _name_site(app: Sphinx, config: Config) -> None:
+    """The site's address follows from the repository's."""
+    options = config.html_theme_options
+    owner, name = urlsplit(options["repository_url"]).path.strip("/").split("/")
+    site = f"https://{owner}.github.io/{name}/"
+    config["html_baseurl"] = site
+    config["ogp_site_url"] = site
+
+
+def _correct_page(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
+) -> None:
+    # The general index and the search page have no source.
+    is_page = pagename in app.env.found_docs
+    is_chapter = is_page and Path(app.env.doc2path(pagename)).suffix == ".ipynb"
+    context["header_buttons"] = list(_correct(context.get("header_buttons", []), is_chapter))
+    context["script_files"] = [f for f in context.get("script_files", []) if not _is_thebe(f)]
+
+
+def _correct(buttons: list[dict[str, Any]], is_chapter: bool) -> Iterator[dict[str, Any]]:
+    for button in buttons:
+        url = str(button.get("url", ""))
+        if button["type"] == "group":
+            children = list(_correct(button["buttons"], is_chapter))
+            if children:
+                yield button | {"buttons": children}
+        elif button.get("label") in _UNWANTED:
+            continue
+        elif "colab.research.google.com" in url:
+            if is_chapter:
+                folder, _, name = url.rpartition("/")
+                yield button | {"url": f"{folder.rpartition('/')[0]}/notebooks/{name}"}
+        elif "/edit/" in url:
+            yield button | {"url": url.removesuffix(".ipynb").removesuffix(".md") + ".md"}
+        else:
+            yield button
+
+
+def _is_thebe(file: object) -> bool:
+    body = str(getattr(file, "attributes", {}).get("body", ""))
+    return "thebe" in str(getattr(file, "filename", None) or file).lower() or "THEBE" in body

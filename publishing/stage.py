@@ -1,0 +1,113 @@
+"""The folder that the site is built from: executed chapters, plain pages, settings, assets."""
+
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from publishing import figures, records, status
+from publishing.assets import vendor
+from publishing.chapters import Page
+from publishing.figures import FigureFiles
+from publishing.fingerprint import fingerprints
+from publishing.inspection import first_incomplete
+from publishing.parameters import Parameters
+from publishing.project import HOME, Project
+from publishing.records import Record
+
+ASSETS = "assets"
+"""Folder of the files that pages load; the site serves it as ``_static``."""
+
+_STATIC = HOME / "publishing" / "static"
+_SETTINGS = ("_config.yml", "_toc.yml", "references.bib")
+
+
+class StageError(RuntimeError):
+    """A chapter may not be published; the message says which and why."""
+
+
+def stage(
+    project: Project, pages: tuple[Page, ...], parameters: Parameters, *, assets: bool = True
+) -> Path:
+    """Fill the staging folder anew and return it.
+
+    Args:
+        assets: also fetch what pages load in the browser.
+
+    Raises:
+        StageError: if a chapter was not executed as it stands now, or not to its end.
+        FigureError: if a figure lacks its alternative text or is missing.
+        AssetsError: if the browser's files cannot be fetched.
+    """
+    folder = project.stage(parameters.profile)
+    shutil.rmtree(folder, ignore_errors=True)
+    chapters = [page for page in pages if page.is_chapter]
+    current = fingerprints(project, chapters, parameters)
+    found = {p.name: _current_record(project, p, parameters, current[p.name]) for p in chapters}
+    runs = list(found.values())
+    for page in pages:
+        target = folder / page.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if page.is_chapter:
+            notebook = _published(project, page, parameters, folder)
+            nbformat.write(notebook, target.with_suffix(".ipynb"))
+        else:
+            target.write_text(status.fill_in(page.text, project.commit(), runs), encoding="utf8")
+    for name in _SETTINGS:
+        if (project.root / name).is_file():
+            shutil.copyfile(project.root / name, folder / name)
+    shutil.copytree(_STATIC, folder / ASSETS, dirs_exist_ok=True)
+    if assets:
+        vendor(folder / ASSETS / "vendor", cache=project.build / "npm")
+    return folder
+
+
+def _current_record(
+    project: Project, page: Page, parameters: Parameters, fingerprint: str
+) -> Record:
+    record = records.load(project.executed(parameters.profile), page.name)
+    if record is None:
+        raise StageError(f"{page.path} was never executed at profile {parameters.profile}")
+    if record.fingerprint != fingerprint:
+        raise StageError(
+            f"{page.path}, or something that it depends on, changed since it was executed"
+        )
+    return record
+
+
+def _published(
+    project: Project, page: Page, parameters: Parameters, folder: Path
+) -> nbformat.NotebookNode:
+    """The executed chapter, checked and made ready for the page."""
+    path = project.executed(parameters.profile) / f"{page.name}.ipynb"
+    notebook = nbformat.read(path, 4)
+    if cell := first_incomplete(notebook):
+        raise StageError(f"{page.path}: code cell {cell.number} was not executed to its end")
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            cell.metadata["tags"] = [*tags, "remove-cell"]
+    depth = len(page.path.parts) - 1
+    files = FigureFiles(folder / ASSETS / "figures", f"{'../' * depth}_static/figures")
+    figures.prepare(notebook, page.name, files, _provenance(project, page, parameters))
+    for part in (notebook, *notebook.cells):  # it names folders of this machine
+        part.metadata.pop("papermill", None)
+    return notebook
+
+
+def _provenance(project: Project, page: Page, parameters: Parameters) -> str:
+    """The line under each figure that says what made it."""
+    # A record is only used while text and code are as they were when it was made, so the commit of
+    # now holds just the code that ran.
+    commit = project.commit()
+    address = project.repository().source(page.path.as_posix(), commit.sha)
+    return (
+        f"Made by [this chapter's code]({address}) at {commit}; profile {parameters.profile}, "
+        f"seed {parameters.seed}, device {parameters.device}."
+    )
+
+
+def stage_files(folder: Path) -> list[Path]:
+    """All files of a staging folder, in a fixed order."""
+    return sorted(Path(root) / name for root, _, names in os.walk(folder) for name in names)

@@ -1,0 +1,69 @@
+// What the theme and the widgets leave out for readers with a keyboard or a screen reader.
+(function () {
+  "use strict";
+
+  // An Image widget's only text is its tooltip (see widgets/config.js).
+  function describeImages() {
+    for (const image of document.querySelectorAll("img.widget-image")) {
+      if (image.title) setAttribute(image, "alt", image.title);
+    }
+  }
+
+  // A slider's handle carries role="slider" but no name; its description is a label beside it.
+  function nameSliders() {
+    for (const slider of document.querySelectorAll(".widget-slider")) {
+      const label = slider.querySelector(".widget-label");
+      const readout = slider.querySelector(".widget-readout");
+      const name = (label && label.textContent.trim()) || "Slider";
+      for (const handle of slider.querySelectorAll('[role="slider"]')) {
+        setAttribute(handle, "aria-label", name);
+        if (readout) setAttribute(handle, "aria-valuetext", readout.textContent.trim());
+      }
+      if (readout) {
+        setAttribute(readout, "role", "textbox"); // it can be typed into
+        setAttribute(readout, "aria-label", `${name}, value`);
+      }
+    }
+  }
+
+  // Writing an equal value would wake the observer below for ever.
+  function setAttribute(element, name, value) {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+
+  // What scrolls sideways on a narrow screen must be reachable with the keyboard.
+  function reachScrollers() {
+    const wide = "article pre, article mjx-container[display], article .pst-scrollable-table-container";
+    for (const element of document.querySelectorAll(wide)) {
+      if (element.scrollWidth > element.clientWidth + 1) element.tabIndex = 0;
+      else if (element.getAttribute("tabindex") === "0") element.removeAttribute("tabindex");
+    }
+  }
+
+  // Sphinx writes margin notes as <aside>, a landmark, inside the main landmark.
+  function calmMargins() {
+    for (const aside of document.querySelectorAll("article aside")) aside.setAttribute("role", "note");
+  }
+
+  function improveWidgets() {
+    describeImages();
+    nameSliders();
+  }
+
+  window.addEventListener("load", () => {
+    calmMargins();
+    improveWidgets();
+    reachScrollers();
+    window.addEventListener("resize", reachScrollers);
+    if (window.MathJax && MathJax.startup && MathJax.startup.promise) {
+      MathJax.startup.promise.then(reachScrollers);
+    }
+    const article = document.querySelector("article");
+    if (!article || !article.querySelector('script[type*="jupyter.widget"]')) return;
+    // Widgets are drawn some time after the page has loaded, and redraw when they move.
+    new MutationObserver(improveWidgets).observe(article, {
+      childList: true, subtree: true, characterData: true,
+      attributes: true, attributeFilter: ["title", "aria-valuenow"],
+    });
+  });
+})();

@@ -1,0 +1,73 @@
+"""Every figure of the chapter draws, in both themes, from the smallest inputs it may get."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from anode import experiments
+from anode.figures import Picture, crossing
+
+
+def _continuous_and_euler() -> Picture:
+    t = np.linspace(0, 1, 5)
+    solutions = np.exp(-2 * t)[:, None] * [-1.0, 1.0]
+    return crossing.continuous_and_euler(
+        t, solutions, np.array([0.0, 1.0]), np.array([[-1.0, 1.0], [1.0, -1.0]])
+    )
+
+
+def _trained_fields() -> Picture:
+    runs = {
+        name: experiments.run(name, profile="smoke").runs["NODE"] for name in ("identity-1d", "g1d")
+    }
+    return crossing.trained_fields(runs, replica=1)
+
+
+def _distance_bounds() -> Picture:
+    t = np.linspace(0, 1, 4)
+    gentle = crossing.Stretch(t, np.exp(-0.5 * t)[:, None], np.exp(-0.5 * t), 1.0)
+    strong = crossing.Stretch(t, np.exp(-8 * t)[:, None], np.exp(-8 * t), 14.0)
+    return crossing.distance_bounds({"gentle": gentle, "strong": strong})
+
+
+def _euler_order() -> Picture:
+    fans = {n: np.linspace(-1, 1, 3) * (1 - 3 / n) ** np.arange(n + 1)[:, None] for n in (1, 2, 16)}
+    least = np.array([[-2.0, -0.5, 0.8]])
+    return crossing.euler_order(fans, [1, 2, 16], least, np.array([3.0]))
+
+
+PICTURES = {
+    "continuous_and_euler": _continuous_and_euler,
+    "without_lipschitz": crossing.without_lipschitz,
+    "trained_fields": _trained_fields,
+    "loss_and_floor": lambda: crossing.loss_and_floor(np.array([[3.0, 1.5], [4.0, 1.0]])),
+    "distance_bounds": _distance_bounds,
+    "euler_order": _euler_order,
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", PICTURES)
+def test_draws_in_both_themes(name: str) -> None:
+    drawn = PICTURES[name]()
+    light, dark = drawn.png(), drawn.png(dark=True)
+    assert light.startswith(b"\x89PNG") and dark.startswith(b"\x89PNG")
+    assert light != dark
+    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+
+
+def test_every_axis_is_labelled() -> None:
+    for name, make in PICTURES.items():
+        figure = make().light()
+        assert all(ax.get_xlabel() for ax in figure.axes), name
+        # Panels that share their vertical axis are labelled once.
+        assert any(ax.get_ylabel() for ax in figure.axes), name
+
+
+def test_the_crossing_solutions_solve_their_equation() -> None:
+    # The right panel of without_lipschitz: h = -sgn(1 - 2t) (2t - 1)^4 goes from -1 to 1.
+    t = np.linspace(0, 1, 201)
+    h = -np.sign(1 - 2 * t) * (2 * t - 1) ** 4
+    slope = -np.sign(1 - 2 * t) * 8 * (2 * t - 1) ** 3
+    np.testing.assert_allclose(slope, 8 * (2 * t - 1) * np.sign(h) * np.sqrt(np.abs(h)), atol=1e-12)
+    assert h[0] == -1 and h[-1] == 1

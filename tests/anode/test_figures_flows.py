@@ -1,0 +1,72 @@
+"""Flows and curves are drawn from results, in both themes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from anode import experiments
+from anode.experiments import Result
+from anode.figures import Picture, curves, flows
+
+
+@pytest.fixture(scope="module")
+def line() -> Result:
+    return experiments.run("annulus-1d", profile="smoke")
+
+
+@pytest.fixture(scope="module")
+def plane() -> Result:
+    return experiments.run("annulus-2d", profile="smoke")
+
+
+def draws(picture: Picture) -> bool:
+    """Whether both themes give a figure with axes."""
+    return bool(picture.light().axes) and bool(picture.dark().axes)
+
+
+def test_flows_on_the_line(line: Result) -> None:
+    picture = flows.flows_1d(line.runs["NODE"], line.runs["ANODE (p = 1)"])
+    assert draws(picture)
+    assert len(picture.light().axes) == 6
+
+
+@pytest.mark.parametrize("draw", [flows.flows_2d, flows.learned_flows])
+def test_flows_in_the_plane(plane: Result, draw: Callable[..., Picture]) -> None:
+    assert draws(draw(plane.runs["NODE"], plane.runs["ANODE (p = 1)"]))
+
+
+def test_drawn_paths_end_at_the_features(plane: Result) -> None:
+    """The flow panel shows the model's own trajectories, from its inputs to its features."""
+    run = plane.runs["NODE"]
+    replica = flows.median_replica(run)
+    path, y, (w, b) = flows._trajectories(run)
+    output = path[-1] @ w + b
+    model = run.model
+    inner = run.data[replica].x[run.data[replica].y[:, 0] < 0][: (y < 0).sum()]
+    expected = model(inner[None])[replica, :, 0].detach().numpy()
+    np.testing.assert_allclose(output[y < 0], expected, atol=1e-3)
+    np.testing.assert_allclose(path[0][y < 0], inner.numpy(), atol=1e-6)
+
+
+def test_median_replica_is_neither_best_nor_worst(line: Result) -> None:
+    run = line.runs["NODE"]
+    last = run.history.epoch_loss[:, -1]
+    assert last[flows.median_replica(run)] == sorted(last)[len(last) // 2]
+
+
+def test_curves_count_failures_in_the_legend(plane: Result) -> None:
+    history = plane.runs["NODE"].history
+    failure = object()
+    broken = history.__class__(**{**vars(history), "failures": {1: failure}})
+    figure = curves.loss_and_nfe({"NODE": broken}, "g").light()
+    labels = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert labels == ["NODE (1 of 2 failed)"]
+
+
+def test_curves_show_every_seed_and_the_floor(plane: Result) -> None:
+    histories = {label: run.history for label, run in plane.runs.items()}
+    figure = curves.loss_and_nfe(histories, "g", floor=0.1).light()
+    seeds = len(plane.seeds)
+    assert len(figure.axes[0].lines) == len(histories) * (seeds + 1) + 1
+    assert len(figure.axes[1].lines) == len(histories) * (seeds + 1)

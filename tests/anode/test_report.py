@@ -1,0 +1,35 @@
+"""Numbers in text carry their spread and their failures."""
+
+import numpy as np
+
+from anode import NeuralODE, TrainingSettings, train
+from anode.data import concentric_spheres
+from anode.report import growth, mean_sd, training_table
+
+
+def test_mean_and_sample_standard_deviation() -> None:
+    assert mean_sd(np.array([1.0, 2.0, 3.0])) == "2 ± 1"
+
+
+def test_one_seed_has_no_spread() -> None:
+    assert mean_sd(np.array([0.25])) == "0.25 ± 0"
+
+
+def test_failed_seeds_are_counted_not_averaged() -> None:
+    assert mean_sd(np.array([1.0, np.nan, 3.0])) == "2 ± 1.4 (1 of 3 failed)"
+    assert mean_sd(np.array([np.nan])) == "– (1 of 1 failed)"
+
+
+def test_table_has_a_row_for_each_model() -> None:
+    histories = {
+        label: train(
+            NeuralODE((1,), augment_dim=p, seeds=(0, 1)),
+            concentric_spheres(1, 10, 20),
+            TrainingSettings(epochs=2),
+        )
+        for label, p in (("NODE", 0), ("ANODE", 1))
+    }
+    rows = training_table(histories).splitlines()
+    assert [row.split("|")[1].strip() for row in rows[2:]] == ["NODE", "ANODE"]
+    assert all(row.endswith("| 0 of 2 |") for row in rows[2:])
+    assert growth(histories["NODE"]).shape == (2,)
