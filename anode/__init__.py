@@ -3,7 +3,8 @@
 from anode.experiments import Profile
 from anode.fields import Activation, ConvField, MLPField, VectorField
 from anode.models import Model, ModelOutput, NeuralODE, ResNet
-from anode.solve import Gradient, Method, Solution, SolverSettings, integrate
+from anode.solve import Solution, integrate
+from anode.solver_settings import Engine, Gradient, Method, SolverSettings
 from anode.status import SolveFailure, SolveStatus
 from anode.training import History, Loss, TrainingSettings, train
 
@@ -12,6 +13,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Activation",
     "ConvField",
+    "Engine",
     "Gradient",
     "History",
     "Loss",

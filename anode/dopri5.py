@@ -110,7 +110,7 @@ class _Combine(torch.autograd.Function):
         return _combine(y, weights, buffer[:, : weights.shape[1]])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (weights,) = ctx.saved_tensors  # (R, j)
         rows = weights[:, :, None] @ gradient.reshape(len(weights), 1, -1)  # (R, j, N)
         parts = rows.view(*weights.shape, *gradient.shape[1:]).unbind(1)
@@ -130,11 +130,12 @@ class _Steps:
     ) -> None:
         self.rhs, self.rtol, self.atol, self.max_steps = rhs, rtol, atol, max_steps
         self.shape = (len(h0),) + (1,) * (h0.dim() - 1)
-        new = {"dtype": torch.float64, "device": h0.device}
-        self.stages = [torch.tensor(row, **new).to(h0.dtype) for row in STAGES]
-        self.error_weights = torch.tensor(ERROR, **new).to(h0.dtype)
-        self.interpolation = INTERPOLATION.to(**new)
-        self.times = times.to(**new)
+        double, device = torch.float64, h0.device
+        # Rounded from double precision, as torchdiffeq's are.
+        self.stages = [torch.tensor(row, dtype=double).to(h0) for row in STAGES]
+        self.error_weights = torch.tensor(ERROR, dtype=double).to(h0)
+        self.interpolation = INTERPOLATION.to(device)
+        self.times = times.to(device, double)
         self.y = h0
         self.t = self.times[0].expand(len(h0)).clone()
         self.out: list[Tensor] = [h0, *[torch.full_like(h0, torch.nan) for _ in times[1:]]]
@@ -159,7 +160,8 @@ class _Steps:
         ahead = self.rhs((self.t + guess).to(dtype), y + guess.view(self.shape) * f)
         bend = _rms((ahead - f) / scale) / guess
         flat = (slope <= 1e-15) & (bend <= 1e-15)
-        by_order = (0.01 / torch.maximum(slope, bend)) ** (1 / ORDER)
+        # Not torch.maximum, which would give NaN where only the bend is NaN; torchdiffeq goes on.
+        by_order = (0.01 / torch.where(bend > slope, bend, slope)) ** (1 / ORDER)
         step = torch.where(flat, torch.maximum(tiny, guess * 1e-3), by_order)
         return torch.minimum(100 * guess, step).double()
 
@@ -179,12 +181,14 @@ class _Steps:
         bad = self.active & (exhausted | ~moving | ~finite)
         if not bad.any():
             return
+        # A step of exactly zero is what a state or slope beyond the largest number gives.
+        overflow = ~finite | (self.dt == 0)
         for r in bad.nonzero().flatten().tolist():
             if exhausted[r]:
                 self.failed[r] = SolveStatus.TOO_MANY_STEPS
                 continue
             self.tried[r] += 1  # the step that could not be made
-            self.failed[r] = SolveStatus.UNDERFLOW if finite[r] else SolveStatus.NON_FINITE
+            self.failed[r] = SolveStatus.NON_FINITE if overflow[r] else SolveStatus.UNDERFLOW
         self._retire(bad)
 
     def _retire(self, which: Tensor) -> None:
@@ -240,9 +244,7 @@ class _Steps:
     def _next_output(self) -> Tensor:
         return self.times[self.next.clamp(max=len(self.times) - 1)]
 
-    def _output(
-        self, crossing: Tensor, t: Tensor, dt: Tensor, t1: Tensor, k: list[Tensor]
-    ) -> None:
+    def _output(self, crossing: Tensor, t: Tensor, dt: Tensor, t1: Tensor, k: list[Tensor]) -> None:
         """Interpolate the problems that step past their next output times, and retire the done."""
         while crossing.any():
             x = ((self._next_output() - t) / torch.where(crossing, dt, 1.0)).clamp(0, 1)

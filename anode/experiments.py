@@ -11,6 +11,7 @@ from enum import Enum
 import torch
 
 from anode.data import Data, concentric_spheres, g1d, identity_1d
+from anode.data.images import load_images
 from anode.models import Model, NeuralODE, ResNet
 from anode.training import History, Loss, TrainingSettings, train
 
@@ -33,6 +34,7 @@ class Size:
         samples: samples of the training data, or repeats of a data set of two points.
         batch_size: samples a step.
         hidden: width of the fields.
+        max_side: larger images are averaged to this side, in pixels.
     """
 
     seeds: int
@@ -40,6 +42,7 @@ class Size:
     samples: int
     batch_size: int = 64
     hidden: int = 32
+    max_side: int = 28
 
 
 @dataclass(frozen=True)
@@ -226,13 +229,13 @@ def _spheres(dim: int) -> Callable[[Size, int], Split]:
 
 
 def _images(size: Size, seed: int) -> Split:
-    # Imported here: torchvision takes longer to import than a toy experiment to start.
-    from anode.data.images import load_images
-
-    return load_images(n_train=size.samples, n_test=1000, seed=seed)
+    return load_images(
+        n_train=size.samples, n_test=size.samples // 5, max_side=size.max_side, seed=seed
+    )
 
 
 NODE = ModelSpec("NODE")
+RESNET = ModelSpec("ResNet", blocks=5)
 ANODES = tuple(ModelSpec(f"ANODE (p = {p})", augment_dim=p) for p in (1, 5))
 
 _TWO_POINTS = {
@@ -262,7 +265,7 @@ EXPERIMENTS = {
             "g1d",
             "Fig. 3, bottom right",
             lambda size, seed: (g1d(size.samples), None),
-            (NODE,),
+            (NODE, RESNET),
             _TWO_POINTS,
             outputs=None,
             loss=Loss.MSE,
@@ -275,8 +278,10 @@ EXPERIMENTS = {
             _images,
             (ModelSpec("p = 0"), ModelSpec("p = 5", augment_dim=5)),
             {
-                Profile.SMOKE: Size(seeds=2, epochs=1, samples=64, batch_size=32, hidden=4),
-                Profile.LAPTOP: Size(seeds=3, epochs=5, samples=1500, hidden=16),
+                Profile.SMOKE: Size(
+                    seeds=2, epochs=2, samples=96, batch_size=32, hidden=4, max_side=14
+                ),
+                Profile.LAPTOP: Size(seeds=3, epochs=18, samples=1500, hidden=16, max_side=14),
                 Profile.PAPER: Size(seeds=5, epochs=20, samples=60000, batch_size=256, hidden=64),
             },
             data_per_seed=False,

@@ -21,7 +21,7 @@ Dynamics = Callable[[Tensor, Tensor], Tensor]
 
 
 class Activation(Enum):
-    """The nonlinearity of a field. ReLU fields are Lipschitz but not C1; softplus fields are smooth."""
+    """The nonlinearity of a field. ReLU fields are Lipschitz, not C1; softplus's are smooth."""
 
     RELU = "relu"
     SOFTPLUS = "softplus"
@@ -218,7 +218,7 @@ class ConvField(VectorField):
 def linear_layers(
     inputs: int, outputs: int, rngs: Sequence[torch.Generator]
 ) -> tuple[nn.Parameter, nn.Parameter]:
-    """Weights ``(R, inputs, outputs)`` and biases ``(R, 1, outputs)``, drawn as ``nn.Linear`` does."""
+    """Weights ``(R, inputs, outputs)``, biases ``(R, 1, outputs)``, drawn as ``nn.Linear`` does."""
     bound = 1 / math.sqrt(inputs)
     weight = torch.stack([_uniform((inputs, outputs), bound, rng) for rng in rngs])
     bias = torch.stack([_uniform((1, outputs), bound, rng) for rng in rngs])
@@ -228,7 +228,7 @@ def linear_layers(
 def conv_layers(
     inputs: int, outputs: int, width: int, rngs: Sequence[torch.Generator]
 ) -> tuple[nn.Parameter, nn.Parameter]:
-    """Kernels ``(R, outputs, inputs, width, width)`` and biases ``(R, outputs)``, as ``nn.Conv2d``."""
+    """Kernels ``(R, outputs, inputs, width, width)``, biases ``(R, outputs)``, as ``nn.Conv2d``."""
     bound = 1 / math.sqrt(inputs * width * width)
     kernel = torch.stack([_uniform((outputs, inputs, width, width), bound, rng) for rng in rngs])
     bias = torch.stack([_uniform((outputs,), bound, rng) for rng in rngs])

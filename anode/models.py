@@ -21,7 +21,8 @@ from anode.fields import (
     linear_layers,
 )
 from anode.randomness import Stream, generator
-from anode.solve import Solution, SolverSettings, integrate
+from anode.solve import Solution, integrate
+from anode.solver_settings import SolverSettings
 from anode.status import SolveFailure
 
 FEATURE_AXIS = 2
@@ -52,6 +53,10 @@ class ModelOutput:
     def backward_nfe(self) -> Tensor:
         """Function evaluations of the backward pass so far, shape ``(R,)``."""
         return torch.zeros_like(self.nfe) if self.solution is None else self.solution.backward_nfe()
+
+    def backward_failures(self) -> dict[int, SolveFailure]:
+        """The replicas whose backward solve failed so far, with the failure."""
+        return {} if self.solution is None else self.solution.backward_failures()
 
 
 class LinearHead(nn.Module):
@@ -117,7 +122,7 @@ class Model(nn.Module, ABC):
         """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predictions ``(R, B, outputs)`` for inputs ``(R, B, *input_shape)`` or ``(1, B, ...)``."""
+        """Predictions ``(R, B, outputs)`` for inputs ``(R or 1, B, *input_shape)``."""
         return self.run(x).prediction
 
     def _predict(self, features: Tensor) -> Tensor:
@@ -140,7 +145,7 @@ class Model(nn.Module, ABC):
 
 
 class NeuralODE(Model):
-    """g(x) = L(phi(x)), phi(x) = h(T) with dh/dt = f(h, t), h(0) = (x, 0) (paper, sections 2 and 5).
+    """g(x) = L(phi(x)), phi(x) = h(T), dh/dt = f(h, t), h(0) = (x, 0) (paper, sections 2 and 5).
 
     The state is the input followed by ``augment_dim`` zeros: coordinates for a point, channels for
     an image. Inputs of shape ``(d,)`` get an :class:`~anode.fields.MLPField`, inputs of shape

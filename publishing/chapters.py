@@ -102,4 +102,4 @@ def select(pages: tuple[Page, ...], names: list[str]) -> tuple[Page, ...]:
         raise ProjectError(
             f"no chapter is called {unknown[0]!r}; chapters: {', '.join(chapters) or 'none'}"
         )
-    return tuple(chapters[name] for name in names) if names else tuple(chapters.values())
+    return tuple(page for name, page in chapters.items() if name in names or not names)

@@ -3,10 +3,13 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from publishing import records, status
 from publishing.assets import AssetsError
+from publishing.browser import BrowserError, screenshots
 from publishing.chapters import Page, read_pages, select
+from publishing.colab import ExportError, export_all
 from publishing.execute import Outcome, execute
 from publishing.figures import FigureError
 from publishing.parameters import NAMES, ParameterError, Parameters, parse
@@ -14,8 +17,8 @@ from publishing.project import Project, ProjectError
 from publishing.site import SiteError, build_site
 from publishing.stage import StageError
 
-USAGE_ERROR, BUILD_ERROR = 2, 1
-_ERRORS = (ProjectError, StageError, FigureError, SiteError, AssetsError)
+USAGE_ERROR, BUILD_ERROR, INTERRUPTED = 2, 1, 130
+_ERRORS = (ProjectError, StageError, FigureError, SiteError, AssetsError, ExportError, BrowserError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return BUILD_ERROR
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,7 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, command: Callable[[argparse.Namespace], int], what: str) -> None:
         sub = commands.add_parser(name, help=what, description=what)
         sub.set_defaults(command=command)
-        if name == "notebooks":
+        if name == "screenshots":
+            sub.add_argument("--out", type=Path, required=True, help="folder of the pictures")
+            sub.add_argument("--site", type=Path, default=Project().html, help="folder of the site")
+        if name in ("notebooks", "screenshots"):
             return
         sub.add_argument(
             "-p",
@@ -50,9 +59,13 @@ def _parser() -> argparse.ArgumentParser:
             help=f"a parameter of the chapters: {', '.join(NAMES)}",
         )
         if name in ("build", "execute"):
-            sub.add_argument("--jobs", type=_positive, help="chapters at once; default: cores")
+            sub.add_argument(
+                "--jobs", type=_positive(int), metavar="N", help="chapters at once; default: cores"
+            )
             sub.add_argument("--fresh", action="store_true", help="also what did not change")
-            sub.add_argument("--time-limit", type=float, help="seconds for each chapter")
+            sub.add_argument(
+                "--time-limit", type=_positive(float), metavar="SECONDS", help="for each chapter"
+            )
         if name == "execute":
             sub.add_argument("chapters", nargs="*", help="names of chapters; default: all")
 
@@ -61,14 +74,20 @@ def _parser() -> argparse.ArgumentParser:
     add("site", _site, "build the site from executed chapters")
     add("notebooks", _notebooks, "export the notebooks for Colab")
     add("status", _status, "show the last run of every chapter")
+    add("screenshots", _screenshots, "take pictures of all pages of the site, to look at")
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
-    return number
+def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            if (number := kind(text)) > 0:
+                return number
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
+
+    return read
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -77,7 +96,7 @@ def _build(options: argparse.Namespace) -> int:
     outcomes = _run(project, pages, parameters, options)
     if any(outcome.failed for outcome in outcomes):
         return _close(outcomes, "The site was not built.", BUILD_ERROR)
-    _export(project)
+    export_all(project.root)
     html = build_site(project, pages, parameters)
     return _close(outcomes, status.closing(html), 0)
 
@@ -98,7 +117,7 @@ def _site(options: argparse.Namespace) -> int:
 
 
 def _notebooks(options: argparse.Namespace) -> int:
-    _export(Project())
+    export_all(Project().root)
     return 0
 
 
@@ -107,6 +126,12 @@ def _status(options: argparse.Namespace) -> int:
     folder = project.executed(parameters.profile)
     found = [records.load(folder, page.name) for page in select(read_pages(project), [])]
     print(status.terminal_table([Outcome(record, True) for record in found if record]))
+    return 0
+
+
+def _screenshots(options: argparse.Namespace) -> int:
+    for path in screenshots(options.site, options.out):
+        print(path)
     return 0
 
 
@@ -126,9 +151,3 @@ def _run(
 def _close(outcomes: list[Outcome], line: str, exit_status: int) -> int:
     print(f"\n{status.terminal_table(outcomes)}\n\n{line}")
     return exit_status
-
-
-def _export(project: Project) -> None:
-    from publishing.colab import export_all
-
-    export_all(project.root)

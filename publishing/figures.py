@@ -52,8 +52,11 @@ def prepare(notebook: NotebookNode, page: str, files: FigureFiles, provenance: s
             )
         if cell.figure is not None:
             if not cell.drew:
-                raise FigureError(f"{page}: code cell {cell.number} should draw a figure, but did not")
-            cell.figure["caption"] = f"{str(cell.figure.get('caption', '')).strip()}\n\n{provenance}"
+                raise FigureError(
+                    f"{page}: code cell {cell.number} should draw a figure, but did not"
+                )
+            caption = str(cell.figure.get("caption", "")).strip()
+            cell.figure["caption"] = f"{caption}\n\n{provenance}"
         for index, output in enumerate(images):
             if DARK in output.data:
                 stem = f"{page}-{_figure_name(cell)}" + (f"-{index}" if index else "")
@@ -61,7 +64,8 @@ def prepare(notebook: NotebookNode, page: str, files: FigureFiles, provenance: s
 
 
 def _figure_name(cell: CodeCell) -> str:
-    name = str((cell.figure or {}).get("name", f"cell-{cell.number}"))
+    name = cell.figure.get("name") if cell.figure else None
+    name = str(name or f"cell-{cell.number}")
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name)
 
 

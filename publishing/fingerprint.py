@@ -26,7 +26,7 @@ PACKAGES = (
     "nbclient",
     "papermill",
 )
-_EXECUTING = ("chapters", "execute", "fingerprint", "inspection", "kernel", "parameters")
+_EXECUTING = ("chapters", "execute", "inspection", "kernel", "parameters", "run")
 
 
 def versions() -> dict[str, str]:
@@ -40,9 +40,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def fingerprints(
-    project: Project, pages: Iterable[Page], parameters: Parameters
-) -> dict[str, str]:
+def fingerprints(project: Project, pages: Iterable[Page], parameters: Parameters) -> dict[str, str]:
     """Fingerprint of each page, by its name: of its text and of all that its results depend on."""
     lock = project.root / "requirements.lock"
     shared = {

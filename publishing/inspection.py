@@ -26,9 +26,7 @@ class CodeCell:
 
     @property
     def error(self) -> str | None:
-        """Traceback without colours, if the cell raised one that the chapter did not expect."""
-        if "raises-exception" in self.cell.metadata.get("tags", []):
-            return None
+        """Traceback without colours, if the cell raised an error."""
         for output in self.cell.outputs:
             if output.output_type == "error":
                 text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
@@ -38,9 +36,25 @@ class CodeCell:
     @property
     def completed(self) -> bool:
         """Whether the cell was run to its end."""
-        # A cell that ran out of time is marked completed, with an error among its outputs.
-        papermill = self.cell.metadata.get("papermill", {})
-        return papermill.get("status") == "completed" and self.error is None
+        # When papermill itself is stopped it marks all cells completed, those too that it never
+        # came to: they have no number of execution (empty cells never have one).
+        ran = self.cell.execution_count is not None or not self.cell.source.strip()
+        completed = self.cell.metadata.get("papermill", {}).get("status") == "completed"
+        return ran and completed and self.error is None
+
+    @property
+    def text(self) -> str:
+        """All text that the cell's outputs show."""
+        parts = []
+        for output in self.cell.outputs:
+            parts += [output.get("text", ""), *output.get("traceback", ())]
+            parts += [text for mime, text in output.get("data", {}).items() if "text/" in mime]
+        return "\n".join(parts)
+
+    @property
+    def stderr(self) -> str:
+        """What the cell printed as a warning or an error."""
+        return "".join(o.text for o in self.cell.outputs if o.get("name") == "stderr")
 
     @property
     def figure(self) -> NotebookNode | None:
@@ -50,7 +64,9 @@ class CodeCell:
     @property
     def drew(self) -> bool:
         """Whether the cell's outputs hold something to look at."""
-        return any(mime in output.get("data", {}) for output in self.cell.outputs for mime in _DRAWN)
+        return any(
+            mime in output.get("data", {}) for output in self.cell.outputs for mime in _DRAWN
+        )
 
 
 def code_cells(notebook: NotebookNode) -> Iterator[CodeCell]:
@@ -66,6 +82,13 @@ def code_cells(notebook: NotebookNode) -> Iterator[CodeCell]:
 def count_figures(notebook: NotebookNode) -> int:
     """Number of figures that were drawn."""
     return sum(1 for cell in code_cells(notebook) if cell.figure and cell.drew)
+
+
+def last_started(notebook: NotebookNode) -> CodeCell | None:
+    """The cell at which a run that was cut short stopped."""
+    cells = list(code_cells(notebook))
+    started = [cell for cell in cells if cell.cell.metadata.get("papermill", {}).get("start_time")]
+    return started[-1] if started else None
 
 
 def first_incomplete(notebook: NotebookNode) -> CodeCell | None:

@@ -11,7 +11,15 @@ HOME = Path(__file__).resolve().parent.parent
 """The folder of this checkout."""
 
 # A change outside these cannot change what a chapter computes or says.
-_SOURCES = ("anode", "book", "publishing", "requirements.lock", "_config.yml", "_toc.yml")
+_SOURCES = (
+    "anode",
+    "book",
+    "publishing",
+    "requirements.lock",
+    "references.bib",
+    "_config.yml",
+    "_toc.yml",
+)
 
 
 class ProjectError(RuntimeError):
@@ -56,15 +64,19 @@ class Project:
     Attributes:
         root: holds ``_toc.yml``, ``_config.yml`` and ``book/``.
         build: everything that is generated; ``root/_build`` unless told.
+        html: the site; ``build/html`` unless told.
     """
 
     root: Path = HOME
     build: Path = field(default=Path())
+    html: Path = field(default=Path())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", self.root.resolve())
-        build = self.root / "_build" if self.build == Path() else self.build
-        object.__setattr__(self, "build", build.resolve())
+        root = self.root.resolve()
+        build = root / "_build" if self.build == Path() else self.build.resolve()
+        html = build / "html" if self.html == Path() else self.html.resolve()
+        for name, folder in (("root", root), ("build", build), ("html", html)):
+            object.__setattr__(self, name, folder)
 
     def executed(self, profile: str) -> Path:
         """Folder of the finished notebooks of a profile and of their records."""
@@ -77,11 +89,6 @@ class Project:
     def stage(self, profile: str) -> Path:
         """Folder that the site of a profile is built from."""
         return self.build / "stage" / profile
-
-    @property
-    def html(self) -> Path:
-        """Folder of the site."""
-        return self.build / "html"
 
     def repository(self) -> Repository:
         """The public repository.

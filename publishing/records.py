@@ -1,5 +1,6 @@
 """The record of a chapter's run: a JSON file beside the notebook that it made."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -25,6 +26,7 @@ class Record:
         chapter: its name.
         status: how it ended.
         fingerprint: of everything that its results depend on.
+        notebook: digest of the notebook that it made.
         started: UTC, ISO 8601.
         seconds: wall time.
         figures: number of figures that it drew.
@@ -37,6 +39,7 @@ class Record:
     chapter: str
     status: Status
     fingerprint: str
+    notebook: str
     started: str
     seconds: float
     figures: int
@@ -47,6 +50,10 @@ class Record:
     commit: str | None
     dirty: bool
     versions: dict[str, str]
+
+    def describes(self, notebook: Path) -> bool:
+        """Whether a file is the notebook that the run made, unaltered."""
+        return notebook.is_file() and digest(notebook.read_bytes()) == self.notebook
 
     def save(self, folder: Path) -> None:
         """Write ``folder/CHAPTER.json`` in one step."""
@@ -61,6 +68,11 @@ def load(folder: Path, chapter: str) -> Record | None:
         return Record(**values | {"status": Status(values["status"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def digest(content: bytes) -> str:
+    """What `Record.notebook` holds of a notebook."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def write(path: Path, content: str | bytes) -> None:

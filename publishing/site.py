@@ -1,17 +1,15 @@
 """The staged folder becomes the site. Nothing is executed here."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from publishing import records
 from publishing.chapters import Page
+from publishing.locks import one_at_a_time
 from publishing.parameters import Parameters
 from publishing.project import HOME, Project
 from publishing.stage import stage, stage_files
@@ -32,9 +30,9 @@ def build_site(project: Project, pages: tuple[Page, ...], parameters: Parameters
         SiteError: if Sphinx gives a warning.
         StageError, FigureError, AssetsError: as `stage`.
     """
-    with _one_at_a_time(project.build):
+    with one_at_a_time(project.build / ".site.lock"):
         folder = stage(project, pages, parameters)
-        key, key_file = _key(folder), project.build / "html.key"
+        key, key_file = _key(folder), project.html.with_suffix(".key")
         if key_file.is_file() and key_file.read_text() == key and project.html.is_dir():
             return project.html
         key_file.unlink(missing_ok=True)
@@ -47,7 +45,9 @@ def _sphinx(folder: Path, output: Path) -> Path:
     # jupyter-book keeps pages that it does not build any more.
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(folder)]
+    # jupyter_book cannot be run with -m.
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command += ["build", str(folder)]
     command += ["--path-output", str(output), *_FLAGS]
     result = subprocess.run(
         command,
@@ -64,9 +64,12 @@ def _sphinx(folder: Path, output: Path) -> Path:
     return html
 
 
-def _replace(new: Path, old: Path) -> None:
+def _replace(new: Path, site: Path) -> None:
+    old = new.with_name("old")
+    if site.exists():
+        site.rename(old)
+    new.rename(site)
     shutil.rmtree(old, ignore_errors=True)
-    new.rename(old)
 
 
 def _key(folder: Path) -> str:
@@ -77,12 +80,3 @@ def _key(folder: Path) -> str:
         digest.update(f"\0{path}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-@contextmanager
-def _one_at_a_time(build: Path) -> Iterator[None]:
-    """Wait until no other process stages and builds in the same folder."""
-    build.mkdir(parents=True, exist_ok=True)
-    with (build / ".site.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -28,11 +28,8 @@ def terminal_table(outcomes: Iterable[Outcome]) -> str:
 
 def fill_in(text: str, commit: Commit, runs: Sequence[Record]) -> str:
     """A plain page with the marker lines replaced by what they stand for."""
-    return "\n".join(
-        {STATUS_MARKER: lambda: status_page(runs), SUMMARY_MARKER: lambda: summary(commit, runs)}
-        .get(line.strip(), lambda line=line: line)()
-        for line in text.split("\n")
-    )
+    made = {STATUS_MARKER: status_page(runs), SUMMARY_MARKER: summary(commit, runs)}
+    return "\n".join(made.get(line.strip(), line) for line in text.split("\n"))
 
 
 def status_page(runs: Sequence[Record]) -> str:

@@ -1,4 +1,4 @@
-"""Toy data: concentric spheres, a separable set, and two points of the line (paper, sections 3, 4)."""
+"""Toy data: concentric spheres, a separable set, two points of the line (paper, sections 3, 4)."""
 
 from math import pi
 
@@ -48,9 +48,7 @@ def concentric_spheres(
     )
 
 
-def separable(
-    dim: int, n_negative: int = 1000, n_positive: int = 2000, *, seed: int = 0
-) -> Data:
+def separable(dim: int, n_negative: int = 1000, n_positive: int = 2000, *, seed: int = 0) -> Data:
     """Two separate balls, which a flow can move apart: the paper's easy contrast to g (Fig. 5c).
 
     The negative ball has radius 0.4 and centre (-1, 0, ...), the positive one 0.8 and (1, 0, ...).
@@ -85,9 +83,7 @@ def identity_1d(repeats: int = 32) -> Data:
     return Data(x, x.clone(), name="identity, d = 1")
 
 
-def uniform_shell(
-    n: int, dim: int, inner: float, outer: float, rng: torch.Generator
-) -> Tensor:
+def uniform_shell(n: int, dim: int, inner: float, outer: float, rng: torch.Generator) -> Tensor:
     """``n`` points of uniform density with ``inner <= ||x|| <= outer``, shape ``(n, dim)``.
 
     The direction is a normalised Gaussian; the radius's power ``dim`` is uniform, since the volume

@@ -46,17 +46,20 @@ def continuous_and_euler(
         left.plot([0, 1], [start, -start], marker, color=colour, ls="none", clip_on=False)
     left.plot(0.5, 0, "X", ms=11, color=palette.accent, zorder=3)
     left.annotate(
-        "one state, two pasts", (0.5, 0), (0, 24), textcoords="offset points", ha="center"
-    )
+        "one state, two pasts", (0.5, 0), (0.5, 0.8), ha="center",
+        arrowprops={"arrowstyle": "-", "color": palette.ink(), "lw": 0.8, "shrinkB": 8},
+    )  # fmt: skip
     left.set(title="A continuous exchange must meet", xlabel=_TIME, ylabel=_STATE)
     for i, (start, (colour, style, marker)) in enumerate(_STARTS.items()):
-        right.plot(times, solutions[:, i], style, color=colour, label=f"solution from {start:+.0f}")
+        right.plot(
+            times, solutions[:, i], style, color=colour, label=f"solution from {_name(start)}"
+        )
         right.plot(
             euler_times, euler[:, i], "--", color=colour, marker=marker, clip_on=False,
-            label=f"Euler from {start:+.0f}",
+            label=f"Euler from {_name(start)}",
         )  # fmt: skip
     right.set(title="Solutions do not cross; Euler steps can", xlabel=_TIME)
-    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
+    fig.legend(loc="outside lower center", ncols=4)
     left.set_xticks([0, 0.5, 1])
     left.set_yticks([-1, 0, 1])
     for ax in (left, right):
@@ -69,8 +72,8 @@ def without_lipschitz() -> Figure:
     """Solutions that meet, for two continuous fields that are not Lipschitz at h = 0.
 
     Left: h' = -2 sgn(h) sqrt|h|, whose solutions stop at 0 in finite time. Right:
-    h' = 8 (2t - 1) sgn(h) sqrt|h|, which has solutions that exchange -1 and 1, and others (dotted)
-    that take each back to itself, all through (1/2, 0).
+    h' = 8 (2t - 1) sgn(h) sqrt|h|, which has solutions that exchange -1 and 1. From (1/2, 0) a
+    solution may go up, go down, or stay (dotted), wherever it came from.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3), sharey=True, layout="constrained")
     t = np.linspace(0, 1.25, 301)
@@ -84,7 +87,7 @@ def without_lipschitz() -> Figure:
     for start, (colour, style, marker) in _STARTS.items():
         right.plot(t, start * np.sign(1 - 2 * t) * (2 * t - 1) ** 4, style, color=colour)
         right.plot([0, 1], [start, -start], marker, color=colour, ls="none", clip_on=False)
-        right.plot(t, start * (2 * t - 1) ** 4, ":", color=palette.muted, zorder=1)
+    right.plot([0.5, 1], [0, 0], ":", color=palette.ink())
     right.plot(0.5, 0, "X", ms=8, color=palette.accent, zorder=3)
     right.set(title=r"$h'=8(2t-1)\,\mathrm{sgn}(h)\sqrt{|h|}$: exchange", xlabel=_TIME)
     for ax in (left, right):
@@ -137,12 +140,17 @@ def _draw_field(ax: Axes, run: Run, replica: int) -> None:
     for i, (start, (colour, style, marker)) in enumerate(_STARTS.items()):
         ax.plot(
             t, paths[:, i], style, color=colour, lw=2.4, marker=marker, markevery=[0],
-            label=f"trajectory from {start:+.0f}",
+            label=f"trajectory from {_name(start)}",
         )  # fmt: skip
         ax.plot(
             t[-1], targets[start], marker, color=colour, mfc="none", ms=9, mew=1.8, ls="none",
-            label=f"target of {start:+.0f}", clip_on=False, zorder=4,
+            label=f"target of {_name(start)}", clip_on=False, zorder=4,
         )  # fmt: skip
+
+
+def _name(start: float) -> str:
+    """A start with its sign, as a text prints it."""
+    return f"{start:+g}".replace("-", "−")
 
 
 def _unit(slopes: Floats) -> tuple[Floats, Floats]:
@@ -160,7 +168,8 @@ def loss_and_floor(epoch_loss: Floats, floor: float = 1.0) -> Figure:
     """Training losses of several seeds and the floor that no flow can reach.
 
     Left, the losses, mean and standard deviation; right, what is left above the floor, each seed
-    and the median, on a logarithmic scale.
+    and the median, on a logarithmic scale. A computed loss that the solver brought below the
+    floor is a gap there.
 
     Args:
         epoch_loss: shape ``(R, E)``.
@@ -168,7 +177,8 @@ def loss_and_floor(epoch_loss: Floats, floor: float = 1.0) -> Figure:
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
     epochs = np.arange(1, epoch_loss.shape[1] + 1)
-    mean, deviation = np.nanmean(epoch_loss, axis=0), np.nanstd(epoch_loss, axis=0)
+    losses = np.ma.masked_invalid(epoch_loss)  # a seed that failed
+    mean, deviation = losses.mean(axis=0), losses.std(axis=0)
     count = len(epoch_loss)
     left.fill_between(epochs, mean - deviation, mean + deviation, color=palette.node, alpha=0.25)
     left.plot(epochs, mean, color=palette.node, label=f"mean ± s.d. of {count} seeds")
@@ -176,10 +186,10 @@ def loss_and_floor(epoch_loss: Floats, floor: float = 1.0) -> Figure:
     left.set(xlabel="epoch", ylabel="mean squared error", xscale="log")
     left.set_ylim(bottom=0)
     left.legend(loc="lower left")
-    excess = np.where(epoch_loss > floor, epoch_loss - floor, np.nan)
+    excess = np.ma.masked_less_equal(losses - floor, 0)
     right.plot(epochs, excess.T, color=palette.node, lw=0.7, alpha=0.5)
     right.plot([], [], color=palette.node, lw=0.7, alpha=0.5, label="one seed")
-    right.plot(epochs, np.nanmedian(excess, axis=0), color=palette.node, lw=2.2, label="median")
+    right.plot(epochs, np.ma.median(excess, axis=0), color=palette.node, lw=2.2, label="median")
     right.set(xlabel="epoch", ylabel=f"loss − {floor:g}", xscale="log", yscale="log")
     right.legend(loc="lower left")
     for ax in (left, right):
@@ -220,7 +230,7 @@ def distance_bounds(stretches: Mapping[str, Stretch]) -> Figure:
         ax.plot(s.times, bound, "--", color=palette.ink(), lw=1.1, label=r"$e^{\pm Ct}$")
         ax.plot(s.times, 1 / bound, "--", color=palette.ink(), lw=1.1)
         ax.fill_between(
-            s.times, s.ratio.min(1), s.ratio.max(1), color=palette.anode, alpha=0.35, lw=0,
+            s.times, s.ratio.min(1), s.ratio.max(1), color=palette.accent, alpha=0.45, lw=0,
             label="all neighbouring pairs",
         )  # fmt: skip
         ax.plot(s.times, s.pair, color=palette.node, lw=2.2, label="the pair −1, 1")
@@ -281,6 +291,8 @@ def euler_order(
     ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.42))
     for each in panels:
         each.grid(visible=True)
+    handles, labels = panels[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=2)
     return fig
 
 
@@ -292,5 +304,37 @@ def _draw_fan(ax: Axes, states: Floats) -> None:
     for index, (colour, _, marker) in zip((0, -1), _STARTS.values(), strict=True):
         start = states[0, index]
         shown = marker if marks else ""
-        ax.plot(t, states[:, index], "--", color=colour, marker=shown, ms=4, label=f"{start:+.1f}")
-    ax.legend(loc="upper right", title="from")
+        ax.plot(t, states[:, index], "--", color=colour, marker=shown, ms=4)
+        ax.lines[-1].set_label(f"from {_name(start)}")
+
+
+@picture
+def exchange_by_jumps(states: Floats, x: Floats, node: Floats, resnet: Floats) -> Figure:
+    """A trained ResNet that exchanges -1 and 1, and the maps that flows and ResNets learned.
+
+    Args:
+        states: one ResNet's state before and after each of its K blocks, shape ``(K + 1, S)``; the
+            first two starts are -1 and 1.
+        x: inputs, shape ``(N,)``.
+        node, resnet: features of these inputs, one row a seed, each of shape ``(R, N)``.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.6), layout="constrained")
+    blocks = np.arange(len(states))
+    left.plot(blocks, states[:, 2:], "--", color=palette.muted, lw=0.8, marker=".", ms=3)
+    for i, (start, (colour, _, marker)) in enumerate(_STARTS.items()):
+        left.plot(
+            blocks, states[:, i], "--", color=colour, marker=marker, label=f"from {_name(start)}"
+        )
+        right.plot(
+            start, -start, marker, color=colour, mfc="none", ms=9, mew=1.8, zorder=4,
+            label=f"target of {_name(start)}",
+        )  # fmt: skip
+    left.set(title="One ResNet: jumps", xlabel="blocks passed", ylabel="state", xticks=blocks)
+    for values, label, style in ((node, "NODE", "-"), (resnet, "ResNet", "-.")):
+        lines = right.plot(x, values.T, style, color=palette.model(label), lw=1.1)
+        lines[0].set_label(f"{label}, {len(values)} seeds" if len(values) > 1 else label)
+    right.set(title="The learned maps", xlabel="input $x$", ylabel=r"features $\varphi(x)$")
+    for ax in (left, right):
+        ax.grid(visible=True)
+    fig.legend(loc="outside lower center", ncols=6, columnspacing=1.0, handlelength=1.6)
+    return fig

@@ -12,7 +12,9 @@ from anode.training import Floats, History
 
 
 @picture
-def loss_and_nfe(histories: Mapping[str, History], title: str, floor: float | None = None) -> Figure:
+def loss_and_nfe(
+    histories: Mapping[str, History], title: str, floor: float | None = None
+) -> Figure:
     """Training loss (log scale) and forward function evaluations against epochs (Figs 7 and 8).
 
     Thick lines are means over the seeds, thin lines single seeds. Seeds whose training failed are

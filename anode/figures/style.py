@@ -23,7 +23,7 @@ Draw = ParamSpec("Draw")
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours that colour-blind readers tell apart, on white and on near-black (Okabe and Ito 2008).
+    """Colours that colour-blind readers tell apart, on white and near-black (Okabe and Ito 2008).
 
     A model or a class has the same colour in every figure of the book.
     """
@@ -61,7 +61,8 @@ class Palette:
 palette = Palette()
 
 
-def _style(theme: str) -> dict[str, Any]:
+def _style(theme: str) -> Any:
+    """Matplotlib's parameters for a theme; their own type is a list of all their names."""
     ink = _INK[theme]
     return {
         "figure.facecolor": "none",
@@ -87,7 +88,6 @@ def _style(theme: str) -> dict[str, Any]:
         "lines.linewidth": 1.6,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "svg.hashsalt": "anode",
     }
 
 
@@ -107,12 +107,13 @@ class Picture:
 
     def png(self, *, dark: bool = False) -> bytes:
         """The figure as a PNG with a transparent background (white for the light theme)."""
-        theme = "dark" if dark else "light"
-        figure = self._draw(theme)
+        return self._png(self.dark(), "dark") if dark else self._png(self.light(), "light")
+
+    def _png(self, figure: Figure, theme: str) -> bytes:
         buffer = io.BytesIO()
         with mpl.rc_context(_style(theme)):
             # White, so that the light figure can be read wherever it is taken.
-            figure.savefig(buffer, format="png", facecolor="none" if dark else "white")
+            figure.savefig(buffer, format="png", facecolor="none" if theme == "dark" else "white")
         return buffer.getvalue()
 
     def _draw(self, theme: str) -> Figure:
@@ -124,10 +125,10 @@ class Picture:
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        light = self.png()
-        width, height = (int(inches * 100) for inches in self.light().get_size_inches())
+        light = self.light()
+        width, height = (int(inches * 100) for inches in light.get_size_inches())
         bundle = {
-            "image/png": base64.b64encode(light).decode(),
+            "image/png": base64.b64encode(self._png(light, "light")).decode(),
             DARK_PNG: base64.b64encode(self.png(dark=True)).decode(),
             "text/plain": "<Picture>",
         }

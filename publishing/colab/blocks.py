@@ -13,7 +13,7 @@ _OPTION = re.compile(r"^:(?P<name>[\w-]+):\s*(?P<value>.*)$")
 _MATH_END = re.compile(r"\$\$\s*(?:\((?P<label>[\w:.-]+)\))?\s*$")
 
 
-class SyntaxProblem(ValueError):
+class BlockError(ValueError):
     """The text cannot be divided into blocks; the message starts with the line's number."""
 
 
@@ -60,7 +60,7 @@ class Directive:
         """The body's blocks.
 
         Raises:
-            SyntaxProblem: if the body cannot be divided.
+            BlockError: if the body cannot be divided.
         """
         return list(parse(self.body, self.body_line))
 
@@ -72,7 +72,7 @@ def parse_page(text: str) -> list[Block]:
     """The blocks of a whole page; its header is passed over.
 
     Raises:
-        SyntaxProblem: if a fence, a formula or a cell's options are not well formed.
+        BlockError: if a fence, a formula or a cell's options are not well formed.
     """
     lines = text.split("\n")
     start = 0
@@ -117,7 +117,7 @@ def _special(lines: Sequence[str], index: int, first: int) -> tuple[Block | None
     try:
         options, used = _options(body, as_yaml=name == "code-cell")
     except yaml.YAMLError as error:
-        raise SyntaxProblem(f"{first + index}: the options of {name} are not YAML: {error}") from error
+        raise BlockError(f"{first + index}: the options of {name} are not YAML: {error}") from error
     while used < len(body) and not body[used].strip():
         used += 1
     block = Directive(
@@ -137,7 +137,7 @@ def _closing(lines: Sequence[str], index: int, mark: str, first: int) -> int:
         line = lines[end].strip()
         if len(line) >= len(mark) and set(line) == {mark[0]}:
             return end
-    raise SyntaxProblem(f"{first + index}: the fence {mark} is never closed")
+    raise BlockError(f"{first + index}: the fence {mark} is never closed")
 
 
 def _options(body: Sequence[str], *, as_yaml: bool) -> tuple[dict[str, Any], int]:
@@ -161,9 +161,11 @@ def _formula(lines: Sequence[str], index: int, first: int) -> tuple[Formula, int
     tex = [lines[index].lstrip().removeprefix("$$")]
     end = index
     while (closing := _MATH_END.search(tex[-1])) is None:
+        if "$$" in tex[-1]:
+            raise BlockError(f"{first + end}: text stands behind the formula's $$")
         end += 1
         if end == len(lines):
-            raise SyntaxProblem(f"{first + index}: the formula's $$ is never closed")
+            raise BlockError(f"{first + index}: the formula's $$ is never closed")
         tex.append(lines[end].removeprefix(indent))
     tex[-1] = tex[-1][: closing.start()]
     text = "\n".join(line for line in tex if line.strip())

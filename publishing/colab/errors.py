@@ -1,10 +1,11 @@
 """What is wrong with the sources, collected so that one run shows it all."""
 
 from publishing.chapters import Page
+from publishing.project import ProjectError
 
 
-class ExportError(ValueError):
-    """The chapters cannot be exported; the message has a line `file:line: what` for each problem."""
+class ExportError(ProjectError):
+    """The chapters cannot be exported; each problem is a line `file:line: what` of the message."""
 
 
 class Problems:

@@ -1,8 +1,9 @@
 """Numbers and addresses of everything that the book refers to, computed from its sources.
 
-Sphinx gives the same numbers when it builds the site (tests/publishing/test_colab.py compares
-them all): a page's number is its place in a numbered table of contents, and figures, formulas,
-exercises and each kind of theorem are counted anew in each numbered page.
+Sphinx gives the same numbers when it builds the site (tests/publishing/test_colab_numbers.py and
+tests/book/test_numbers.py compare them all): a page's number is its place in a numbered table of
+contents, and figures, formulas, exercises and each kind of theorem are counted anew in each
+numbered page.
 """
 
 import re
@@ -13,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from publishing.chapters import Page
-from publishing.colab.blocks import Block, Directive, Formula, Prose, SyntaxProblem, parse_page
+from publishing.colab.blocks import Block, BlockError, Directive, Formula, Prose, parse_page
 from publishing.colab.errors import Problems
 
 NUMBERED_PROOFS = (
-    "theorem proposition lemma corollary definition remark example axiom conjecture criterion "
-    "property observation assumption notation algorithm"
-).split()
+    *("theorem", "proposition", "lemma", "corollary", "definition", "remark", "example", "axiom"),
+    *("conjecture", "criterion", "property", "observation", "assumption", "notation", "algorithm"),
+)
 HEADING = re.compile(r"^(?P<level>#{1,6})\s+(?P<title>.*?)\s*#*$")
 TARGET = re.compile(r"^\((?P<label>[\w:. -]+)\)=\s*$")
 _NO_LABELS_INSIDE = ("code-cell", "code-block", "code", "raw-cell", "math", "bibliography")
@@ -83,9 +84,11 @@ def collect(
         url = f"{site}/{page.path.with_suffix('.html').as_posix()}"
         try:
             blocks = parse_page(page.text)
-            walk = _PageWalk(page, chapter_numbers[page.name], url, labels, counters, counts, problems)
+            walk = _PageWalk(
+                page, chapter_numbers[page.name], url, labels, counters, counts, problems
+            )
             walk.blocks(blocks)
-        except SyntaxProblem as error:
+        except BlockError as error:
             problems.add(page, str(error))
             continue
         if walk.title is None:
@@ -105,7 +108,9 @@ def _chapter_numbers(toc: dict[str, Any], problems: Problems) -> Iterator[tuple[
             if "file" not in entry:
                 continue
             if "sections" in entry:
-                problems.add_text(f"_toc.yml: {entry['file']}: pages below a page have no numbers here")
+                problems.add_text(
+                    f"_toc.yml: {entry['file']}: pages below a page have no numbers here"
+                )
             part_is_numbered = part.get("numbered", numbered)
             count += bool(part_is_numbered)
             yield Path(entry["file"]).name, str(count) if part_is_numbered else ""
@@ -157,8 +162,7 @@ class _PageWalk:
 
     def _name_pending(self, kind: str, number: str, title: str, line: int) -> None:
         for name in self.pending:
-            anchor = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-            self._add(name, Label(kind, number, title, f"{self.url}#{anchor}"), line)
+            self._add(name, Label(kind, number, title, self._address(name)), line)
         self.pending = []
 
     def _directive(self, directive: Directive) -> None:
@@ -172,7 +176,9 @@ class _PageWalk:
         elif directive.name == "bibliography":
             self.labels.bibliography = self.url
         elif directive.name.startswith("prf:") and kind in NUMBERED_PROOFS:
-            number = "" if "nonumber" in options else self._next(self.counters.get(kind, kind), line)
+            number = (
+                "" if "nonumber" in options else self._next(self.counters.get(kind, kind), line)
+            )
             self._label_box(name, kind, number, directive)
         elif kind in ("exercise", "exercise-start"):
             number = "" if "nonumber" in options else self._next("exercise", line)
@@ -189,7 +195,8 @@ class _PageWalk:
 
     def _equation(self, name: str, line: int) -> None:
         number = self._next("equation", line)
-        self._add(name, Label("equation", number, "", f"{self.url}#equation-{name}"), line)
+        label = Label("equation", number, "", self._address(f"equation-{name}"))
+        self._add(name, label, line)
 
     def _figure(self, cell: Directive) -> None:
         figure = (cell.options.get("mystnb") or {}).get("figure")
@@ -201,7 +208,11 @@ class _PageWalk:
         caption = " ".join(figure["caption"].split())
         number = self._next("figure", cell.line)
         name = figure["name"]
-        self._add(name, Label("figure", number, caption, f"{self.url}#{name}"), cell.line)
+        self._add(name, Label("figure", number, caption, self._address(name)), cell.line)
+
+    def _address(self, name: str) -> str:
+        """Where docutils puts what is called `name`."""
+        return f"{self.url}#{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
 
     def _next(self, counter: str, line: int) -> str:
         self.counts[self.chapter, counter] += 1

@@ -1,10 +1,13 @@
 """Citations as text, and a chapter's list of references."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pybtex.database import BibliographyData, Entry, parse_file
 from pybtex.plugin import find_plugin
+
+_DOI = re.compile(r"\bdoi:(\S+[^\s.,;])")
 
 
 class Literature:
@@ -24,10 +27,12 @@ class Literature:
 
     def cite(self, keys: Sequence[str], *, in_text: bool) -> str:
         """`Author [2019]` where the citation is part of the sentence, else `[Author, 2019]`."""
-        parts = [(self._authors(key), self._entries[key].fields.get("year", "no year")) for key in keys]
+        parts = [
+            (self._authors(key), self._entries[key].fields.get("year", "no year")) for key in keys
+        ]
         if in_text:
-            return ", ".join(f"{authors} \\[{year}\\]" for authors, year in parts)
-        return "\\[" + "; ".join(f"{authors}, {year}" for authors, year in parts) + "\\]"
+            return ", ".join(f"{authors} [{year}]" for authors, year in parts)
+        return "[" + "; ".join(f"{authors}, {year}" for authors, year in parts) + "]"
 
     def _authors(self, key: str) -> str:
         entry = self._entries[key]
@@ -49,14 +54,5 @@ class Literature:
         text = find_plugin("pybtex.backends", "plaintext")()
         chosen = BibliographyData({key: self._entries[key] for key in sorted(set(keys))})
         formatted = style.format_bibliography(chosen)
-        return [
-            f"- {' '.join(entry.text.render(text).split())}{self._link(entry.key)}"
-            for entry in formatted
-        ]
-
-    def _link(self, key: str) -> str:
-        """The address, where the style itself writes none."""
-        fields = self._entries[key].fields
-        if "url" in fields or "doi" not in fields:
-            return ""
-        return f" https://doi.org/{fields['doi']}"
+        lines = [" ".join(entry.text.render(text).split()) for entry in formatted]
+        return ["- " + _DOI.sub(r"[\g<0>](https://doi.org/\1)", line) for line in lines]

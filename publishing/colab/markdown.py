@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from publishing.chapters import Page
 from publishing.colab.blocks import Block, Directive, Formula, Prose, Verbatim
@@ -10,7 +11,10 @@ from publishing.colab.errors import Problems
 from publishing.colab.labels import HEADING, NUMBERED_PROOFS, TARGET, Label, Labels
 from publishing.colab.literature import Literature
 
-_ADMONITIONS = "note tip hint warning caution attention important danger error seealso".split()
+_ADMONITIONS = (
+    *("note", "tip", "hint", "warning", "caution", "attention", "important", "danger", "error"),
+    "seealso",
+)
 _DROPPED = ("bibliography", "tableofcontents", "exercise-end", "solution-end")
 _CODE_OR_ROLE = re.compile(
     r"\{(?P<role>[a-z][\w:+.-]*)\}(?P<ticks>`+)(?P<body>.+?)(?P=ticks)(?!`)"
@@ -44,7 +48,8 @@ class Translator:
     def blocks(self, blocks: Sequence[Block]) -> str:
         """Plain Markdown of `blocks`, without blank lines at its ends."""
         parts = [self._block(block) for block in blocks]
-        return re.sub(r"\n{3,}", "\n\n", "\n\n".join(part for part in parts if part.strip())).strip("\n")
+        text = "\n\n".join(part for part in parts if part.strip())
+        return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
 
     def _block(self, block: Block) -> str:
         match block:
@@ -76,21 +81,23 @@ class Translator:
 
         return _CODE_OR_ROLE.sub(translate, text)
 
-    def title_of_box(self, directive: Directive) -> str:
-        """`Theorem 3.1 (Name)`, `Solution to Exercise 3.2` and the like, as plain text."""
+    def _title_of_box(self, directive: Directive) -> str:
+        """`Theorem 3.1 (Name)`, `Solution to Exercise 3.2` and the like."""
         kind = directive.name.removeprefix("prf:").removesuffix("-start")
         if kind == "solution":
-            exercise = self._find(directive.argument, directive.line)
-            return f"Solution to {_title(exercise)}" if exercise else "Solution"
+            return self._solution(directive.argument, directive.line)
         number = self._labels.numbers.get((self.page.name, directive.line), "")
         argument = self.inline(directive.argument, directive.line)
         return _title(Label(kind, number, argument, ""))
 
-    def figure_caption(self, name: str, line: int) -> str:
-        """The line below a figure."""
-        label = self._labels.by_name[name]
+    def figure_caption(self, cell: Directive) -> str:
+        """What stands below the figure that a cell draws; empty if it draws none."""
+        name = cell.options.get("mystnb", {}).get("figure", {}).get("name")
+        label = self._labels.by_name.get(name)
+        if label is None:
+            return ""
         number = self._labels.numfig_format["figure"] % label.number
-        return f"**{number}.** {self.inline(label.title, line)}"
+        return f"**{number}.** {self.inline(label.title, cell.line)}"
 
     def _problem(self, line: int, text: str) -> None:
         self._problems.add(self.page, f"{line}: {text}")
@@ -98,16 +105,16 @@ class Translator:
     def _prose(self, prose: Prose) -> str:
         lines = []
         for line, text in enumerate(prose.lines, prose.line):
-            if TARGET.match(text) or text.startswith("%"):
-                continue
+            if TARGET.match(text) or text.startswith(("%", "+++")):
+                text = ""  # it ends a paragraph, and its line counts
             if text.lstrip().startswith("\\begin{"):
                 self._problem(line, "write the formula between $$ and $$")
             if heading := HEADING.match(text):
                 number = self._labels.numbers.get((self.page.name, line), "")
-                text = " ".join(filter(None, [heading["level"], number and f"{number}.", heading["title"]]))
+                parts = [heading["level"], number and f"{number}.", heading["title"]]
+                text = " ".join(filter(None, parts))
             lines.append(text)
-        # Targets and comments are left out one line each, so a line below may be off by a few.
-        return self.inline("\n".join(lines).strip("\n"), prose.line)
+        return self.inline("\n".join(lines), prose.line).strip("\n")
 
     def _formula(self, tex: str, line: int, indent: str = "") -> str:
         bare = _INNER_ENVIRONMENT.sub("", tex)
@@ -134,21 +141,22 @@ class Translator:
             body = self.blocks(directive.blocks)
             if directive.argument and name != "margin":  # an admonition's first line may be text
                 body = f"{self.inline(directive.argument, directive.line)}\n\n{body}".strip()
-            return self._box(directive, f"*{title}.*" if kind in ("proof", "margin") else f"**{title}**", body)
+            title = f"*{title}.*" if kind in ("proof", "margin") else f"**{title}**"
+            return self._box(directive, title, body)
         if name in ("admonition", "dropdown"):
             title = self.inline(directive.argument, directive.line)
             return self._box(directive, f"**{title}**", self.blocks(directive.blocks))
         known = name.startswith("prf:") and kind in NUMBERED_PROOFS
-        if known or kind in ("exercise", "exercise-start", "solution"):
+        if known or name.removesuffix("-start") in ("exercise", "solution"):
             body = self.blocks(directive.blocks)
-            return self._box(directive, f"**{self.title_of_box(directive)}**", body)
+            return self._box(directive, f"**{self._title_of_box(directive)}**", body)
         self._problem(directive.line, f"the directive {{{name}}} has no translation")
         return ""
 
     def _box(self, directive: Directive, title: str, body: str) -> str:
         classes = directive.options.get("class", "")
         if "dropdown" in classes or directive.name in ("solution", "dropdown"):
-            return folded(title.strip("*"), body)
+            return _folded(title.strip("*"), body)
         return _quote(f"{title}\n\n{body}".strip())
 
     def _role(self, role: str, body: str, line: int) -> str:
@@ -165,10 +173,7 @@ class Translator:
             return body
         titled = _TITLED.match(body)
         text, target = (titled["text"], titled["target"]) if titled else (None, body)
-        if role == "doc":
-            label = self._find_page(target, line)
-        else:
-            label = self._find(target, line)
+        label = self._find_page(target, line) if role == "doc" else self._find(target, line)
         if label is None:
             return body
         return f"[{self._reference(role, label, text, line)}]({label.url})"
@@ -187,7 +192,10 @@ class Translator:
         if label.kind in ("section", "page", "figure") and label.title:
             return self.inline(label.title, line)
         if label.kind == "solution":
-            return f"Solution{f' to {label.title}' if False else ''}"
+            if label.url.partition("#")[0] != self._labels.pages[self.page.name].url:
+                # There sphinx-exercise prints only "Solution to", and no name.
+                self._problem(line, f"a solution of another page needs a text: {label.url}")
+            return self._solution(label.title, line)
         if label.kind == "place":
             self._problem(line, f"the reference needs a text: {label.url} has no title")
         return f"{label.kind.capitalize()} {label.number}".strip()
@@ -201,7 +209,8 @@ class Translator:
             label = self._find_page(address, line)
         if label is None:
             return text
-        return f"[{self.inline(text, line) or self._reference('ref', label, None, line)}]({label.url})"
+        text = self.inline(text, line) or self._reference("ref", label, None, line)
+        return f"[{text}]({label.url})"
 
     def _cite(self, body: str, line: int, *, in_text: bool) -> str:
         keys = [key.strip() for key in body.split(",")]
@@ -212,6 +221,12 @@ class Translator:
             self._problem(line, "no page has a {bibliography} to link to")
         self.cited.update(keys)
         return f"[{self._literature.cite(keys, in_text=in_text)}]({self._labels.bibliography})"
+
+    def _solution(self, exercise: str, line: int) -> str:
+        label = self._find(exercise, line)
+        if label is None:
+            return "Solution"
+        return f"Solution to {_title(replace(label, title=self.inline(label.title, line)))}"
 
     def _find(self, name: str, line: int) -> Label | None:
         label = self._labels.by_name.get(name)
@@ -227,9 +242,10 @@ class Translator:
         return label
 
 
-def folded(title: str, body: str) -> str:
+def _folded(title: str, body: str) -> str:
     """A box that the reader opens."""
-    return f"<details>\n<summary>{html.escape(title)}</summary>\n\n{body}\n\n</details>"
+    summary = html.escape(title, quote=False)
+    return f"<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
 def _title(label: Label) -> str:

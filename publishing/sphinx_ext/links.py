@@ -15,12 +15,13 @@ from sphinx.config import Config
 # After the theme's own handlers (501), which make the buttons.
 _AFTER_THEME = 900
 # The staged notebooks show their figures through the site's files, so they are no good alone.
-_UNWANTED = ("download-source-button", "download-notebook-button", "launch-thebe")
+_UNWANTED = ("download-source-button", "download-notebook-button")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.connect("config-inited", _name_site)
+    app.connect("config-inited", _drop_thebe)
     app.connect("html-page-context", _correct_page, priority=_AFTER_THEME)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -34,6 +35,16 @@ def _name_site(app: Sphinx, config: Config) -> None:
     config["ogp_site_url"] = site
 
 
+def _drop_thebe(app: Sphinx, config: Config) -> None:
+    """Jupyter Book always loads sphinx_thebe, which would run code on other hosts."""
+    for listeners in app.events.listeners.values():
+        for listener in listeners.copy():
+            if listener.handler.__module__ == "sphinx_thebe":
+                app.disconnect(listener.id)
+    files = app.registry.css_files
+    app.registry.css_files = [file for file in files if file[0] != "sphinx-thebe.css"]
+
+
 def _correct_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
@@ -41,7 +52,6 @@ def _correct_page(
     is_page = pagename in app.env.found_docs
     is_chapter = is_page and Path(app.env.doc2path(pagename)).suffix == ".ipynb"
     context["header_buttons"] = list(_correct(context.get("header_buttons", []), is_chapter))
-    context["script_files"] = [f for f in context.get("script_files", []) if not _is_thebe(f)]
 
 
 def _correct(buttons: list[dict[str, Any]], is_chapter: bool) -> Iterator[dict[str, Any]]:
@@ -61,8 +71,3 @@ def _correct(buttons: list[dict[str, Any]], is_chapter: bool) -> Iterator[dict[s
             yield button | {"url": url.removesuffix(".ipynb").removesuffix(".md") + ".md"}
         else:
             yield button
-
-
-def _is_thebe(file: object) -> bool:
-    body = str(getattr(file, "attributes", {}).get("body", ""))
-    return "thebe" in str(getattr(file, "filename", None) or file).lower() or "THEBE" in body

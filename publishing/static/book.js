@@ -32,12 +32,27 @@
   }
 
   // What scrolls sideways on a narrow screen must be reachable with the keyboard.
+  const SCROLLERS = [
+    "pre", "mjx-container[display]", ".pst-scrollable-table-container", ".cell_output .output",
+    ".widget-box",
+  ].map((selector) => `article ${selector}`).join();
+
   function reachScrollers() {
-    const wide = "article pre, article mjx-container[display], article .pst-scrollable-table-container";
-    for (const element of document.querySelectorAll(wide)) {
-      if (element.scrollWidth > element.clientWidth + 1) element.tabIndex = 0;
-      else if (element.getAttribute("tabindex") === "0") element.removeAttribute("tabindex");
+    for (const element of document.querySelectorAll(SCROLLERS)) {
+      makeReachable(element, element.scrollWidth > element.clientWidth);
     }
+    // The theme cuts off a formula in the text that is wider than the page.
+    for (const math of document.querySelectorAll("article span.math")) {
+      const drawn = math.querySelector("mjx-container");
+      const isWide = Boolean(drawn) && drawn.offsetWidth > math.clientWidth + 1;
+      math.classList.toggle("too-wide", isWide);
+      makeReachable(math, isWide);
+    }
+  }
+
+  function makeReachable(element, reachable) {
+    if (reachable) element.tabIndex = 0;
+    else if (element.getAttribute("tabindex") === "0") element.removeAttribute("tabindex");
   }
 
   // Sphinx writes margin notes as <aside>, a landmark, inside the main landmark.
@@ -55,6 +70,7 @@
     improveWidgets();
     reachScrollers();
     window.addEventListener("resize", reachScrollers);
+    document.fonts.addEventListener("loadingdone", reachScrollers); // formulas grow with theirs
     if (window.MathJax && MathJax.startup && MathJax.startup.promise) {
       MathJax.startup.promise.then(reachScrollers);
     }

@@ -1,6 +1,5 @@
 """The stacked solver takes torchdiffeq's own steps for each replica."""
 
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -221,5 +220,3 @@ def test_the_tableau_is_consistent() -> None:
     assert sum(MIDPOINT) == pytest.approx(0.5, abs=1e-9)
     ends = INTERPOLATION.sum(0)  # at x = 1
     torch.testing.assert_close(ends[:6], torch.tensor(STAGES[-1], dtype=torch.float64))
-
-

@@ -36,6 +36,12 @@ def _euler_order() -> Picture:
     return crossing.euler_order(fans, [1, 2, 16], least, np.array([3.0]))
 
 
+def _exchange_by_jumps() -> Picture:
+    states = np.array([[-1.0, 1.0, 0.0], [-0.5, 0.5, 0.1], [1.0, -1.0, 0.2]])
+    x = np.linspace(-1.5, 1.5, 5)
+    return crossing.exchange_by_jumps(states, x, 0 * x[None], -np.stack([x, x]))
+
+
 PICTURES = {
     "continuous_and_euler": _continuous_and_euler,
     "without_lipschitz": crossing.without_lipschitz,
@@ -43,6 +49,7 @@ PICTURES = {
     "loss_and_floor": lambda: crossing.loss_and_floor(np.array([[3.0, 1.5], [4.0, 1.0]])),
     "distance_bounds": _distance_bounds,
     "euler_order": _euler_order,
+    "exchange_by_jumps": _exchange_by_jumps,
 }
 
 
@@ -51,7 +58,8 @@ PICTURES = {
 def test_draws_in_both_themes(name: str) -> None:
     drawn = PICTURES[name]()
     light, dark = drawn.png(), drawn.png(dark=True)
-    assert light.startswith(b"\x89PNG") and dark.startswith(b"\x89PNG")
+    assert light.startswith(b"\x89PNG")
+    assert dark.startswith(b"\x89PNG")
     assert light != dark
     assert not plt.get_fignums(), "the figure stays open and would be shown twice"
 
@@ -64,10 +72,21 @@ def test_every_axis_is_labelled() -> None:
         assert any(ax.get_ylabel() for ax in figure.axes), name
 
 
+@pytest.mark.filterwarnings("error")
+def test_losses_below_the_floor_and_failed_seeds_are_gaps() -> None:
+    # No seed is above the floor in the second epoch, and none is left in the third.
+    losses = np.array([[3.0, 0.5, np.nan], [2.0, 1.0, np.nan]])
+    figure = crossing.loss_and_floor(losses).light()
+    (median,) = [line for line in figure.axes[1].lines if line.get_label() == "median"]
+    drawn = np.ma.filled(np.ma.asarray(median.get_ydata(), dtype=float), np.nan)
+    np.testing.assert_array_equal(drawn, [1.5, np.nan, np.nan])
+
+
 def test_the_crossing_solutions_solve_their_equation() -> None:
     # The right panel of without_lipschitz: h = -sgn(1 - 2t) (2t - 1)^4 goes from -1 to 1.
     t = np.linspace(0, 1, 201)
     h = -np.sign(1 - 2 * t) * (2 * t - 1) ** 4
     slope = -np.sign(1 - 2 * t) * 8 * (2 * t - 1) ** 3
     np.testing.assert_allclose(slope, 8 * (2 * t - 1) * np.sign(h) * np.sqrt(np.abs(h)), atol=1e-12)
-    assert h[0] == -1 and h[-1] == 1
+    assert h[0] == -1
+    assert h[-1] == 1

@@ -1,13 +1,15 @@
 """Flows and curves are drawn from results, in both themes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from anode import experiments
-from anode.experiments import Result
+from anode.experiments import Result, Run
 from anode.figures import Picture, curves, flows
+from anode.training import Floats
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +42,12 @@ def test_drawn_paths_end_at_the_features(plane: Result) -> None:
     """The flow panel shows the model's own trajectories, from its inputs to its features."""
     run = plane.runs["NODE"]
     replica = flows.median_replica(run)
-    path, y, (w, b) = flows._trajectories(run)
-    output = path[-1] @ w + b
-    model = run.model
-    inner = run.data[replica].x[run.data[replica].y[:, 0] < 0][: (y < 0).sum()]
-    expected = model(inner[None])[replica, :, 0].detach().numpy()
-    np.testing.assert_allclose(output[y < 0], expected, atol=1e-3)
-    np.testing.assert_allclose(path[0][y < 0], inner.numpy(), atol=1e-6)
+    flow = flows.trajectories(run)
+    output = flow.features @ flow.weight + flow.bias
+    inner = run.data[replica].x[run.data[replica].y[:, 0] < 0][: (flow.y < 0).sum()]
+    expected = run.model(inner[None])[replica, :, 0].detach().numpy()
+    np.testing.assert_allclose(output[flow.y < 0], expected, atol=1e-3)
+    np.testing.assert_allclose(flow.inputs[flow.y < 0], inner.numpy(), atol=1e-6)
 
 
 def test_median_replica_is_neither_best_nor_worst(line: Result) -> None:
@@ -70,3 +71,16 @@ def test_curves_show_every_seed_and_the_floor(plane: Result) -> None:
     seeds = len(plane.seeds)
     assert len(figure.axes[0].lines) == len(histories) * (seeds + 1) + 1
     assert len(figure.axes[1].lines) == len(histories) * (seeds + 1)
+
+
+def test_median_replica_is_one_that_was_trained_to_the_end(line: Result) -> None:
+    run = line.runs["NODE"]
+    losses = run.history.step_loss.copy()
+    losses[0] = np.nan
+    assert flows.median_replica(with_losses(run, losses)) == 1
+    with pytest.raises(ValueError, match="NODE: no replica was trained to the end, all 2 failed"):
+        flows.median_replica(with_losses(run, losses * np.nan))
+
+
+def with_losses(run: Run, losses: Floats) -> Run:
+    return replace(run, history=replace(run.history, step_loss=losses))

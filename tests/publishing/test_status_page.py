@@ -1,0 +1,66 @@
+"""What a build says of itself."""
+
+from dataclasses import replace
+
+from publishing.execute import Outcome
+from publishing.project import Commit
+from publishing.records import Record, Status
+from publishing.status import fill_in, status_page, terminal_table
+from tests.publishing.test_records import RECORD
+
+VERSIONS = dict.fromkeys(("python", "torch", "torchdiffeq", "numpy", "matplotlib"), "1.0")
+RUNS = (
+    replace(RECORD, versions=VERSIONS),
+    replace(RECORD, chapter="second", seconds=90, versions=VERSIONS, device="cuda"),
+)
+
+
+def _outcome(record: Record, *, fresh: bool) -> Outcome:
+    return Outcome(record, fresh)
+
+
+def test_terminal_table_has_a_line_a_chapter_with_seconds_figures_and_status() -> None:
+    late = replace(RECORD, chapter="late", status=Status.OVER_TIME, seconds=1200, figures=0)
+    table = terminal_table(
+        [_outcome(RECORD, fresh=False), _outcome(RECORD, fresh=True), _outcome(late, fresh=True)]
+    )
+    assert [line.split(maxsplit=3) for line in table.splitlines()] == [
+        ["chapter", "seconds", "figures", "status"],
+        ["one", "1.5", "2", "unchanged"],
+        ["one", "1.5", "2", "executed"],
+        ["late", "1200.0", "0", "over its time limit"],
+    ]
+    lines, states = table.splitlines(), ("status", "unchanged", "executed", "over")
+    columns = {line.index(state) for line, state in zip(lines, states, strict=True)}
+    assert len(columns) == 1  # they are straight
+
+
+def test_status_page_lists_each_chapters_last_run() -> None:
+    page = status_page(RUNS)
+    assert (
+        "| {doc}`one` | 2025-01-02 03:04 | 1.5 | 2 | smoke | 0 | cpu (a processor) | ✓ executed |"
+        in page
+    )
+    assert (
+        "| {doc}`second` | 2025-01-02 03:04 | 90.0 | 2 | smoke | 0 | cuda (a processor) |" in page
+    )
+    assert "| torchdiffeq | 1.0 |" in page
+
+
+def test_summary_says_what_the_build_was_made_from() -> None:
+    page = fill_in("before\n% build-summary\nafter", Commit("0123456789abcdef", False), RUNS)
+    assert page.startswith("before\n| This build | |\n")
+    assert page.endswith("\nafter")
+    for row in (
+        "| Profile | `smoke` |",
+        "| Commit | 0123456789 |",
+        "| Time to execute | 1.5 minutes in all |",
+        "torch 1.0, torchdiffeq 1.0",
+    ):
+        assert row in page
+
+
+def test_commit_in_words() -> None:
+    assert str(Commit("0123456789abcdef", True)) == "0123456789 with uncommitted changes"
+    assert str(Commit(None, True)) == "no commit"
+    assert "build-summary" not in fill_in("% build-summary", Commit(None, True), [])
