@@ -1,6 +1,6 @@
 """Measured numbers as text: means with their spread, tables, never without the failures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -29,18 +29,29 @@ def growth(history: History) -> Floats:
     return ratio
 
 
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table.
+
+    Raises:
+        ValueError: if a row has not one cell for each column.
+    """
+    lines = [list(header), ["---"] * len(header), *([str(cell) for cell in row] for row in rows)]
+    if bad := [line for line in lines if len(line) != len(header)]:
+        raise ValueError(f"each row must have {len(header)} cells, got {bad[0]}")
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def training_table(histories: Mapping[str, History]) -> str:
     """A Markdown table: final loss, evaluations in the first and the last epoch, failures."""
+    header = ["model", "training loss, last epoch", "NFE, first epoch", "NFE, last epoch", "failed"]
     rows = [
-        "| model | training loss, last epoch | NFE, first epoch | NFE, last epoch | failed |",
-        "|---|---|---|---|---|",
-    ]
-    for label, history in histories.items():
-        cells = [
+        [
+            label,
             mean_sd(history.epoch_loss[:, -1]),
             mean_sd(history.epoch_nfe[:, 0], 3),
             mean_sd(history.epoch_nfe[:, -1], 3),
             f"{len(history.failures)} of {len(history.step_loss)}",
         ]
-        rows.append(f"| {label} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+        for label, history in histories.items()
+    ]
+    return table(header, rows)

@@ -51,7 +51,9 @@ class PlainNeuralODE(nn.Module):
     def copy_from(self, model: NeuralODE) -> None:
         """Take the weights of the first replica of ``model``."""
         field, head = model.field, model.head
-        assert isinstance(field, MLPField) and field.time_weight is not None and head is not None
+        assert isinstance(field, MLPField)
+        assert field.time_weight is not None
+        assert head is not None
         first = torch.cat([field.weight1[0], field.time_weight[0]])
         pairs = [
             (first, field.bias1[0, 0]),

@@ -140,8 +140,8 @@ def main() -> None:
             parser.error(f"--{name} must be 1 or more, got {getattr(options, name)}")
     torch.set_num_threads(options.threads)
     print(
-        f"d = {DIM}, batch {BATCH}, hidden {HIDDEN}, dopri5 at 1e-3, {options.steps} steps a round, "
-        f"{options.rounds} rounds, {options.threads} thread(s)\n"
+        f"d = {DIM}, batch {BATCH}, hidden {HIDDEN}, dopri5 at 1e-3, "
+        f"{options.steps} steps a round, {options.rounds} rounds, {options.threads} thread(s)\n"
         f"torch {torch.__version__}, torchdiffeq {torchdiffeq.__version__}, "
         f"Python {platform.python_version()}, {platform.machine()}\n"
     )

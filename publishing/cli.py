@@ -46,8 +46,8 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=what, description=what)
         sub.set_defaults(command=command)
         if name == "screenshots":
-            sub.add_argument("--out", type=Path, required=True, help="folder of the pictures")
-            sub.add_argument("--site", type=Path, default=Project().html, help="folder of the site")
+            sub.add_argument("--out", type=Path, default=Project().build / "screenshots")
+            sub.add_argument("--site", type=Path, default=Project().html)
         if name in ("notebooks", "screenshots"):
             return
         sub.add_argument(

@@ -58,9 +58,15 @@ def draw_curves(ax: Axes, values: Floats, label: str, history: History) -> None:
     ax.plot(epochs, values.T, color=colour, linewidth=0.5, alpha=0.3)
     failed = len(history.failures)
     census = f" ({failed} of {len(values)} failed)" if failed else ""
+    mean = mean_of_running(values)
+    ax.plot(epochs, mean, color=colour, linestyle=style, linewidth=2, label=label + census)
+
+
+def mean_of_running(values: Floats) -> Floats:
+    """Mean ``(E,)`` of ``values (R, E)`` over the seeds that have not failed; NaN if all have."""
     running = np.isfinite(values)
     # Not nanmean: it warns on epochs in which no seed is left.
     total = np.where(running, values, 0).sum(0)
     count = running.sum(0)
-    mean = np.divide(total, count, out=np.full(len(epochs), np.nan), where=count > 0)
-    ax.plot(epochs, mean, color=colour, linestyle=style, linewidth=2, label=label + census)
+    mean: Floats = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return mean

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from anode.data import Data
-from anode.figures.curves import draw_curves
+from anode.figures.curves import draw_curves, mean_of_running
 from anode.figures.style import palette, picture
 from anode.levels import nfe_at_loss
 from anode.training import Floats, History
@@ -63,6 +64,8 @@ def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
     nfe.set(xlabel="epoch", ylabel="evaluations, forward", title="NFE")
     both.set(xscale="log", xlabel="training loss", title="NFE against loss")
     both.invert_xaxis()  # training goes to the right, as in the other panels
+    _plain_numbers(loss.yaxis)
+    _plain_numbers(both.xaxis)
     high = max(nfe.get_ylim()[1], both.get_ylim()[1])
     for ax in (nfe, both):
         ax.set_ylim(0, high)
@@ -78,6 +81,13 @@ def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
     )  # fmt: skip
     fig.suptitle(title, fontsize=10.5)
     return fig
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Labels 2, 1, 0.5 on a logarithmic axis that may be shorter than a power of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_nfe_against_loss(ax: Axes, label: str, history: History) -> None:
@@ -133,12 +143,13 @@ def validation(
             (history.validation_loss, ":", "validation"),
         ):
             ax.plot(epochs, values.T, style, color=colour, linewidth=0.5, alpha=0.4)
-            ax.plot(epochs, values.mean(axis=0), style, color=colour, linewidth=2, label=what)
+            ax.plot(epochs, mean_of_running(values), style, color=colour, linewidth=2, label=what)
         ax.axhline(baseline.loss, color=palette.ink(), linestyle="-.", linewidth=1)
         ax.set(title=label, xlabel="epoch", yscale="log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         ax.legend(loc="upper right")
     axes[0].set_ylabel("cross-entropy")
+    _plain_numbers(axes[0].yaxis)
     last = axes[-1]
     for index, (label, values) in enumerate(accuracies.items()):
         spread = index + np.linspace(-0.15, 0.15, len(values)) * (len(values) > 1)
@@ -186,6 +197,8 @@ def through_time(times: Floats, node: Sequence[Trajectory], anode: Sequence[Traj
     rows = [[_signed_root(trajectory.states[:, 0]) for trajectory in node]]
     rows += [[_signed_root(each.states[:, i]) for each in anode] for i in range(channels)]
     fig = plt.figure(figsize=(7.6, 0.62 * len(rows) + 0.7), layout="constrained")
+    # Pictures keep their shape, so the layout does not see how far the labels reach.
+    fig.get_layout_engine().set(rect=(0.02, 0, 0.98, 1))  # type: ignore[union-attr,call-arg]
     blocks = fig.subfigures(1, len(anode), wspace=0.03, squeeze=False)
     for index, block in enumerate(blocks[0]):
         axes = block.subplots(len(rows), 1, squeeze=False)[:, 0]

@@ -55,9 +55,31 @@
     else if (element.getAttribute("tabindex") === "0") element.removeAttribute("tabindex");
   }
 
-  // Sphinx writes margin notes as <aside>, a landmark, inside the main landmark.
-  function calmMargins() {
+  // Browsers break the line between a formula and the comma after it.
+  function keepPunctuation() {
+    for (const math of document.querySelectorAll("article span.math")) {
+      const before = cutOut(math.previousSibling, /[^\s\w]+$/);
+      const after = cutOut(math.nextSibling, /^[^\s\w]+/);
+      if (!before && !after) continue;
+      const together = document.createElement("span");
+      together.style.whiteSpace = "nowrap";
+      math.replaceWith(together);
+      together.append(before, math, after);
+    }
+  }
+
+  function cutOut(node, pattern) {
+    const found = node && node.nodeType === Node.TEXT_NODE && node.data.match(pattern);
+    if (!found) return "";
+    node.data = node.data.replace(pattern, "");
+    return found[0];
+  }
+
+  // Sphinx writes margin notes as <aside>, a landmark, inside the main landmark; and literature as
+  // a list whose children are no list's.
+  function correctRoles() {
     for (const aside of document.querySelectorAll("article aside")) aside.setAttribute("role", "note");
+    for (const list of document.querySelectorAll(".citation-list")) list.removeAttribute("role");
   }
 
   function improveWidgets() {
@@ -65,8 +87,9 @@
     nameSliders();
   }
 
+  document.addEventListener("DOMContentLoaded", keepPunctuation);
   window.addEventListener("load", () => {
-    calmMargins();
+    correctRoles();
     improveWidgets();
     reachScrollers();
     window.addEventListener("resize", reachScrollers);

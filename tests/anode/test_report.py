@@ -1,10 +1,11 @@
 """Numbers in text carry their spread and their failures."""
 
 import numpy as np
+import pytest
 
 from anode import NeuralODE, TrainingSettings, train
 from anode.data import concentric_spheres
-from anode.report import growth, mean_sd, training_table
+from anode.report import growth, mean_sd, table, training_table
 
 
 def test_mean_and_sample_standard_deviation() -> None:
@@ -33,3 +34,14 @@ def test_table_has_a_row_for_each_model() -> None:
     assert [row.split("|")[1].strip() for row in rows[2:]] == ["NODE", "ANODE"]
     assert all(row.endswith("| 0 of 2 |") for row in rows[2:])
     assert growth(histories["NODE"]).shape == (2,)
+
+
+def test_a_table_is_markdown() -> None:
+    assert table(["N", "loss"], [(1, "2 ± 1"), (2, 0.5)]) == (
+        "| N | loss |\n| --- | --- |\n| 1 | 2 ± 1 |\n| 2 | 0.5 |"
+    )
+
+
+def test_a_row_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 cells"):
+        table(["N", "loss"], [(1,)])

@@ -37,14 +37,22 @@ _MATH = """() => {
         raw,
     };
 }"""
-_IMAGES = """() => [...document.images].map(image => ({
-    name: image.getAttribute('src').slice(-80),
-    alt: image.alt.trim(),
-    hidden: !image.checkVisibility(),
-    decorative: image.getAttribute('role') === 'presentation' || image.ariaHidden === 'true',
-    loaded: image.complete && image.naturalWidth > 0,
-    theme: ['light', 'dark'].find(theme => image.classList.contains(`only-${theme}`)) || null,
-}))"""
+_IMAGES = """() => {
+    function ground(element) {  // brightness of what lies behind it, from 0 to 1
+        const colour = getComputedStyle(element).backgroundColor.match(/[\\d.]+/g).map(Number);
+        if (colour[3] === 0 && element.parentElement) return ground(element.parentElement);
+        return (colour[0] + colour[1] + colour[2]) / (3 * 255);
+    }
+    return [...document.images].map(image => ({
+        name: image.getAttribute('src').slice(-80),
+        alt: image.alt.trim(),
+        hidden: !image.checkVisibility(),
+        decorative: image.getAttribute('role') === 'presentation' || image.ariaHidden === 'true',
+        loaded: image.complete && image.naturalWidth > 0,
+        theme: ['light', 'dark'].find(theme => image.classList.contains(`only-${theme}`)) || null,
+        ground: ground(image),
+    }));
+}"""
 _WIDGETS = """() => ({
     wanted: document.querySelectorAll('script[type*="jupyter.widget-view"]').length,
     drawn: document.querySelectorAll('.widget-subarea').length,
@@ -117,6 +125,8 @@ def _images(seen: Visit, theme: str) -> list[str]:
         if image["theme"] and image["hidden"] != (image["theme"] != theme):
             what = "hidden" if image["hidden"] else "shown"
             complaints.append(f"{image['name']} is {what} in the {theme} theme")
+        if image["theme"] == theme and (image["ground"] < 0.5) != (theme == "dark"):
+            complaints.append(f"{image['name']} lies on a wrong ground: {image['ground']:.2f}")
         if not image["alt"] and not image["decorative"]:
             complaints.append(f"{image['name']} has no alternative text")
         if not image["hidden"] and not image["loaded"]:
@@ -176,3 +186,39 @@ def test_theme_switch_changes_the_figures(browser: Any, address: str) -> None:
         seen.page.evaluate("localStorage.setItem('mode', 'dark')")
         seen.page.reload()
         assert not _images(seen, "dark")
+
+
+PLANTED = """<!doctype html><html lang="en" data-theme="light"><title>Flaws</title><article>
+<script>console.error('planted')</script><script src="gone.js"></script>
+<img src="http://elsewhere.invalid/picture.png" alt="elsewhere">
+<img src="gone.png"><img class="only-dark" src="gone.png" alt="dark">
+<p class="math">left $x^2$ raw</p><p style="color: #ddd; background: #fff">pale</p>
+<div style="width: 2000px">wide</div><script type="x/jupyter.widget-view"></script>
+</article></html>"""
+
+
+def test_each_flaw_is_found(browser: Any, tmp_path: Path) -> None:
+    """Else a page would be called sound because a check no longer looks where it should."""
+    (tmp_path / "index.html").write_text(PLANTED)
+    with served(tmp_path) as address, visit(browser, address, "light", WIDTHS["wide"]) as seen:
+        checks = {
+            "math": _math(seen),
+            "widgets": _widgets(seen),
+            "images": _images(seen, "light"),
+            "width": seen.page.evaluate(_TOO_WIDE),
+            "axe": _accessibility(seen, "light", "wide"),
+            "loading": _loading(seen),
+        }
+    found = {name: "\n".join(complaints) for name, complaints in checks.items()}
+    assert "left $x^2$ raw" in found["math"]
+    assert "0 of 1 formulas" in found["math"]
+    assert "widgets" in found["widgets"]
+    assert "gone.png has no alternative text" in found["images"]
+    assert "gone.png did not load" in found["images"]
+    assert "gone.png is shown in the light theme" in found["images"]
+    assert "scrolls sideways" in found["width"]
+    assert "color-contrast" in found["axe"]
+    assert "image-alt" in found["axe"]
+    assert "asks another host: http://elsewhere.invalid/picture.png" in found["loading"]
+    assert "gone.js" in found["loading"]
+    assert "error in the console: planted" in found["loading"]

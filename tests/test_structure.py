@@ -1,0 +1,188 @@
+"""What the tree promises: who may import whom, one list of dependencies, one address."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import anode
+from publishing.project import HOME, Project
+
+# Of the package, from the bottom upwards: a module imports only from those before it.
+ORDER = (
+    "status",
+    "randomness",
+    "fields",
+    "lipschitz",
+    "dopri5",
+    "solver_settings",
+    "reference",
+    "solve",
+    "models",
+    "data",
+    "training",
+    "levels",
+    "experiments",
+    "report",
+    "figures",
+)
+FORBIDDEN = ("publishing", "benchmarks", "tests", "IPython", "papermill", "jupyter", "nbformat")
+PYPROJECT = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf8"))
+PROJECT = PYPROJECT["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CONFIG = yaml.safe_load((HOME / "_config.yml").read_text(encoding="utf8"))
+MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|Users)/\w")
+
+
+def project_files() -> Iterator[Path]:
+    """Files that git would not ignore."""
+    ignored = ["/.git/", *(HOME / ".gitignore").read_text().split()]
+
+    def keep(path: Path) -> bool:
+        parts = path.relative_to(HOME).parts
+        return not any(
+            fnmatch(part, pattern.strip("/"))
+            for pattern in ignored
+            for part in (parts[:1] if pattern.startswith("/") else parts)
+        )
+
+    for path in sorted(HOME.iterdir()):
+        if keep(path):
+            inside = path.rglob("*") if path.is_dir() else [path]
+            yield from (file for file in inside if file.is_file() and keep(file))
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Name and text of each of those files that is text."""
+    for path in project_files():
+        try:
+            yield path.relative_to(HOME).as_posix(), path.read_text(encoding="utf8")
+        except UnicodeDecodeError:
+            continue
+
+
+def imports(path: Path) -> set[str]:
+    """Modules that a file imports, wherever it does so."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+MODULES = sorted((HOME / "anode").rglob("*.py"))
+ID = [path.relative_to(HOME).as_posix() for path in MODULES]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=ID)
+def test_package_imports_downwards_and_nothing_of_notebooks(path: Path) -> None:
+    names = imports(path)
+    assert not [name for name in names if name.split(".")[0].startswith(FORBIDDEN)]
+    top = path.relative_to(HOME / "anode").parts[0].removesuffix(".py")
+    if top == "__init__":
+        return
+    assert top in ORDER, f"give {top} its place in ORDER"
+    used = {name.split(".")[1] for name in names if name.startswith("anode.")} - {top}
+    assert "anode" not in names, "import from the module, not from the package"
+    assert [name for name in used if ORDER.index(name) > ORDER.index(top)] == []
+
+
+def test_the_order_names_no_module_that_is_gone() -> None:
+    tops = {path.relative_to(HOME / "anode").parts[0].removesuffix(".py") for path in MODULES}
+    assert set(ORDER) == tops - {"__init__"}
+
+
+def test_no_module_is_longer_than_500_lines() -> None:
+    lengths = {name: text.count("\n") for name, text in texts() if name.endswith(".py")}
+    assert {name: length for name, length in lengths.items() if length > 500} == {}
+
+
+def _requirements() -> dict[str, Requirement]:
+    lines = [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]
+    return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
+
+
+def _locked() -> dict[str, Version]:
+    lines = (HOME / "requirements.lock").read_text(encoding="utf8").splitlines()
+    pins = [line.partition("==") for line in lines if line.strip() and not line.startswith("#")]
+    return {canonicalize_name(name): Version(version) for name, _, version in pins}
+
+
+def test_lock_has_one_exact_version_of_everything_that_fits_its_range() -> None:
+    locked = _locked()
+    for name, requirement in _requirements().items():
+        assert name in locked, f"make lock: {name} is missing"
+        assert requirement.specifier.contains(locked[name]), f"make lock: {requirement}"
+
+
+def test_package_alone_needs_nothing_of_the_book_or_the_tests() -> None:
+    core = {Requirement(line).name for line in PROJECT["dependencies"]}
+    extras = {Requirement(line).name for extra in EXTRAS.values() for line in extra}
+    assert core == {
+        "matplotlib",
+        "numpy",
+        "scikit-learn",
+        "torch",
+        "torchdiffeq",
+        "torchvision",
+        "tqdm",
+    }
+    assert not core & extras
+    assert set(EXTRAS) >= {"book", "test"}
+
+
+def test_conda_environment_agrees_with_pyproject() -> None:
+    environment = yaml.safe_load((HOME / "environment.yml").read_text(encoding="utf8"))
+    assert environment["name"] == PROJECT["name"]
+    conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    assert f"python{PROJECT['requires-python']}" in conda
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert "--constraint requirements.lock" in pip
+    (editable,) = [line for line in pip if line.startswith("--editable")]
+    extras = re.fullmatch(r"--editable \.\[([\w,]+)\]", editable)
+    assert extras is not None
+    assert set(extras[1].split(",")) <= set(EXTRAS)
+    assert {"book", "test"} <= set(extras[1].split(","))
+
+
+def test_repository_has_one_address() -> None:
+    """It is a setting in _config.yml; these files cannot read it there."""
+    url, repository = CONFIG["repository"]["url"], Project().repository()
+    assert PROJECT["urls"]["Repository"] == url
+    citation = yaml.safe_load((HOME / "CITATION.cff").read_text(encoding="utf8"))
+    assert citation["repository-code"] == url
+    assert citation["version"] == anode.__version__
+    owner, name = url.removeprefix("https://github.com/").split("/")
+    allowed = {"_config.yml", "pyproject.toml", "CITATION.cff", "README.md"}
+    for file, text in texts():
+        for other in re.findall(rf"https://[\w.]+/{owner}/[\w.-]+|https://{owner}\.[\w./-]+", text):
+            assert file in allowed or file.startswith("notebooks/"), f"{file}: {other}"
+            assert other.removesuffix(".git").startswith((url, repository.site_url)), file
+    assert name in repository.site_url
+
+
+def _registry_hosts() -> set[str]:
+    """Hosts that pip is set to ask on this machine, but for the public ones."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    settings = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    hosts = set(re.findall(r"https?://(?:[^/@\s']+@)?([\w.-]+)", settings))
+    return {host for host in hosts if not host.endswith(("pypi.org", "pythonhosted.org"))}
+
+
+def test_no_file_names_a_machine() -> None:
+    hosts = _registry_hosts()
+    for name, text in texts():
+        assert not MACHINE.search(text), name
+        assert [host for host in hosts if host in text] == [], name
