@@ -24,9 +24,12 @@ def mean_sd(values: Floats, digits: int = 2) -> str:
 
 
 def growth(history: History) -> Floats:
-    """Function evaluations of the last epoch over those of the first, one a seed, ``(R,)``."""
-    ratio: Floats = history.epoch_nfe[:, -1] / history.epoch_nfe[:, 0]
-    return ratio
+    """Function evaluations of the last epoch over those of the first, one a seed, ``(R,)``.
+
+    NaN for a model that evaluates no field, such as a ResNet.
+    """
+    first, last = history.epoch_nfe[:, 0], history.epoch_nfe[:, -1]
+    return np.divide(last, first, out=np.full(len(first), np.nan), where=first > 0)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
