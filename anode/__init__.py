@@ -3,9 +3,16 @@
 from anode.experiments import Profile
 from anode.fields import Activation, ConvField, MLPField, VectorField
 from anode.models import Model, ModelOutput, NeuralODE, ResNet
-from anode.solve import Solution, integrate
-from anode.solver_settings import Engine, Gradient, Method, SolverSettings
-from anode.status import SolveFailure, SolveStatus
+from anode.solve import (
+    Engine,
+    Gradient,
+    Method,
+    Solution,
+    SolveFailure,
+    SolverSettings,
+    SolveStatus,
+    integrate,
+)
 from anode.training import History, Loss, TrainingSettings, train
 
 __version__ = "0.1.0"

@@ -1,19 +1,18 @@
 """The paper's experiments as a table: which models on which data for which figure, at which size.
 
-``run("annulus-2d", profile="laptop", seed=0)`` trains every model of an experiment. One seed fixes
-a replica's weights, the order of its data and, for toy data, the data itself.
+:mod:`anode.runs` runs them. One seed fixes a replica's weights, the order of its data and, for toy
+data, the data itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-import torch
-
-from anode.data import Data, concentric_spheres, g1d, identity_1d
+from anode.data import Data, concentric_spheres, g1d, identity_1d, separable, spheres_without_slice
 from anode.data.images import load_images
+from anode.fields import Activation
 from anode.models import Model, NeuralODE, ResNet
-from anode.training import History, Loss, TrainingSettings, train
+from anode.training import Loss, TrainingSettings
 
 
 class Profile(Enum):
@@ -50,25 +49,42 @@ class ModelSpec:
     """A model of an experiment.
 
     Attributes:
-        label: its name in figures and in :attr:`Result.runs`.
+        label: its name in figures and in the results.
         augment_dim: p of a Neural ODE.
         blocks: number of residual blocks; None is a Neural ODE.
+        activation: of the field, or of the blocks.
     """
 
     label: str
     augment_dim: int = 0
     blocks: int | None = None
+    activation: Activation = Activation.RELU
 
     def build(
         self, input_shape: Sequence[int], outputs: int | None, hidden: int, seeds: Sequence[int]
     ) -> Model:
         """A stack of one replica a seed."""
         if self.blocks is not None:
-            return ResNet(input_shape, outputs, blocks=self.blocks, hidden=hidden, seeds=seeds)
+            return ResNet(
+                input_shape,
+                outputs,
+                blocks=self.blocks,
+                hidden=hidden,
+                activation=self.activation,
+                seeds=seeds,
+            )
         return NeuralODE(
-            input_shape, outputs, augment_dim=self.augment_dim, hidden=hidden, seeds=seeds
+            input_shape,
+            outputs,
+            augment_dim=self.augment_dim,
+            hidden=hidden,
+            activation=self.activation,
+            seeds=seeds,
         )
 
+
+SNAPSHOT_EPOCHS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 40)
+"""Epochs after which features are kept, besides the last: dense where training is fast."""
 
 Split = tuple[Data, Data | None]
 """Training data, and validation data if there is any."""
@@ -79,7 +95,7 @@ class Experiment:
     """One experiment.
 
     Attributes:
-        name: what :func:`run` takes.
+        name: what :func:`anode.runs.run` takes.
         source: figure or section of the paper.
         data: (size, seed) -> training and validation data.
         data_per_seed: whether each replica draws data of its own.
@@ -87,6 +103,7 @@ class Experiment:
         outputs: of the models' linear head; None for no head.
         loss: what is minimised.
         sizes: one a profile.
+        probe: inputs, with their targets, whose features are kept through training.
     """
 
     name: str
@@ -97,100 +114,29 @@ class Experiment:
     data_per_seed: bool = True
     outputs: int | None = 1
     loss: Loss = Loss.HUBER
+    probe: Callable[[], Data] | None = None
 
-
-@dataclass(frozen=True)
-class Run:
-    """One model of an experiment, trained.
-
-    Attributes:
-        label: the model's.
-        model: the stack of trained replicas.
-        history: of its training.
-        data: training data, one set a replica, or a single one for all.
-        validation: validation data, if there is any.
-    """
-
-    label: str
-    model: Model
-    history: History
-    data: tuple[Data, ...]
-    validation: Data | None
-
-
-@dataclass(frozen=True)
-class Result:
-    """An experiment that was run.
-
-    Attributes:
-        experiment: what was run.
-        profile, size: how much of it.
-        seeds: one a replica.
-        device: where.
-        runs: label -> trained model.
-    """
-
-    experiment: Experiment
-    profile: Profile
-    size: Size
-    seeds: tuple[int, ...]
-    device: str
-    runs: dict[str, Run]
-
-    def summary(self) -> str:
-        """One line that says what was run, for captions and printing."""
-        first, last = self.seeds[0], self.seeds[-1]
-        seeds = f"seed {first}" if first == last else f"{len(self.seeds)} seeds ({first} to {last})"
-        run = next(iter(self.runs.values()))
-        failed = sum(len(run.history.failures) for run in self.runs.values())
-        trained = len(self.seeds) * len(self.runs)
-        return (
-            f"{run.data[0].name}: {len(run.data[0])} samples, {self.size.epochs} epochs of batches "
-            f"of {self.size.batch_size}, {self.experiment.loss.value}, {seeds}, "
-            f"profile {self.profile.value} on {self.device}; "
-            f"{failed} of {trained} trainings failed."
+    def settings(self, size: Size) -> TrainingSettings:
+        """How its models are trained."""
+        kept = [epoch for epoch in SNAPSHOT_EPOCHS if epoch < size.epochs] + [size.epochs]
+        return TrainingSettings(
+            epochs=size.epochs,
+            batch_size=size.batch_size,
+            loss=self.loss,
+            snapshot_epochs=tuple(kept) if self.probe else (),
         )
 
+    def model(self, label: str) -> ModelSpec:
+        """The model of that label.
 
-def run(
-    name: str,
-    *,
-    profile: Profile | str = Profile.LAPTOP,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: bool = False,
-) -> Result:
-    """Train every model of an experiment.
-
-    Args:
-        name: one of :data:`EXPERIMENTS`.
-        profile: how much of it; a :class:`Profile` or its value.
-        seed: the first replica's; the others follow.
-        device: "cpu", "cuda" or "cuda:N".
-        progress: show progress bars.
-
-    Raises:
-        ValueError: if the name, the profile, the seed or the device is none there is.
-    """
-    if name not in EXPERIMENTS:
-        raise ValueError(f"experiment must be one of {', '.join(EXPERIMENTS)}, got {name!r}")
-    experiment = EXPERIMENTS[name]
-    profile = check_profile(profile)
-    device = check_device(device)
-    size = experiment.sizes[profile]
-    seeds = tuple(range(seed, seed + size.seeds))
-    drawn = [experiment.data(size, s) for s in (seeds if experiment.data_per_seed else seeds[:1])]
-    data = tuple(training for training, _ in drawn)
-    validation = drawn[0][1]
-    settings = TrainingSettings(
-        epochs=size.epochs, batch_size=size.batch_size, loss=experiment.loss
-    )
-    runs = {}
-    for spec in experiment.models:
-        model = spec.build(data[0].input_shape, experiment.outputs, size.hidden, seeds).to(device)
-        history = train(model, data, settings, validation=validation, progress=progress)
-        runs[spec.label] = Run(spec.label, model, history, data, validation)
-    return Result(experiment, profile, size, seeds, device, runs)
+        Raises:
+            ValueError: if there is none.
+        """
+        for spec in self.models:
+            if spec.label == label:
+                return spec
+        valid = ", ".join(repr(spec.label) for spec in self.models)
+        raise ValueError(f"{self.name} has the models {valid}, got {label!r}")
 
 
 def check_profile(profile: Profile | str) -> Profile:
@@ -206,26 +152,25 @@ def check_profile(profile: Profile | str) -> Profile:
         raise ValueError(f"profile must be one of {valid}, got {profile!r}") from None
 
 
-def check_device(device: str) -> str:
-    """``device`` if this machine has it.
-
-    Raises:
-        ValueError: if it is no CPU or CUDA device, or not here.
-    """
-    available = ["cpu"]
-    if torch.cuda.is_available():
-        available += ["cuda"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    if device not in available:
-        raise ValueError(f"device must be one of {', '.join(available)} here, got {device!r}")
-    return device
-
-
 def _spheres(dim: int) -> Callable[[Size, int], Split]:
     def draw(size: Size, seed: int) -> Split:
         inner = size.samples // 3  # 1000 of 3000, the paper's proportion
         return concentric_spheres(dim, inner, size.samples - inner, seed=seed), None
 
     return draw
+
+
+def _separable(size: Size, seed: int) -> Split:
+    negative = size.samples // 3
+    return separable(2, negative, size.samples - negative, seed=seed), None
+
+
+def _slice(size: Size, seed: int) -> Split:
+    inner = size.samples // 3
+    return spheres_without_slice(inner, size.samples - inner, seed=seed)
+
+
+_PROBE_SEED = 1_000_003  # of no replica: points that nobody is trained on
 
 
 def _images(size: Size, seed: int) -> Split:
@@ -237,6 +182,7 @@ def _images(size: Size, seed: int) -> Split:
 NODE = ModelSpec("NODE")
 RESNET = ModelSpec("ResNet", blocks=5)
 ANODES = tuple(ModelSpec(f"ANODE (p = {p})", augment_dim=p) for p in (1, 5))
+_ALL = (NODE, *ANODES, RESNET)
 
 _TWO_POINTS = {
     Profile.SMOKE: Size(seeds=2, epochs=20, samples=4),
@@ -270,8 +216,41 @@ EXPERIMENTS = {
             outputs=None,
             loss=Loss.MSE,
         ),
-        Experiment("annulus-1d", "Fig. 7, top", _spheres(1), (NODE, *ANODES), _TOY),
-        Experiment("annulus-2d", "Figs 1 and 7", _spheres(2), (NODE, *ANODES), _TOY),
+        Experiment(
+            "annulus-1d",
+            "Figs 5a, 7 and 8",
+            _spheres(1),
+            _ALL,
+            _TOY,
+            probe=lambda: concentric_spheres(1, 200, 400, seed=_PROBE_SEED),
+        ),
+        Experiment(
+            "annulus-2d",
+            "Figs 1, 5b, 6, 7, 8, 9 left, 15, 18 and 19",
+            _spheres(2),
+            _ALL,
+            _TOY,
+            probe=lambda: concentric_spheres(2, 200, 400, seed=_PROBE_SEED),
+        ),
+        Experiment(
+            "separable-2d",
+            "Figs 5c, 15 and 19",
+            _separable,
+            _ALL,
+            _TOY,
+            probe=lambda: separable(2, 200, 400, seed=_PROBE_SEED),
+        ),
+        Experiment("slice-2d", "Fig. 9, right", _slice, _ALL, _TOY),
+        Experiment(
+            "softplus-2d",
+            "appendix F.1",
+            _spheres(2),
+            tuple(
+                ModelSpec(f"{spec.label}, softplus", spec.augment_dim, None, Activation.SOFTPLUS)
+                for spec in (NODE, ANODES[1])
+            ),
+            _TOY,
+        ),
         Experiment(
             "images",
             "section 5.2, Fig. 10",

@@ -6,6 +6,7 @@ A Neural ODE and an Augmented Neural ODE are one class: ``augment_dim`` p = 0 is
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,7 @@ from anode.fields import (
     linear_layers,
 )
 from anode.randomness import Stream, generator
-from anode.solve import Solution, integrate
-from anode.solver_settings import SolverSettings
-from anode.status import SolveFailure
+from anode.solve import Solution, SolveFailure, SolverSettings, integrate
 
 FEATURE_AXIS = 2
 """Axis of a state that augmentation extends: d of ``(R, B, d)``, c of ``(R, B, c, H, W)``."""
@@ -86,6 +85,10 @@ class Model(nn.Module, ABC):
         state_shape: shape of its features.
         outputs: number of outputs, or None for no head: the prediction is the features.
         seeds: one seed a replica; a replica depends on its own seed only.
+        options: the constructor's other arguments.
+
+    Attributes:
+        architecture: the constructor's arguments, seeds aside: the same for every replica.
     """
 
     def __init__(
@@ -94,8 +97,10 @@ class Model(nn.Module, ABC):
         state_shape: Sequence[int],
         outputs: int | None,
         seeds: Iterable[int],
+        **options: Any,
     ) -> None:
         super().__init__()
+        self.architecture = {"input_shape": tuple(input_shape), "outputs": outputs, **options}
         self.input_shape = tuple(input_shape)
         self.state_shape = tuple(state_shape)
         self.seeds = check_seeds(seeds)
@@ -185,10 +190,22 @@ class NeuralODE(Model):
         if not end_time > 0:
             raise ValueError(f"end_time must be positive, got {end_time}")
         width = input_shape[0] + augment_dim
-        super().__init__(input_shape, (width, *input_shape[1:]), outputs, seeds)
+        solver = solver or SolverSettings()
+        super().__init__(
+            input_shape,
+            (width, *input_shape[1:]),
+            outputs,
+            seeds,
+            augment_dim=augment_dim,
+            hidden=hidden,
+            activation=activation,
+            time_dependent=time_dependent,
+            end_time=end_time,
+            solver=solver,
+        )
         self.augment_dim = augment_dim
         self.end_time = end_time
-        self.solver = solver or SolverSettings()
+        self.solver = solver
         self.field: VectorField
         if len(input_shape) == 1:
             self.field = MLPField(
@@ -274,7 +291,15 @@ class ResNet(Model):
         if len(input_shape) != 1:
             raise ValueError(f"input_shape must be (d,), got {tuple(input_shape)}")
         check_positive(blocks=blocks)
-        super().__init__(input_shape, input_shape, outputs, seeds)
+        super().__init__(
+            input_shape,
+            input_shape,
+            outputs,
+            seeds,
+            blocks=blocks,
+            hidden=hidden,
+            activation=activation,
+        )
         self.blocks = nn.ModuleList(
             MLPField(
                 input_shape[0],

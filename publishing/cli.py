@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "--jobs", type=_positive(int), metavar="N", help="chapters at once; default: cores"
             )
-            sub.add_argument("--fresh", action="store_true", help="also what did not change")
+            sub.add_argument(
+                "--fresh", action="store_true", help="also what did not change, trained anew"
+            )
             sub.add_argument(
                 "--time-limit", type=_positive(float), metavar="SECONDS", help="for each chapter"
             )

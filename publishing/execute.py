@@ -1,5 +1,7 @@
 """Chapters are executed here, by papermill, and nowhere else."""
 
+import os
+import shutil
 import sys
 import tempfile
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 
+from anode.runs import STORE_VARIABLE
 from publishing import records
 from publishing.chapters import Page
 from publishing.fingerprint import fingerprints, versions
@@ -66,7 +69,7 @@ def execute(
 
     Args:
         jobs: chapters at once; one a core unless told.
-        fresh: execute also what did not change.
+        fresh: execute also what did not change, and train again what it trained.
         time_limit: seconds for a chapter; `TIME_LIMITS` unless told.
         report: takes a line for each event, and the whole story of a failure.
 
@@ -77,9 +80,11 @@ def execute(
     for page in chapters:
         _check_parameters(page)
     jobs = jobs or cores()
+    results = project.results(parameters.profile)
     papermill = Papermill(
         parameters,
         max(1, cores() // min(jobs, max(1, len(chapters)))),
+        Path(os.environ.get(STORE_VARIABLE) or results).resolve(),
         time_limit or TIME_LIMITS[parameters.profile],
     )
     prints = fingerprints(project, chapters, parameters)
@@ -89,6 +94,8 @@ def execute(
         return _execute(project, page, papermill, prints[page.name], report)
 
     with one_at_a_time(folder / ".lock"):
+        if fresh and results.exists():
+            shutil.rmtree(results)  # a reader's own, named by the variable, is left alone
         last = {page.name: records.load(folder, page.name) for page in chapters}
         outcomes = {
             name: Outcome(record, False)

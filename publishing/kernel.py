@@ -5,14 +5,17 @@ import os
 import sys
 from pathlib import Path
 
+from anode.runs import STORE_VARIABLE
+
 KERNEL = "python3"
 
 
-def kernel_environment(folder: Path, threads: int) -> dict[str, str]:
+def kernel_environment(folder: Path, threads: int, results: Path) -> dict[str, str]:
     """Environment variables for papermill; ``folder`` gets the kernel's description.
 
     A kernel called ``python3`` may be installed for the whole machine and start another Python, so
     the one written here goes before it. Startup files and settings of the user's are not read.
+    Chapters keep the models that they train in ``results``, and find those of others there.
     """
     spec = folder / "kernels" / KERNEL
     spec.mkdir(parents=True)
@@ -28,6 +31,7 @@ def kernel_environment(folder: Path, threads: int) -> dict[str, str]:
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "IPYTHONDIR": str(folder / "ipython"),
+        STORE_VARIABLE: str(results),
         "PYTHONNOUSERSITE": "1",
         "PYTHONHASHSEED": "0",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",

@@ -86,6 +86,10 @@ class Project:
         """Folder of notebooks that stopped midway; nothing is published from it."""
         return self.build / "failed" / profile
 
+    def results(self, profile: str) -> Path:
+        """Folder of the models that a profile's chapters trained: they share them."""
+        return self.build / "results" / profile
+
     def stage(self, profile: str) -> Path:
         """Folder that the site of a profile is built from."""
         return self.build / "stage" / profile

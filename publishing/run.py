@@ -98,11 +98,13 @@ class Papermill:
     Attributes:
         parameters: injected into each chapter.
         threads: that a kernel may use for numerics.
+        results: folder in which the chapters share what they train.
         time_limit: seconds for a chapter.
     """
 
     parameters: Parameters
     threads: int
+    results: Path
     time_limit: float
     _running: set[subprocess.Popen[str]] = field(default_factory=set)
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -122,7 +124,7 @@ class Papermill:
             command += ["-r" if isinstance(value, str) else "-p", name, str(value)]
         process = subprocess.Popen(
             command,
-            env=kernel_environment(scratch / "jupyter", self.threads),
+            env=kernel_environment(scratch / "jupyter", self.threads, self.results),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

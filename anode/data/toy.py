@@ -95,24 +95,56 @@ def uniform_shell(n: int, dim: int, inner: float, outer: float, rng: torch.Gener
     return direction * volume ** (1 / dim)
 
 
-def without_slice(data: Data, start: float = 0.0, stop: float = pi / 5) -> tuple[Data, Data]:
-    """Split two-dimensional data into the points outside and inside the slice of angles (Fig. 9).
+def spheres_without_slice(
+    n_inner: int = 1000,
+    n_outer: int = 2000,
+    *,
+    start: float = 0.0,
+    stop: float = pi / 5,
+    seed: int = 0,
+) -> tuple[Data, Data]:
+    """:func:`concentric_spheres` in the plane, without a slice of angles, and that slice (Fig. 9).
+
+    Of each class the share of the angle, rounded, lies in the slice and the rest outside, so that
+    all seeds have equally many points.
 
     Args:
-        data: points of shape ``(N, 2)``.
-        start, stop: angles in radians, counted from the first axis in [0, 2 pi).
+        n_inner, n_outer: points of the two classes, in the slice and outside together.
+        start, stop: the slice's angles in radians, counted from the first axis.
+        seed: of the points.
 
     Returns:
-        The data whose angle is outside ``[start, stop]``, and the data inside.
+        The points outside the slice, to train on, and those inside.
 
     Raises:
-        ValueError: if the points are not two-dimensional.
+        ValueError: unless 0 <= start < stop < 2 pi, and each class has a point in both parts.
     """
-    if data.x.dim() != 2 or data.x.shape[1] != 2:
-        raise ValueError(f"a slice of angles needs points of shape (N, 2), got {data.x.shape}")
-    angle = torch.atan2(data.x[:, 1], data.x[:, 0]).remainder(2 * pi)
-    inside = (angle >= start) & (angle <= stop)
-    return data.select(~inside), data.select(inside)
+    if not 0 <= start < stop < 2 * pi:
+        raise ValueError(f"angles must satisfy 0 <= start < stop < 2 pi, got {start}, {stop}")
+    share = (stop - start) / (2 * pi)
+    inside = (round(share * n_inner), round(share * n_outer))
+    outside = (n_inner - inside[0], n_outer - inside[1])
+    rest = (stop, start + 2 * pi)
+    rng = generator(seed, Stream.DATA)
+    return (
+        _sector(outside, rest, "spheres without a slice", rng),
+        _sector(inside, (start, stop), "the slice left out", rng),
+    )
+
+
+def _sector(
+    counts: tuple[int, int], angles: tuple[float, float], name: str, rng: torch.Generator
+) -> Data:
+    """Points of the ball and of the annulus, of uniform density, between two angles."""
+    _check_counts(inner_points=counts[0], outer_points=counts[1])
+    r1, r2, r3 = RADII
+    parts = []
+    for n, (inner, outer) in zip(counts, ((0.0, r1), (r2, r3)), strict=True):
+        angle = torch.rand(n, 1, generator=rng) * (angles[1] - angles[0]) + angles[0]
+        direction = torch.cat([angle.cos(), angle.sin()], dim=1)
+        area = torch.rand(n, 1, generator=rng) * (outer**2 - inner**2) + inner**2
+        parts.append(direction * area.sqrt())
+    return Data(torch.cat(parts), _labels(*counts), name=name)
 
 
 def _labels(n_negative: int, n_positive: int) -> Tensor:

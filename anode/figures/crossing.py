@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 
-from anode.experiments import Run
 from anode.figures.style import palette, picture
 from anode.models import NeuralODE
+from anode.runs import Run
 
 Floats = NDArray[np.float64]
 

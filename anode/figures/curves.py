@@ -1,4 +1,4 @@
-"""Curves of training: loss and function evaluations over epochs, every seed shown."""
+"""Curves of training: loss and function evaluations over epochs, with their spread over seeds."""
 
 from collections.abc import Mapping
 
@@ -51,15 +51,63 @@ def loss_and_nfe(
     return fig
 
 
+@picture
+def losses(histories: Mapping[str, History], title: str) -> Figure:
+    """Training losses of several kinds of model together, on two scales (Fig. 18).
+
+    Left, as in the paper: mean and standard deviation over the seeds. Right, on a logarithmic
+    scale, where a band of that kind would reach below 0: median, and the seeds between the 16th
+    and the 84th percentile, of which a normal law has as many within one standard deviation.
+
+    Args:
+        histories: model's label -> history.
+        title: what was trained on.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.5), layout="constrained")
+    for label, history in histories.items():
+        colour, style = palette.model(label), palette.line_style(label)
+        values = np.ma.masked_invalid(history.epoch_loss)  # failed seeds, from the failure on
+        epochs = np.arange(1, values.shape[1] + 1)
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        low, middle, high = _quantiles(values, (0.16, 0.5, 0.84))
+        for ax, centre, bottom, top in (
+            (left, mean, mean - deviation, mean + deviation),
+            (right, middle, low, high),
+        ):
+            name = label + _census(history)
+            ax.plot(epochs, centre, color=colour, linestyle=style, linewidth=2, label=name)
+            ax.fill_between(epochs, bottom, top, color=colour, alpha=0.2, linewidth=0)
+            ax.set(xlabel="epoch", ylabel="training loss")
+            ax.grid(True, which="major")
+    left.set(title=f"{title}: mean ± s.d.", ylim=(0, None))
+    right.set(title="median, 16th to 84th percentile", yscale="log")
+    handles, labels = left.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return fig
+
+
+def _quantiles(values: np.ma.MaskedArray, shares: tuple[float, ...]) -> list[Floats]:
+    """Quantiles over the seeds of ``values (R, E)``, each ``(E,)``; NaN if all have failed."""
+    columns = [column.compressed() for column in values.T]
+    return [
+        np.array([np.quantile(column, share) if len(column) else np.nan for column in columns])
+        for share in shares
+    ]
+
+
+def _census(history: History) -> str:
+    """How many seeds failed, if any did."""
+    failed = len(history.failures)
+    return f" ({failed} of {len(history.step_loss)} failed)" if failed else ""
+
+
 def draw_curves(ax: Axes, values: Floats, label: str, history: History) -> None:
     """One model's curves ``values (R, E)``: the mean thick, each seed thin."""
     colour, style = palette.model(label), palette.line_style(label)
     epochs = np.arange(1, values.shape[1] + 1)
     ax.plot(epochs, values.T, color=colour, linewidth=0.5, alpha=0.3)
-    failed = len(history.failures)
-    census = f" ({failed} of {len(values)} failed)" if failed else ""
-    mean = mean_of_running(values)
-    ax.plot(epochs, mean, color=colour, linestyle=style, linewidth=2, label=label + census)
+    mean, name = mean_of_running(values), label + _census(history)
+    ax.plot(epochs, mean, color=colour, linestyle=style, linewidth=2, label=name)
 
 
 def mean_of_running(values: Floats) -> Floats:

@@ -1,14 +1,16 @@
 """The stacked solver takes torchdiffeq's own steps for each replica."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import FormulaField, decay
 from torch import Tensor
 from torchdiffeq import odeint
 
 from anode import Activation, MLPField, SolverSettings, SolveStatus, integrate
-from anode.dopri5 import ERROR, INTERPOLATION, MIDPOINT, NODES, STAGES, dopri5
+from anode.solve.tableau import ERROR, INTERPOLATION, MIDPOINT, NODES, STAGES
 
 TIMES = ([0.0, 1.0], [0.0, 0.3, 0.31, 0.9, 1.0], [1.0, 0.5, 0.0], [0.2, 3.0])
 TOLERANCE = 1e-3
@@ -45,12 +47,12 @@ def alone(field: MLPField, replica: int, h0: Tensor, times: Tensor) -> tuple[Ten
     return states[:, 0], evaluations
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     dim=st.sampled_from([1, 2, 3, 7]),
     batch=st.sampled_from([1, 5, 64]),
-    gain=st.sampled_from([1.0, 1.5, 2.0]),
+    gain=st.sampled_from([1.0, 1.5, 2.0, 3.0, 5.0]),
     activation=st.sampled_from(list(Activation)),
     time_dependent=st.booleans(),
     times=st.sampled_from(TIMES),
@@ -82,7 +84,8 @@ def test_every_replica_takes_the_steps_that_torchdiffeq_takes_alone(
             states, evaluations = alone(field, replica, h0, t)
             assert solution.nfe[replica] == evaluations
             gap = (solution.states[:, replica] - states).abs()
-            assert (gap <= 1e-6 * (TOLERANCE + TOLERANCE * states.abs())).all()
+            share = 1e-6 if gain <= 2 else 1e-2  # a wild field magnifies rounding
+            assert (gap <= share * (TOLERANCE + TOLERANCE * states.abs())).all()
 
 
 @pytest.mark.parametrize("gain", [1.0, 2.0])
@@ -160,19 +163,11 @@ def test_a_replica_that_fails_leaves_the_others_bit_for_bit() -> None:
 
 def test_replicas_do_not_share_steps() -> None:
     """A gentle and a steep problem in one stack cost what each costs alone."""
-    rates = torch.tensor([0.1, 30.0], dtype=torch.float64)[:, None, None]
     h0 = torch.ones(2, 3, 1, dtype=torch.float64)
     times = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    both = dopri5(lambda t, h: -rates * h, h0, times, rtol=1e-3, atol=1e-3, max_steps=1000)
-    for r in range(2):
-        one = dopri5(
-            lambda t, h, r=r: -rates[r : r + 1] * h,  # type: ignore[misc]
-            h0[r : r + 1],
-            times,
-            rtol=1e-3,
-            atol=1e-3,
-            max_steps=1000,
-        )
+    both = integrate(FormulaField(decay, [0.1, 30.0]), h0, times)
+    for r, rate in enumerate((0.1, 30.0)):
+        one = integrate(FormulaField(decay, [rate]), h0[r : r + 1], times)
         assert both.nfe[r] == one.nfe[0]
         assert torch.equal(both.states[:, r], one.states[:, 0])
     assert both.nfe[1] > 2 * both.nfe[0]
@@ -186,15 +181,9 @@ def test_error_falls_with_the_tolerance(times: list[float]) -> None:
     exact = torch.exp(torch.sin(t) - torch.sin(t[0]))
     errors = []
     for tolerance in (1e-3, 1e-6, 1e-9):
-        solved = dopri5(
-            lambda s, h: torch.cos(s)[:, None, None] * h,
-            h0,
-            t,
-            rtol=tolerance,
-            atol=tolerance,
-            max_steps=1000,
-        )
-        errors.append(float((solved.states.flatten() - exact).abs().max()))
+        field = FormulaField(lambda rate, s, h: rate * torch.cos(s) * h, [1.0])
+        solved = integrate(field, h0, t, SolverSettings(rtol=tolerance, atol=tolerance))
+        errors.append(float((solved.states.flatten() - exact).detach().abs().max()))
         assert errors[-1] < 10 * tolerance
     assert errors[0] > errors[1] > errors[2]
 
@@ -219,4 +208,4 @@ def test_the_tableau_is_consistent() -> None:
     assert sum(ERROR) == pytest.approx(0, abs=1e-15)
     assert sum(MIDPOINT) == pytest.approx(0.5, abs=1e-9)
     ends = INTERPOLATION.sum(0)  # at x = 1
-    torch.testing.assert_close(ends[:6], torch.tensor(STAGES[-1], dtype=torch.float64))
+    np.testing.assert_allclose(ends[:6], STAGES[-1])

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from anode import experiments
+from anode import runs
 from anode.figures import Picture, crossing
 
 
@@ -17,9 +17,7 @@ def _continuous_and_euler() -> Picture:
 
 
 def _trained_fields() -> Picture:
-    runs = {
-        name: experiments.run(name, profile="smoke").runs["NODE"] for name in ("identity-1d", "g1d")
-    }
+    runs = {name: runs.run(name, profile="smoke").runs["NODE"] for name in ("identity-1d", "g1d")}
     return crossing.trained_fields(runs, replica=1)
 
 

@@ -6,20 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anode import experiments
-from anode.experiments import Result, Run
+from anode import runs
 from anode.figures import Picture, curves, flows
+from anode.geometry import measure
+from anode.runs import Result, Run
 from anode.training import Floats
 
 
 @pytest.fixture(scope="module")
 def line() -> Result:
-    return experiments.run("annulus-1d", profile="smoke")
+    return runs.run("annulus-1d", profile="smoke")
 
 
 @pytest.fixture(scope="module")
 def plane() -> Result:
-    return experiments.run("annulus-2d", profile="smoke")
+    return runs.run("annulus-2d", profile="smoke")
 
 
 def draws(picture: Picture) -> bool:
@@ -36,6 +37,18 @@ def test_flows_on_the_line(line: Result) -> None:
 @pytest.mark.parametrize("draw", [flows.flows_2d, flows.learned_flows])
 def test_flows_in_the_plane(plane: Result, draw: Callable[..., Picture]) -> None:
     assert draws(draw(plane.runs["NODE"], plane.runs["ANODE (p = 1)"]))
+
+
+def test_flows_by_data_says_how_straight_each_is(plane: Result) -> None:
+    pair = (plane.runs["NODE"], plane.runs["ANODE (p = 1)"])
+    picture = flows.flows_by_data({"easy": pair, "g": pair})
+    assert draws(picture)
+    titles = [ax.get_title(loc="left") for ax in picture.light().axes]
+    assert [title.split("\n")[0] for title in titles] == [
+        f"{run.label}, {name}" for name in ("easy", "g") for run in pair
+    ]
+    drawn = measure(flows.trajectories(pair[0]).path)
+    assert f"{np.median(drawn.straightness):.3f}" in titles[0]
 
 
 def test_drawn_paths_end_at_the_features(plane: Result) -> None:
@@ -71,6 +84,24 @@ def test_curves_show_every_seed_and_the_floor(plane: Result) -> None:
     seeds = len(plane.seeds)
     assert len(figure.axes[0].lines) == len(histories) * (seeds + 1) + 1
     assert len(figure.axes[1].lines) == len(histories) * (seeds + 1)
+
+
+def test_losses_are_shown_as_mean_and_as_median(plane: Result) -> None:
+    """Each with its band; a failed seed is counted and left out."""
+    history = plane.runs["NODE"].history
+    step_loss = history.step_loss.copy()
+    step_loss[0] = np.nan
+    broken = replace(history, step_loss=step_loss, failures={0: object()})  # type: ignore[dict-item]
+    picture = curves.losses({"ResNet": plane.runs["ResNet"].history, "NODE": broken}, "g")
+    assert draws(picture)
+    left, right = picture.light().axes
+    assert [line.get_label() for line in left.lines] == ["ResNet", "NODE (1 of 2 failed)"]
+    both = plane.runs["ResNet"].history.epoch_loss
+    np.testing.assert_allclose(left.lines[0].get_ydata(), both.mean(0))
+    np.testing.assert_allclose(right.lines[0].get_ydata(), np.median(both, axis=0))
+    for ax in (left, right):
+        np.testing.assert_allclose(ax.lines[1].get_ydata(), history.epoch_loss[1])
+        assert len(ax.collections) == 2
 
 
 def test_median_replica_is_one_that_was_trained_to_the_end(line: Result) -> None:

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from anode import experiments
+from anode import runs
 from anode.data.images import class_names
-from anode.experiments import Result
 from anode.figures import Picture, images
+from anode.runs import Result
 from anode.training import accuracy
 
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return experiments.run("images", profile="smoke")
+    return runs.run("images", profile="smoke")
 
 
 def texts(figure: Figure) -> list[str]:

@@ -21,6 +21,7 @@ from anode import (
     TrainingSettings,
     experiments,
     integrate,
+    runs,
     train,
 )
 from anode.data import Data, concentric_spheres
@@ -160,7 +161,7 @@ def test_inputs_on_another_device_are_refused() -> None:
 
 @pytest.mark.parametrize("name", experiments.EXPERIMENTS)
 def test_every_experiment_runs(name: str) -> None:
-    result = experiments.run(name, profile="smoke", device="cuda")
+    result = runs.run(name, profile="smoke", device="cuda")
     assert "profile smoke on cuda" in result.summary()
     for run in result.runs.values():
         assert not run.history.failures

@@ -1,12 +1,12 @@
 """Toy data have the density, the radii, the sizes and the targets that they are said to have."""
 
-from math import pi
+from math import log, pi
 
 import pytest
 import torch
 from scipy.stats import kstest
 
-from anode.data import Data, concentric_spheres, g1d, identity_1d, separable, without_slice
+from anode.data import Data, concentric_spheres, g1d, identity_1d, separable, spheres_without_slice
 from anode.data.toy import RADII, uniform_shell
 from anode.randomness import Stream, generator
 
@@ -78,17 +78,21 @@ def test_two_points_of_the_line() -> None:
     assert torch.equal(identity_1d(3).y, identity_1d(3).x)
 
 
-def test_slice_is_cut_out_of_the_plane() -> None:
-    data = concentric_spheres(2, 2000, 4000, seed=3)
-    outside, inside = without_slice(data)
-    assert len(outside) + len(inside) == len(data)
-    angles = torch.atan2(inside.x[:, 1], inside.x[:, 0])
-    assert angles.min() >= 0
-    assert angles.max() <= pi / 5
-    others = torch.atan2(outside.x[:, 1], outside.x[:, 0])
-    assert not ((others >= 0) & (others <= pi / 5)).any()
-    share = len(inside) / len(data)  # of a tenth of the plane
-    assert abs(share - 0.1) < 5 * (0.1 * 0.9 / len(data)) ** 0.5
+def test_a_slice_is_left_out_of_the_plane() -> None:
+    outside, inside = spheres_without_slice(1000, 2000, seed=3)
+    assert (len(outside), len(inside)) == (2700, 300)
+    for data, low, high in ((inside, 0.0, pi / 5), (outside, pi / 5, 2 * pi)):
+        angles = torch.atan2(data.x[:, 1], data.x[:, 0]).remainder(2 * pi)
+        assert low <= angles.min() <= angles.max() <= high
+        # Uniform: the largest gap between n sorted angles is about log(n) / n of the range.
+        gaps = torch.diff(angles.sort().values)
+        assert gaps.max() < 4 * (high - low) * log(len(data)) / len(data)
+        radii = data.x.norm(dim=1)
+        assert radii[data.y[:, 0] < 0].max() <= 0.5
+        outer = radii[data.y[:, 0] > 0]
+        assert 1.0 <= outer.min() <= outer.max() <= 1.5
+        # Uniform density: half the area of the annulus lies within sqrt((1 + 1.5^2) / 2).
+        assert abs((outer < 1.625**0.5).double().mean() - 0.5) < 4 * 0.5 / len(outer) ** 0.5
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,8 @@ def test_slice_is_cut_out_of_the_plane() -> None:
         (lambda: separable(2, n_positive=0), "n_positive must be 1 or more, got 0"),
         (lambda: separable(-1), "dim must be 1 or more, got -1"),
         (lambda: g1d(0), "repeats must be 1 or more, got 0"),
-        (lambda: without_slice(concentric_spheres(3, 5, 5)), r"shape \(N, 2\), got .*10, 3"),
+        (lambda: spheres_without_slice(5, 50), "inner_points must be 1 or more, got 0"),
+        (lambda: spheres_without_slice(start=2.0, stop=1.0), "start < stop < 2 pi, got 2.0, 1.0"),
         (lambda: Data(torch.ones(2, 1), torch.ones(3, 1), "pairs"), "pairs: .* got 2 and 3"),
         (lambda: Data(torch.ones(0, 1), torch.ones(0, 1), "none"), "none: .* got 0 and 0"),
     ],

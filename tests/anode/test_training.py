@@ -24,7 +24,7 @@ from anode import (
 )
 from anode.data import Data, concentric_spheres
 from anode.randomness import Stream, generator
-from anode.status import SolveFailure
+from anode.solve.status import SolveFailure
 from anode.training import (
     Batches,
     Floats,
@@ -139,6 +139,34 @@ def test_a_seed_is_trained_alike_alone_and_in_a_stack(solver: SolverSettings | N
         np.testing.assert_array_equal(alone.step_backward_nfe[0], together.step_backward_nfe[r])
         for ours, theirs in zip(stack.parameters(), single.parameters(), strict=True):
             torch.testing.assert_close(ours[r], theirs[0], rtol=1e-7, atol=1e-9)
+
+
+def test_each_replica_may_have_its_own_learning_rate_and_decay() -> None:
+    """A stack of settings is the trainings with each of them, one after the other."""
+    rates, decays = (1e-3, 2e-2, 1e-4), (0.0, 0.5, 0.1)
+    data = spheres()
+    stack = node(p=1)
+    settings = replace(SETTINGS, learning_rate=rates, weight_decay=decays)
+    together = train(stack, data, settings)
+    for r, seed in enumerate(SEEDS):
+        single = node((seed,), p=1)
+        own = replace(SETTINGS, learning_rate=rates[r], weight_decay=decays[r])
+        alone = train(single, data, own)
+        np.testing.assert_allclose(alone.step_loss[0], together.step_loss[r], rtol=1e-8)
+        for ours, theirs in zip(stack.parameters(), single.parameters(), strict=True):
+            torch.testing.assert_close(ours[r], theirs[0], rtol=1e-7, atol=1e-9)
+    usual = train(node(p=1), data, SETTINGS)
+    assert not np.allclose(usual.step_loss[1], together.step_loss[1], rtol=1e-3)
+
+
+def test_validation_may_be_of_each_replica() -> None:
+    held_out = [spheres(seed=100 + seed) for seed in SEEDS]
+    own = train(node(), spheres(), SETTINGS, validation=held_out).validation_loss
+    assert own is not None
+    for r, data in enumerate(held_out):
+        shared = train(node(), spheres(), SETTINGS, validation=data).validation_loss
+        assert shared is not None
+        np.testing.assert_allclose(own[r], shared[r], rtol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -430,6 +458,15 @@ BAD: dict[str, Callable[[], object]] = {
     "weight_decay must be 0 or more, got -0.1": lambda: TrainingSettings(weight_decay=-0.1),
     r"snapshot_epochs must lie in 0..5, got \[6\]": lambda: TrainingSettings(
         epochs=5, snapshot_epochs=(1, 6)
+    ),
+    r"learning_rate must be positive, got \(0.1, 0.0\)": lambda: TrainingSettings(
+        learning_rate=(0.1, 0.0)
+    ),
+    "learning_rate must be one number or 3, one a replica, got 2": lambda: train(
+        node(), spheres(), replace(SETTINGS, learning_rate=(0.1, 0.2))
+    ),
+    "weight_decay must be one number or 3, one a replica, got 1": lambda: train(
+        node(), spheres(), replace(SETTINGS, weight_decay=(0.1,))
     ),
     "snapshot_epochs needs snapshot_x": lambda: train(
         node(), spheres(), replace(SETTINGS, snapshot_epochs=(1,))

@@ -1,4 +1,4 @@
-"""torchdiffeq's solvers: the reference for :mod:`anode.dopri5`, the adjoint, and fixed steps.
+"""torchdiffeq's solvers: the reference for :mod:`anode.solve.dopri5`, the adjoint, and fixed steps.
 
 torchdiffeq has one step size for all that it is given, so that with adaptive steps each replica is
 a call of its own. Its failed assertions become a status; every evaluation of the field is counted,
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torchdiffeq import odeint, odeint_adjoint
 
 from anode.fields import Dynamics, VectorField
-from anode.solver_settings import Gradient, SolverSettings
-from anode.status import SolveFailure, SolveStatus
+from anode.solve.settings import Gradient, SolverSettings
+from anode.solve.status import SolveFailure, SolveStatus
 
 
 class EvaluationCounter(nn.Module):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anode.dopri5 import dopri5
 from anode.fields import VectorField
-from anode.reference import EvaluationCounter, solve_alone, solve_fixed
-from anode.solver_settings import Gradient, SolverSettings
-from anode.status import SolveFailure, SolveStatus
+from anode.solve.dopri5 import dopri5
+from anode.solve.reference import EvaluationCounter, solve_alone, solve_fixed
+from anode.solve.settings import Gradient, SolverSettings
+from anode.solve.status import SolveFailure, SolveStatus
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,8 @@ def integrate(
 
 def _stacked(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings) -> Solution:
     """All replicas at once, each with its own steps."""
-    weights = field.weights
     outcome = dopri5(
-        lambda t, h: field.evaluate(weights, t, h),
+        field,
         h0,
         times,
         rtol=settings.rtol,

@@ -1,0 +1,26 @@
+"""The paper's claims, each measured, held against a criterion, and given a verdict."""
+
+from anode.claims.claim import Case, Check, Claim, Finding, Judgement, needed
+from anode.claims.criterion import Criterion, Verdict
+from anode.claims.interval import Average, Measurement, measure
+from anode.claims.report import exceptions, measurement_table, verdict_table
+from anode.claims.table import CHAPTERS, CLAIMS
+
+__all__ = [
+    "CHAPTERS",
+    "CLAIMS",
+    "Average",
+    "Case",
+    "Check",
+    "Claim",
+    "Criterion",
+    "Finding",
+    "Judgement",
+    "Measurement",
+    "Verdict",
+    "exceptions",
+    "measure",
+    "measurement_table",
+    "needed",
+    "verdict_table",
+]

@@ -1,0 +1,193 @@
+"""What is measured, on the threads that the process has."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks.checks import Check, check
+from benchmarks.contestants import BASELINE, installed
+from benchmarks.limit import Rates, Work
+from benchmarks.rounds import Measured, Timed, interleave
+from benchmarks.task import MODELS, Contestant, Task
+
+ONE, STACK = 1, 20
+"""The numbers of networks in the table."""
+
+TOO_LONG = 0.5
+"""Seconds of a step from which on growth is not followed further."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure.
+
+    Attributes:
+        rounds: that count.
+        steps: training steps of a round in the table.
+        models: names of :data:`benchmarks.task.MODELS` in the table.
+        networks, batches: the values of R and B for growth; :data:`STACK` networks for the latter.
+        growth_steps: training steps of a round for growth.
+        compiled: whether growth includes contestants that compile anew for each value.
+        threads: numbers of threads for growth; the table is measured on the first.
+    """
+
+    rounds: int = 7
+    steps: int = 20
+    models: tuple[str, ...] = tuple(MODELS)
+    networks: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100, 200)
+    batches: tuple[int, ...] = (16, 32, 64, 128, 256, 512, 1024)
+    growth_steps: int = 10
+    compiled: bool = True
+    threads: tuple[int, ...] = (1, 2)
+
+
+QUICK = Plan(
+    rounds=2,
+    steps=6,
+    models=("NODE",),
+    networks=(1, 20),
+    batches=(16, 64),
+    growth_steps=4,
+    compiled=False,
+    threads=(1,),
+)
+"""Whether everything works, in under a minute; its numbers are rough."""
+
+GROWTH_MODEL = "NODE"
+
+
+@dataclass
+class Limit:
+    """The matrix products of a model's training steps.
+
+    Attributes:
+        model: name.
+        work: of a step of one network, for each number of networks in the table.
+        rates: measured in the rounds of the table with :data:`STACK` networks.
+    """
+
+    model: str
+    work: dict[int, Work]
+    rates: Rates
+
+    def seconds(self, networks: int, rate: float | None = None) -> float:
+        """Of a step's products at a rate, at the best if left out."""
+        return networks * self.work[networks].flops / (rate or self.rates.best)
+
+
+@dataclass
+class Results:
+    """Everything that was measured."""
+
+    table: list[Measured] = field(default_factory=list)
+    by_networks: list[Measured] = field(default_factory=list)
+    by_batch: list[Measured] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    limits: list[Limit] = field(default_factory=list)
+
+    def extend(self, other: "Results") -> None:
+        """Take over another's."""
+        for name, values in vars(other).items():
+            getattr(self, name).extend(values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Results":
+        """Of what :meth:`as_dict` gave."""
+        return cls(
+            table=[Measured(**each) for each in values["table"]],
+            by_networks=[Measured(**each) for each in values["by_networks"]],
+            by_batch=[Measured(**each) for each in values["by_batch"]],
+            checks=[Check(**each) for each in values["checks"]],
+            limits=[
+                Limit(
+                    each["model"],
+                    {int(networks): Work(**work) for networks, work in each["work"].items()},
+                    Rates(**each["rates"]),
+                )
+                for each in values["limits"]
+            ],
+        )
+
+
+def say(text: str) -> None:
+    """Progress, on the error stream."""
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def table(plan: Plan) -> Results:
+    """One and :data:`STACK` networks of each model, by all contestants, with checks and limits."""
+    contestants, results = installed(), Results()
+    for model in plan.models:
+        rates, work = Rates(), {}
+        for networks in (ONE, STACK):
+            say(f"{model}, {networks} network(s): {', '.join(c.name for c in contestants)}")
+            task = Task(networks, MODELS[model], steps=plan.steps)
+            stack = networks == STACK
+            # The limit is of the stack's shapes, measured in the stack's rounds.
+            each_round = partial(rates.measure, task) if stack else None
+            timed = interleave(task, contestants, plan.rounds, each_round)
+            results.table += [_measured(name, model, task, t) for name, t in timed.items()]
+            work[networks] = Work.of(task)
+            if stack:
+                plain = timed[BASELINE].record
+                results.checks += [
+                    check(contestant, model, task, timed[contestant.name].record, plain)
+                    for contestant in contestants
+                ]
+        results.limits.append(Limit(model, work, rates))
+    return results
+
+
+def growth(plan: Plan) -> Results:
+    """Time over the number of networks and over the batch size, of those that stack networks.
+
+    The baseline, which does not, is there for the number of networks only.
+    """
+    stacking = [c for c in installed() if c.stacks and (plan.compiled or not c.compiles)]
+    plain = [c for c in installed() if c.name == BASELINE]
+    task = Task(STACK, MODELS[GROWTH_MODEL], steps=plan.growth_steps)
+    networks = [replace(task, networks=value) for value in plan.networks]
+    batches = [replace(task, batch=value) for value in plan.batches]
+    return Results(
+        by_networks=list(_series(networks, [*stacking, *plain], plan.rounds)),
+        by_batch=list(_series(batches, stacking, plan.rounds)),
+    )
+
+
+def _series(tasks: list[Task], contestants: list[Contestant], rounds: int) -> Iterator[Measured]:
+    """Each task in turn, without the contestants for which it would take too long."""
+    expected: dict[str, float] = {}
+    before: Task | None = None
+    for task in tasks:
+        say(f"growth on {torch.get_num_threads()} thread(s): R = {task.networks}, B = {task.batch}")
+        scale = (
+            1.0 if before is None else task.networks * task.batch / before.networks / before.batch
+        )
+        expected = {name: seconds * scale for name, seconds in expected.items()}
+        taking_part = [c for c in contestants if expected.get(c.name, 0) <= TOO_LONG]
+        timed = interleave(task, taking_part, rounds)
+        expected |= {name: median(t.step) for name, t in timed.items()}
+        for contestant in contestants:
+            if contestant.name in timed:
+                yield _measured(contestant.name, GROWTH_MODEL, task, timed[contestant.name])
+            else:
+                reason = f"a step would take {expected[contestant.name]:.1f} s"
+                yield replace(_measured(contestant.name, GROWTH_MODEL, task), skipped=reason)
+        before = task
+
+
+def _measured(name: str, model: str, task: Task, timed: Timed | None = None) -> Measured:
+    measured = Measured(name, model, task.networks, task.batch, torch.get_num_threads())
+    if timed is None:
+        return measured
+    nfe = float(timed.record.nfe.mean())
+    return replace(measured, step=timed.step, nfe=nfe, ready=timed.ready)
