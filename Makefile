@@ -9,6 +9,8 @@ BENCH ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 ENVIRONMENT := $(VENV)/installed
+BENCH_VENV := .venv-bench
+BENCH_ENVIRONMENT := $(BENCH_VENV)/installed
 PARAMETERS := -p profile=$(PROFILE) -p seed=$(SEED) -p device=$(DEVICE)
 
 .DEFAULT_GOAL := help
@@ -36,14 +38,17 @@ screenshots: $(ENVIRONMENT) ## pictures of every page of the built site, into _b
 notebooks: $(ENVIRONMENT) ## export notebooks/ for Colab from book/
 	$(RUN) -m publishing notebooks
 
-bench: $(ENVIRONMENT) ## speed beside a plain torchdiffeq loop (BENCH="--rounds 9")
-	$(RUN) -m benchmarks.training_step $(BENCH)
+bench: $(BENCH_ENVIRONMENT) ## speed beside four other libraries (BENCH=--quick: under a minute)
+	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH)
 
-lock: ## renew requirements.lock
+lock: ## renew requirements.lock and benchmarks/requirements.lock
 	PYTHON=$(PYTHON) scripts/lock
 
 clean: ## remove what was built; the environment stays
 	rm -rf _build
 
 $(ENVIRONMENT): pyproject.toml requirements.lock
-	PYTHON=$(PYTHON) scripts/environment $(VENV)
+	PYTHON=$(PYTHON) scripts/environment $(VENV) book,test requirements.lock
+
+$(BENCH_ENVIRONMENT): pyproject.toml benchmarks/requirements.lock
+	PYTHON=$(PYTHON) scripts/environment $(BENCH_VENV) bench benchmarks/requirements.lock

@@ -46,8 +46,10 @@ def measure(plan: Plan) -> Results:
     results = Results()
     for threads in plan.threads:
         print(f"On {threads} thread(s):", file=sys.stderr, flush=True)
+        # OpenBLAS is to choose its kernels by the processor that is there.
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        environment = {**os.environ, "JAX_PLATFORMS": "cpu", **dict.fromkeys(names, str(threads))}
+        environment = {**inherited, "JAX_PLATFORMS": "cpu", **dict.fromkeys(names, str(threads))}
         with tempfile.TemporaryDirectory() as folder, cores(threads):
             plan_file, results_file = Path(folder) / "plan.json", Path(folder) / "results.json"
             plan_file.write_text(json.dumps(asdict(plan)))

@@ -43,18 +43,32 @@ class Check:
         ]
 
 
-def check(contestant: Contestant, model: str, task: Task, record: Record, plain: Record) -> Check:
-    """Compare a contestant's features and the ``record`` of its round with torchdiffeq's."""
-    x = task.batches()[0][0]
-    reference = prepare(replace(task, tolerance=TIGHT)).features(x.double())
-    features = contestant.prepare(task).features(x).double()
-    errors = (features - reference).abs() / (task.tolerance * (1 + reference.abs()))
-    fifth = -(-task.steps // 5)
-    return Check(
-        contestant.name,
-        model,
-        error=float(torch.nan_to_num(errors, nan=torch.inf).max()),
-        difference=float(abs(record.losses - plain.losses).max() / task.tolerance),
-        first_loss=float(record.losses[:fifth].mean()),
-        last_loss=float(record.losses[-fifth:].mean()),
-    )
+class Checker:
+    """Compares contestants at a task with torchdiffeq.
+
+    Args:
+        model: name of the networks.
+        task: what was done.
+        plain: torchdiffeq's record of a round.
+    """
+
+    def __init__(self, model: str, task: Task, plain: Record) -> None:
+        self.model, self.task, self.plain = model, task, plain
+        self.x = task.batches()[0][0]
+        tight = prepare(replace(task, tolerance=TIGHT))
+        self.reference = tight.features(self.x.double())  # (R, B, D)
+
+    def check(self, contestant: Contestant, record: Record) -> Check:
+        """A contestant's features before training, and the ``record`` of its round."""
+        features = contestant.prepare(self.task).features(self.x).double()
+        scale = self.task.tolerance * (1 + self.reference.abs())
+        errors = (features - self.reference).abs() / scale
+        fifth = -(-self.task.steps // 5)
+        return Check(
+            contestant.name,
+            self.model,
+            error=float(torch.nan_to_num(errors, nan=torch.inf).max()),
+            difference=float(abs(record.losses - self.plain.losses).max() / self.task.tolerance),
+            first_loss=float(record.losses[:fifth].mean()),
+            last_loss=float(record.losses[-fifth:].mean()),
+        )

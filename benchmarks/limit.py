@@ -8,14 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.peers.torchdiffeq import prepare
 from benchmarks.task import HIDDEN, Task
 
-SIZES = (512, 1024, 2048)
+SIZES = (256, 512, 1024)
 _SECONDS = 0.03
 
 
@@ -30,8 +32,8 @@ class Work:
 
     Attributes:
         nfe: evaluations of the forward pass.
-        backward: evaluations through which the gradient passes; not those of the choice of the
-            first step or of rejected steps.
+        backward: evaluations through which torchdiffeq's gradient passes: not those of rejected
+            steps, and the one for the choice of the first step only where it decides.
         flops: floating-point operations of their matrix products.
     """
 
@@ -61,55 +63,74 @@ class Work:
         return cls(nfe, each, flops * (nfe + 2 * each))
 
 
+SGEMM, BMM = "sgemm", "bmm"
+
+
+class Library(NamedTuple):
+    """Whose products are timed: ``(a, b, out=)`` of its own kind of array, which share memory."""
+
+    name: str
+    array: Callable[[Tensor], Any]
+    product: Callable[..., Any]
+    batched: Callable[..., Any]
+
+
+LIBRARIES = (
+    Library("torch", lambda tensor: tensor, torch.mm, torch.bmm),
+    Library("numpy", lambda tensor: tensor.numpy(), np.matmul, np.matmul),
+)
+"""numpy is there because its BLAS may know the processor better than torch's."""
+
+
 @dataclass
 class Rates:
     """Floating-point operations a second that this machine reaches, one entry a round.
 
     Attributes:
-        sgemm: of the best large product in single precision.
-        bmm: of batched products of a task's shapes, nothing else.
+        measured: kind of product and library -> rates. :data:`SGEMM` is the best large product in
+            single precision; :data:`BMM` is batched products of a task's shapes, nothing else.
     """
 
-    sgemm: list[float] = field(default_factory=list)
-    bmm: list[float] = field(default_factory=list)
+    measured: dict[str, list[float]] = field(default_factory=dict)
 
     def measure(self, task: Task) -> None:
         """One more round."""
-        self.sgemm.append(max(_sgemm(size) for size in SIZES))
-        self.bmm.append(_bmm(task))
+        for library in LIBRARIES:
+            large = max(_sgemm(library, size) for size in SIZES)
+            self.measured.setdefault(f"{SGEMM}, {library.name}", []).append(large)
+            self.measured.setdefault(f"{BMM}, {library.name}", []).append(_bmm(library, task))
 
-    @property
-    def best(self) -> float:
-        """The highest rate of all."""
-        return max(*self.sgemm, *self.bmm)
+    def best(self, kind: str = "") -> float:
+        """The highest rate of a kind, of all if left out."""
+        return max(max(each) for name, each in self.measured.items() if name.startswith(kind))
 
 
 def _rate(call: Callable[[], object], flops: int) -> float:
     call()
     calls, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < _SECONDS or calls < 2:
+    while (elapsed := time.perf_counter() - start) < _SECONDS:
         call()
         calls += 1
     return flops * calls / elapsed
 
 
-def _sgemm(size: int) -> float:
-    a, b, out = torch.rand(3, size, size)
-    return _rate(partial(torch.mm, a, b, out=out), 2 * size**3)
+def _sgemm(library: Library, size: int) -> float:
+    a, b, out = map(library.array, torch.rand(3, size, size))
+    return _rate(partial(library.product, a, b, out=out), 2 * size**3)
 
 
-def _bmm(task: Task) -> float:
+def _bmm(library: Library, task: Task) -> float:
     """Of the nine products of an evaluation and its gradient, for all networks at once."""
     products = [
-        product
+        partial(library.batched, library.array(a), library.array(b), out=library.array(out))
         for inputs, outputs in ((task.width, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, task.width))
-        for product in _layer(task.networks, task.batch, inputs, outputs)
+        for a, b, out in _layer(task.networks, task.batch, inputs, outputs)
     ]
 
     def evaluate() -> None:
         for _ in range(10):
-            for a, b, out in products:
-                torch.bmm(a, b, out=out)
+            for product in products:
+                product()
 
     flops = 3 * evaluation_flops(task.batch, task.width) * task.networks
     return _rate(evaluate, 10 * flops)

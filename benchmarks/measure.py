@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.checks import Check, check
+from benchmarks.checks import Check, Checker
 from benchmarks.contestants import BASELINE, installed
 from benchmarks.limit import Rates, Work
 from benchmarks.rounds import Measured, Timed, interleave
@@ -45,14 +45,20 @@ class Plan:
     compiled: bool = True
     threads: tuple[int, ...] = (1, 2)
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Plan":
+        """Of a dictionary read from JSON, which has lists for tuples."""
+        tuples: dict[str, Any] = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
+        return cls(**(values | tuples))
+
 
 QUICK = Plan(
     rounds=2,
-    steps=6,
+    steps=5,
     models=("NODE",),
     networks=(1, 20),
     batches=(16, 64),
-    growth_steps=4,
+    growth_steps=3,
     compiled=False,
     threads=(1,),
 )
@@ -75,9 +81,9 @@ class Limit:
     work: dict[int, Work]
     rates: Rates
 
-    def seconds(self, networks: int, rate: float | None = None) -> float:
-        """Of a step's products at a rate, at the best if left out."""
-        return networks * self.work[networks].flops / (rate or self.rates.best)
+    def seconds(self, networks: int, kind: str = "") -> float:
+        """Of a step's products at the best rate of a kind of product, of all kinds if left out."""
+        return networks * self.work[networks].flops / self.rates.best(kind)
 
 
 @dataclass
@@ -135,14 +141,11 @@ def table(plan: Plan) -> Results:
             # The limit is of the stack's shapes, measured in the stack's rounds.
             each_round = partial(rates.measure, task) if stack else None
             timed = interleave(task, contestants, plan.rounds, each_round)
-            results.table += [_measured(name, model, task, t) for name, t in timed.items()]
+            results.table += [_measured(c, model, task, timed[c.name]) for c in contestants]
             work[networks] = Work.of(task)
             if stack:
-                plain = timed[BASELINE].record
-                results.checks += [
-                    check(contestant, model, task, timed[contestant.name].record, plain)
-                    for contestant in contestants
-                ]
+                checker = Checker(model, task, timed[BASELINE].record)
+                results.checks += [checker.check(c, timed[c.name].record) for c in contestants]
         results.limits.append(Limit(model, work, rates))
     return results
 
@@ -165,28 +168,34 @@ def growth(plan: Plan) -> Results:
 
 def _series(tasks: list[Task], contestants: list[Contestant], rounds: int) -> Iterator[Measured]:
     """Each task in turn, without the contestants for which it would take too long."""
-    expected: dict[str, float] = {}
-    before: Task | None = None
+    expected: dict[str, float] = {}  # seconds of a step
+    size = 0
     for task in tasks:
         say(f"growth on {torch.get_num_threads()} thread(s): R = {task.networks}, B = {task.batch}")
-        scale = (
-            1.0 if before is None else task.networks * task.batch / before.networks / before.batch
-        )
-        expected = {name: seconds * scale for name, seconds in expected.items()}
+        before, size = size, task.networks * task.batch
+        expected = {name: seconds * size / before for name, seconds in expected.items()}
         taking_part = [c for c in contestants if expected.get(c.name, 0) <= TOO_LONG]
         timed = interleave(task, taking_part, rounds)
         expected |= {name: median(t.step) for name, t in timed.items()}
         for contestant in contestants:
             if contestant.name in timed:
-                yield _measured(contestant.name, GROWTH_MODEL, task, timed[contestant.name])
+                yield _measured(contestant, GROWTH_MODEL, task, timed[contestant.name])
             else:
                 reason = f"a step would take {expected[contestant.name]:.1f} s"
-                yield replace(_measured(contestant.name, GROWTH_MODEL, task), skipped=reason)
-        before = task
+                yield replace(_measured(contestant, GROWTH_MODEL, task), skipped=reason)
 
 
-def _measured(name: str, model: str, task: Task, timed: Timed | None = None) -> Measured:
-    measured = Measured(name, model, task.networks, task.batch, torch.get_num_threads())
+def _measured(
+    contestant: Contestant, model: str, task: Task, timed: Timed | None = None
+) -> Measured:
+    measured = Measured(
+        contestant.name,
+        contestant.how,
+        model,
+        task.networks,
+        task.batch,
+        torch.get_num_threads(),
+    )
     if timed is None:
         return measured
     nfe = float(timed.record.nfe.mean())

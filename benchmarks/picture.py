@@ -2,7 +2,9 @@
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from anode.figures.style import palette, picture
 from benchmarks.aims import rows
@@ -15,7 +17,7 @@ _LOOK = {
     "torchdiffeq": (palette.node, "s", "--"),
     "torchdyn": (palette.muted, "v", ":"),
     "torchode": (palette.resnet, "^", "-."),
-    "diffrax": (palette.accent, "D", (0, (4, 1, 1, 1))),
+    "diffrax": (palette.accent, "D", (0, (1, 1))),
 }
 """Contestant -> colour, marker, dashes."""
 
@@ -65,6 +67,7 @@ def _points(axis: Axes, results: Results, limit: Limit) -> None:
         label=f"matrix products of {STACK} networks",
     )  # fmt: skip
     axis.set_xscale("log")
+    _plain_numbers(axis.xaxis)
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(-0.5, len(names) + 0.6)
     axis.set(
@@ -90,6 +93,14 @@ def _lines(axis: Axes, entries: list[Measured], variable: str, threads: int) -> 
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_xticks(values, [str(value) for value in values])
-    axis.minorticks_off()
+    axis.xaxis.set_minor_locator(NullLocator())
+    _plain_numbers(axis.yaxis)
     axis.grid(axis="y")
     axis.set_ylabel("a training step, ms")
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Label 1, 2, 5, 10, ... of a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())

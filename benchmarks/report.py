@@ -6,8 +6,8 @@ from typing import Any
 
 from benchmarks.aims import aims, rows
 from benchmarks.checks import BOUND, TIGHT
-from benchmarks.contestants import BASELINE, installed, missing
-from benchmarks.limit import SIZES
+from benchmarks.contestants import BASELINE, missing
+from benchmarks.limit import BMM, SGEMM, SIZES
 from benchmarks.measure import GROWTH_MODEL, ONE, STACK, Limit, Plan, Results
 from benchmarks.rounds import Measured, ratios
 from benchmarks.task import DIM, HIDDEN, Task
@@ -40,7 +40,7 @@ def _origin(plan: Plan, origin: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
     return (
         f"d = {DIM}, batch {Task(1).batch}, hidden {HIDDEN}, dopri5 at {Task(1).tolerance:g}, "
-        f"{plan.steps} steps a round from the weights before training, {plan.rounds} rounds: "
+        f"{plan.steps} steps a round from the weights before training, {plan.rounds} round(s): "
         f"median (least–largest).\n\n"
         f"{origin['started']}, commit {origin['commit']}, {origin['processor']}, "
         f"{origin['system']}; {versions}."
@@ -70,58 +70,70 @@ def _aims(results: Results) -> str:
 
 
 def _table(results: Results) -> str:
-    how = {contestant.name: contestant.how for contestant in installed()}
     lines = []
     for limit in results.limits:
         baseline = rows(results, limit.model, ONE)[BASELINE]
         for networks in (ONE, STACK):
             entries = rows(results, limit.model, networks)
-            for name, each in sorted(entries.items(), key=lambda item: item[1].median):
-                lines.append(_line(limit, each, baseline, how.get(name, "")))
+            for each in sorted(entries.values(), key=lambda each: each.median):
+                lines.append(_line(limit, each, baseline))
     head = [
         "model", "R", "contestant", "how", "NFE", "step, ms", f"÷ one of {BASELINE}",
-        "÷ limit", "÷ limit at bmm rate", "a network, ms", "ready after, s",
+        "÷ limit", "÷ limit of these shapes", "a network, ms", "ready after, s",
     ]  # fmt: skip
     return _markdown(head, lines, left=4)
 
 
-def _line(limit: Limit, each: Measured, baseline: Measured, how: str) -> list[str]:
+def _line(limit: Limit, each: Measured, baseline: Measured) -> list[str]:
     networks, ready = each.networks, each.ready or 0.0
     return [
         limit.model,
         str(networks),
         each.contestant,
-        how,
+        each.how,
         f"{each.nfe:.1f}",
         _spread(1e3 * seconds for seconds in each.step),
         _spread(ratios(each.step, baseline.step)),
         f"{each.median / limit.seconds(networks):.1f}",
-        f"{each.median / limit.seconds(networks, median(limit.rates.bmm)):.1f}",
+        f"{each.median / limit.seconds(networks, BMM):.1f}",
         f"{1e3 * each.median / networks:.3f}",
         f"{ready:.1f}",
     ]
 
 
 def _rates(results: Results) -> str:
-    lines = [
-        [
-            limit.model,
-            _spread((1e-9 * rate for rate in limit.rates.sgemm), 0),
-            _spread((1e-9 * rate for rate in limit.rates.bmm), 0),
-            f"{limit.work[STACK].nfe:.1f}",
-            f"{limit.work[STACK].backward:.1f}",
-            f"{1e-6 * limit.work[STACK].flops:.2f}",
-            f"{1e3 * limit.seconds(STACK):.2f}",
-            f"{1e3 * limit.seconds(STACK, median(limit.rates.bmm)):.2f}",
-        ]
-        for limit in results.limits
-    ]
+    rates, work = [], []
+    for limit in results.limits:
+        for name, measured in limit.rates.measured.items():
+            rates.append([limit.model, name, _spread((1e-9 * rate for rate in measured), 0)])
+        own = limit.work[STACK]
+        work.append(
+            [
+                limit.model,
+                f"{own.nfe:.1f}",
+                f"{own.backward:.1f}",
+                f"{1e-6 * own.flops:.2f}",
+                f"{1e3 * limit.seconds(STACK):.2f}",
+                f"{1e3 * limit.seconds(STACK, BMM):.2f}",
+            ]
+        )
     head = [
-        "model", f"peak sgemm GFLOP/s (best of {', '.join(map(str, SIZES))})",
-        "bmm of these shapes GFLOP/s", "NFE", "evaluations backward", "MFLOP a network and step",
-        f"limit, {STACK} networks, ms", "at bmm rate, ms",
+        "model", "NFE", "evaluations backward", "MFLOP a network and step",
+        f"limit of {STACK} networks, ms", "limit of these shapes, ms",
     ]  # fmt: skip
-    return _markdown(head, lines)
+    sizes = ", ".join(map(str, SIZES))
+    note = (
+        f"{SGEMM}: the best of square products of size {sizes}. {BMM}: the products of an "
+        f"evaluation and its gradient for {STACK} networks, in a loop without anything else. The "
+        f"limit is a step's products at the best of all rates, the limit of these shapes at the "
+        f"best {BMM} rate."
+    )
+    parts = [
+        note,
+        _markdown(["model", "products", "GFLOP/s"], rates, left=2),
+        _markdown(head, work),
+    ]
+    return "\n\n".join(parts)
 
 
 def _checks(results: Results) -> str:

@@ -16,7 +16,7 @@ class Measured:
     """Times of a contestant at a task.
 
     Attributes:
-        contestant: its name.
+        contestant, how: its name, and how it trains several networks.
         model: name of the networks, of :data:`benchmarks.task.MODELS`.
         networks, batch: R and B.
         threads: of the process.
@@ -27,6 +27,7 @@ class Measured:
     """
 
     contestant: str
+    how: str
     model: str
     networks: int
     batch: int
@@ -74,7 +75,7 @@ def interleave(
     step: dict[str, list[float]] = {name: [] for name in trainings}
     names = list(trainings)
     for number in range(rounds):
-        turn = number % len(names)
+        turn = number % max(1, len(names))  # there may be none
         for name in names[turn:] + names[:turn]:
             trainings[name].reset()
             gc.collect()

@@ -17,11 +17,10 @@ from benchmarks.measure import Plan, Results, growth, table
 
 def main(plan_file: str, results_file: str, threads: str) -> None:
     """Measure what PLAN says for this number of threads."""
-    # Of the peers about themselves and their own dependencies.
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
-    warnings.filterwarnings("ignore", category=UserWarning)
-    values = json.loads(Path(plan_file).read_text())
-    plan = Plan(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    # Peers warn of what they and their own dependencies use.
+    for category in (DeprecationWarning, FutureWarning, UserWarning):
+        warnings.filterwarnings("ignore", category=category)
+    plan = Plan.from_dict(json.loads(Path(plan_file).read_text()))
     torch.set_num_threads(int(threads))
     results = Results()
     if int(threads) == plan.threads[0]:

@@ -27,6 +27,9 @@ from publishing.run import Papermill
 TIME_LIMITS = {"smoke": 180.0, "laptop": 3600.0, "paper": 12 * 3600.0}
 """Seconds that a chapter may take, by profile: far more than it should."""
 
+_THREADS = 1
+"""Of a chapter, whose numbers must not depend on how many others are executed beside it."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -83,7 +86,7 @@ def execute(
     results = project.results(parameters.profile)
     papermill = Papermill(
         parameters,
-        max(1, cores() // min(jobs, max(1, len(chapters)))),
+        _THREADS,
         Path(os.environ.get(STORE_VARIABLE) or results).resolve(),
         time_limit or TIME_LIMITS[parameters.profile],
     )

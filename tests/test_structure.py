@@ -28,6 +28,7 @@ ORDER = (
     "weights",
     "geometry",
     "rings",
+    "plane",
     "data",
     "training",
     "levels",
@@ -113,22 +114,44 @@ def test_no_module_is_longer_than_500_lines() -> None:
     assert {name: length for name, length in lengths.items() if length > 500} == {}
 
 
-def _requirements() -> dict[str, Requirement]:
-    lines = [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]
+LOCKS = {"requirements.lock": ("book", "test"), "benchmarks/requirements.lock": ("bench",)}
+"""Each with the extras of its environment."""
+
+
+def _requirements(extras: tuple[str, ...]) -> dict[str, Requirement]:
+    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]
     return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
 
 
-def _locked() -> dict[str, Version]:
-    lines = (HOME / "requirements.lock").read_text(encoding="utf8").splitlines()
+def _locked(lock: str) -> dict[str, Version]:
+    lines = (HOME / lock).read_text(encoding="utf8").splitlines()
     pins = [line.partition("==") for line in lines if line.strip() and not line.startswith("#")]
     return {canonicalize_name(name): Version(version) for name, _, version in pins}
 
 
-def test_lock_has_one_exact_version_of_everything_that_fits_its_range() -> None:
-    locked = _locked()
-    for name, requirement in _requirements().items():
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_has_one_exact_version_of_everything_that_fits_its_range(lock: str) -> None:
+    locked = _locked(lock)
+    for name, requirement in _requirements(LOCKS[lock]).items():
         assert name in locked, f"make lock: {name} is missing"
         assert requirement.specifier.contains(locked[name]), f"make lock: {requirement}"
+
+
+def test_every_extra_is_in_one_environment() -> None:
+    assert sorted(EXTRAS) == sorted(extra for extras in LOCKS.values() for extra in extras)
+
+
+def test_speeds_are_measured_with_the_versions_of_the_book() -> None:
+    book, bench = (_locked(lock) for lock in LOCKS)
+    assert {name: bench[name] for name in book.keys() & bench.keys()} == {
+        name: book[name] for name in book.keys() & bench.keys()
+    }
+
+
+def test_peers_of_the_benchmark_stay_out_of_the_books_environment() -> None:
+    peers = _requirements(("bench",)).keys() - _requirements(("book", "test")).keys()
+    assert peers >= {"diffrax", "torchdyn", "torchode"}
+    assert peers & _locked("requirements.lock").keys() == set()
 
 
 def test_package_alone_needs_nothing_of_the_book_or_the_tests() -> None:
@@ -140,6 +163,7 @@ def test_package_alone_needs_nothing_of_the_book_or_the_tests() -> None:
         "numpy",
         "safetensors",
         "scikit-learn",
+        "scipy",
         "torch",
         "torchdiffeq",
         "torchvision",

@@ -110,7 +110,7 @@ class Claim:
         id: C and a number.
         source: where they make it: figures and sections.
         statement: what they claim, in this book's words.
-        chapter: label of the book's chapter that has the figure.
+        chapter: label of the book's chapter that has the figure, or else the measurements.
         checks: its parts.
     """
 

@@ -41,20 +41,20 @@ def final_loss(case: Case) -> Floats:
     return share
 
 
-def epochs_to_fit(case: Case) -> Floats:
-    """Epochs until the training loss is a tenth of the best constant's, ``(R,)``.
+def epochs_to_fit(case: Case, share: float = REACHED) -> Floats:
+    """Epochs until the training loss is that share of the best constant's, ``(R,)``.
 
     A seed that does not get there counts with all the epochs that it was trained for.
     """
-    levels = REACHED * constants(case.run.data, case)[:, None]
+    levels = share * constants(case.run.data, case)[:, None]
     epochs = epochs_to_reach(case.history, levels)[:, 0]
     every = case.history.epoch_loss.shape[1]
     return np.where(np.isnan(epochs), float(every), epochs)
 
 
-def slowdown(slow: Case, fast: Case) -> Floats:
+def slowdown(slow: Case, fast: Case, share: float = REACHED) -> Floats:
     """How many times as long the first model takes to fit as the second, ``(R,)``."""
-    return epochs_to_fit(slow) / epochs_to_fit(fast)
+    return epochs_to_fit(slow, share) / epochs_to_fit(fast, share)
 
 
 def slowdown_against(slow: Case, fast: Case, slow_there: Case, fast_there: Case) -> Floats:

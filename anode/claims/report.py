@@ -24,13 +24,16 @@ def verdict_table(judgements: Sequence[Judgement]) -> str:
 
 
 def measurement_table(judgements: Sequence[Judgement]) -> str:
-    """One row a part of a claim: criterion, measurement with its interval, seeds, verdict."""
+    """One row a part of a claim: criterion, measurement with its interval, seeds, verdict.
+
+    The criterion's words say what the unit is.
+    """
     rows = [
         [
             name,
-            finding.check.subject,
+            finding.check.subject.replace("d = ", "d\u00a0=\u00a0"),  # no line ends within it
             finding.check.criterion.words,
-            f"{finding.measured} {finding.measured.unit}",
+            finding.measured,
             seeds(finding),
             finding.verdict.value,
         ]

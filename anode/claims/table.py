@@ -82,7 +82,7 @@ CLAIMS = (
         "C2",
         "section 4.1, Fig. 5a",
         "On the line a ResNet fits g with ease and a NODE does not come near it.",
-        "ch:anode",
+        "ch:struggle",
         (
             _loss(_LINE, _NODE, "NODE's loss, d = 1", _CANNOT),
             _loss(_LINE, _RESNET, "ResNet's loss, d = 1", _FITS),
@@ -93,7 +93,7 @@ CLAIMS = (
         "section 4.1, Figs 5b and 5c",
         "In the plane a NODE does come to fit g, but with more trouble than a ResNet; it has less "
         "trouble on data that a flow can separate.",
-        "ch:anode",
+        "ch:struggle",
         (
             _slowdown(
                 (_PLANE, _NODE),
@@ -117,7 +117,7 @@ CLAIMS = (
         "section 4.2, Fig. 6",
         "A NODE needs many more function evaluations as training goes on, because it has to break "
         "the annulus open.",
-        "ch:anode",
+        "ch:struggle",
         (
             _growth(
                 _PLANE,
@@ -180,10 +180,10 @@ CLAIMS = (
         "section 5.1, Fig. 9 (left)",
         "An ANODE gives reasonable outputs everywhere, also where it was not trained. A NODE gives "
         "wrong ones along the way by which it squeezed the ball out.",
-        "ch:anode",
+        "ch:generalisation",
         tuple(
             Check(
-                f"share of the disc with unreasonable outputs, {name}, d = 2",
+                f"unreasonable share of the disc, {name}, d = 2",
                 ((_PLANE, label),),
                 unreasonable_share,
                 criterion,
@@ -208,7 +208,7 @@ CLAIMS = (
         "section 5.1, Fig. 9 (middle, right)",
         "With a slice of the plane left out of training, a NODE does much worse on the slice than "
         "on its training data, and an ANODE's loss there is close to 0.",
-        "ch:anode",
+        "ch:generalisation",
         (
             Check(
                 "NODE's loss on the slice less its training loss",
@@ -267,7 +267,7 @@ CLAIMS = (
         "C19",
         "appendix F.1",
         "With softplus in the place of ReLU, training is slower.",
-        "ch:anode",
+        "ch:claims",
         tuple(
             _slowdown(
                 ("softplus-2d", f"{label}, softplus"),
@@ -283,6 +283,9 @@ CLAIMS = (
 
 CHAPTERS = {
     "ch:crossing": "Trajectories do not cross",
+    "ch:struggle": "What Neural ODEs struggle with",
     "ch:anode": "Augmented Neural ODEs",
+    "ch:generalisation": "Generalisation",
+    "ch:claims": "Claims and verdicts",
 }
-"""Title of each chapter that has a claim's figure."""
+"""Title of each chapter that has a claim's figure, or else its measurements."""

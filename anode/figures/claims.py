@@ -22,8 +22,9 @@ MARKS = {
 }
 """Marker, colour of its edge and colour of its face, by verdict."""
 
-_LEFT, _RIGHT = 1e-2, 1e2
+_LEFT, _RIGHT = 1 / 20, 20
 _ROW = 0.27  # inches
+_SHADE = 0.3
 _EDGE = 1.12  # how far inside the frame an arrow stands, as a factor
 
 
@@ -87,6 +88,7 @@ def verdicts(judgements: Sequence[Judgement]) -> Figure:
         ylim=(len(rows) - 0.5, -0.5),
         xlabel="measured, divided by the bound of its criterion",
     )
+    ax.xaxis.set_major_formatter("{x:g}")
     _legend(fig, {finding.verdict for _, finding in rows})
     return fig
 
@@ -102,14 +104,16 @@ def _starts(judgements: Sequence[Judgement]) -> list[int]:
 def _draw(ax: Axes, y: int, finding: Finding) -> None:
     row = normalised(finding)
     left, right = (min(max(end, _LEFT), _RIGHT) for end in row.allowed)
-    ax.barh(y, right - left, left=left, height=0.62, color=palette.resnet, alpha=0.22, linewidth=0)
+    ax.barh(
+        y, right - left, left=left, height=0.62, color=palette.resnet, alpha=_SHADE, linewidth=0
+    )
     if not isfinite(row.value):
         ax.annotate("no seed was trained to the end", (1.1, y), va="center", fontsize=8)
         return
     marker, edge, face = MARKS[finding.verdict]
     low, high = (min(max(end, _LEFT), _RIGHT) for end in (row.low, row.high))
     ax.plot([low, high], [y, y], color=edge, linewidth=1.8, solid_capstyle="butt")
-    style: dict[str, Any] = {"color": edge, "markerfacecolor": face, "markersize": 6}
+    style: dict[str, Any] = {"color": edge, "markerfacecolor": face, "markersize": 5.5}
     if row.value <= _LEFT:
         ax.plot(_LEFT * _EDGE, y, marker="<", **style)
     elif row.value >= _RIGHT:
@@ -119,7 +123,7 @@ def _draw(ax: Axes, y: int, finding: Finding) -> None:
 
 
 def _legend(fig: Figure, found: set[Verdict]) -> None:
-    handles: list[Any] = [Patch(color=palette.resnet, alpha=0.22, label="where the claim holds")]
+    handles: list[Any] = [Patch(color=palette.resnet, alpha=_SHADE, label="where the claim holds")]
     for verdict, (marker, edge, face) in MARKS.items():
         if verdict in found:
             style: dict[str, Any] = {"marker": marker, "color": edge, "markerfacecolor": face}

@@ -86,6 +86,40 @@ def losses(histories: Mapping[str, History], title: str) -> Figure:
     return fig
 
 
+@picture
+def losses_by_data(panels: Mapping[str, Mapping[str, History]]) -> Figure:
+    """Training losses on a logarithmic scale, a panel a data set (Fig. 5).
+
+    Thick: median of the seeds; shaded: from the 16th to the 84th percentile, of which a normal law
+    has as many within one standard deviation; thin: each seed. A standard deviation around the
+    mean would reach below 0, which this scale cannot show.
+
+    Args:
+        panels: title -> model's label -> history, of the same models.
+    """
+    fig, axes = plt.subplots(
+        1, len(panels), figsize=(7.6, 3.3), squeeze=False, sharey=True, layout="constrained"
+    )
+    for ax, (title, histories) in zip(axes[0], panels.items(), strict=True):
+        for label, history in histories.items():
+            colour, values = palette.model(label), np.ma.masked_invalid(history.epoch_loss)
+            epochs = np.arange(1, values.shape[1] + 1)
+            low, middle, high = _quantiles(values, (0.16, 0.5, 0.84))
+            ax.plot(epochs, values.T, color=colour, linewidth=0.4, alpha=0.35)
+            ax.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+            style = palette.line_style(label)
+            ax.plot(epochs, middle, color=colour, linestyle=style, linewidth=2, label=label)
+        failed = [
+            label + _census(history) for label, history in histories.items() if history.failures
+        ]
+        ax.set(title="\n".join([title, *failed]), yscale="log", xlabel="epoch")
+        ax.grid(True, which="major")
+    axes[0, 0].set_ylabel("training loss")
+    models = [line for line in axes[0, 0].lines if line.get_label() in next(iter(panels.values()))]
+    fig.legend(handles=models, loc="outside lower center", ncols=len(models))
+    return fig
+
+
 def _quantiles(values: np.ma.MaskedArray, shares: tuple[float, ...]) -> list[Floats]:
     """Quantiles over the seeds of ``values (R, E)``, each ``(E,)``; NaN if all have failed."""
     columns = [column.compressed() for column in values.T]

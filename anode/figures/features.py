@@ -1,7 +1,6 @@
-"""Features through training and between the samples: how a flow breaks the annulus (Figs 4 to 6).
+"""Features through training: how a flow breaks the annulus, and what it costs (Figs 4, 6, 15).
 
-The figures of the chapter on what Neural ODEs struggle with. Figures of several data sets take
-title -> run, one Neural ODE trained on each.
+Figures of several data sets take title -> run, one Neural ODE trained on each.
 """
 
 from collections.abc import Mapping
@@ -9,24 +8,17 @@ from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from anode.data import Data
-from anode.data.toy import RADII
+from anode.figures.between import CLASSES, draw_circles
 from anode.figures.evolution import snapshots, spread_out
 from anode.figures.states import draw_legend, draw_points, limits_of, set_limits
 from anode.figures.style import palette, picture
 from anode.figures.trajectories import median_replica
-from anode.models import NeuralODE
-from anode.rings import Ring
 from anode.runs import Run
 from anode.training import Floats
-
-_CLASSES = ("target −1", "target +1")
 
 
 @picture
@@ -40,12 +32,15 @@ def data_sets(line: Data, plane: Data, easy: Data) -> Figure:
     axes[0].tick_params(axis="x", labelsize=8)
     states = np.column_stack([line.x[:, 0], line.y[:, 0]])
     draw_points(axes[0], states, line.y[:, 0].numpy(), size=4)
-    for ax, data, title in ((axes[1], plane, "$g$, $d = 2$"), (axes[2], easy, "separable, $d = 2$")):
+    for ax, data, title in (
+        (axes[1], plane, "$g$, $d = 2$"),
+        (axes[2], easy, "separable, $d = 2$"),
+    ):
         draw_points(ax, data.x.numpy(), data.y[:, 0].numpy(), size=2)
         ax.set(title=title, xlabel="$x_1$", ylabel="$x_2$", xlim=(-1.9, 1.9), ylim=(-1.9, 1.9))
         ax.set_aspect("equal")
-    _draw_circles(axes[1], labels=True)
-    draw_legend(fig, _CLASSES)
+    draw_circles(axes[1], labels=True)
+    draw_legend(fig, CLASSES)
     return fig
 
 
@@ -63,8 +58,8 @@ def features_and_nfe(runs: Mapping[str, Run], panels: int = 5) -> Figure:
     fig, axes = plt.subplots(
         len(runs),
         panels + 1,
-        figsize=(9.2, 0.5 + 1.75 * len(runs)),
-        width_ratios=(*[1] * panels, 1.35),
+        figsize=(7.6, 0.5 + 1.6 * len(runs)),
+        width_ratios=(*[1] * panels, 1.3),
         squeeze=False,
         layout="constrained",
     )
@@ -77,15 +72,17 @@ def features_and_nfe(runs: Mapping[str, Run], panels: int = 5) -> Figure:
             draw_points(ax, found[epoch], y, size=2)
             set_limits(ax, limits_of(found[epoch], margin=0.1))
             ax.set_title(f"epoch {epoch}", fontsize=9, loc="left")
-            ax.tick_params(labelsize=7)
+            ax.tick_params(labelsize=7, pad=1)
+            ax.locator_params(nbins=3)
         row[0].set_ylabel(title)
         _draw_nfe(row[-1], run, epochs)
         row[-1].yaxis.tick_right()
+        row[-1].tick_params(labelsize=7, pad=1)
     for row in axes:
         row[-1].set_ylim(_nfe_limits(runs))
     axes[-1, -1].set_xlabel("epoch")
     axes[0, -1].set_title("NFE", fontsize=9, loc="left")
-    draw_legend(fig, _CLASSES)
+    draw_legend(fig, CLASSES)
     return fig
 
 
@@ -108,9 +105,11 @@ def training_frame(runs: Mapping[str, Run], epoch: int) -> Figure:
         line = nfe.plot(_epochs(run), curve, style, color=palette.node, label=title)
         line[0].set_alpha(0.9)
     nfe.axvline(epoch, color=palette.ink(), linewidth=1)
-    nfe.set(title=f"epoch {epoch}", xlabel="epoch", ylabel="NFE", ylim=_nfe_limits(runs))
+    last = max(run.history.epoch_nfe.shape[1] for run in runs.values())
+    nfe.set(title=f"epoch {epoch}", xlabel="epoch", ylabel="NFE")
+    nfe.set(xlim=(-0.03 * last, 1.03 * last), ylim=_nfe_limits(runs))
     nfe.legend(loc="lower right")
-    draw_legend(fig, _CLASSES)
+    draw_legend(fig, CLASSES)
     return fig
 
 
@@ -165,115 +164,6 @@ def breaking(found: Breaking) -> Figure:
     return fig
 
 
-@dataclass(frozen=True)
-class Window:
-    """Outputs of a model on a square of the plane.
-
-    Attributes:
-        x1, x2: the grid's coordinates, shape ``(n,)`` each.
-        outputs: shape ``(n, n)``, the first axis for ``x2``.
-    """
-
-    x1: Floats
-    x2: Floats
-    outputs: Floats
-
-
-@torch.no_grad()
-def window(model: NeuralODE, centre: tuple[float, float], half: float, n: int = 201) -> Window:
-    """Outputs of the first replica on the square of half width ``half`` around ``centre``."""
-    weight = next(model.parameters())
-    x1, x2 = (np.linspace(c - half, c + half, n) for c in centre)
-    grid = torch.from_numpy(np.stack(np.meshgrid(x1, x2), axis=-1)).to(weight)  # (n, n, 2)
-    outputs = model(grid.view(1, -1, 2))[0, :, 0].view(n, n)
-    return Window(x1, x2, outputs.double().cpu().numpy())
-
-
-@picture
-def between_samples(windows: tuple[Window, ...], data: Data) -> Figure:
-    """A model's decision, closer and closer, with its training samples and the radii of g.
-
-    Args:
-        windows: each within the one before, which shows it as a square.
-        data: what the model was trained on.
-    """
-    fig, axes = plt.subplots(
-        1, len(windows), figsize=(7.6, 3.1), squeeze=False, layout="constrained"
-    )
-    colours = [to_rgba(palette.inner, 0.3), to_rgba(palette.outer, 0.3)]
-    for index, (ax, shown) in enumerate(zip(axes[0], windows, strict=True)):
-        ax.contourf(shown.x1, shown.x2, shown.outputs, levels=[-1e9, 0, 1e9], colors=colours)
-        draw_points(ax, data.x.numpy(), data.y[:, 0].numpy(), size=1.5 + 6 * index)
-        _draw_circles(ax)
-        ax.set(xlim=shown.x1[[0, -1]], ylim=shown.x2[[0, -1]], xlabel="$x_1$")
-        ax.set_aspect("equal")
-        ax.locator_params(nbins=4)
-        ax.tick_params(labelsize=8)
-        if index + 1 < len(windows):
-            _draw_square(ax, windows[index + 1])
-    axes[0, 0].set_ylabel("$x_2$")
-    draw_legend(fig, _CLASSES)
-    return fig
-
-
-@picture
-def ring_images(rings: Mapping[str, Ring], centre: Floats, weight: Floats, bias: float) -> Figure:
-    """What one flow makes of the circle of radius r2, as coarser and finer rings show it.
-
-    Args:
-        rings: title -> ring of one replica.
-        centre: features of the input 0, shape ``(2,)``.
-        weight, bias: of the head, shapes ``(2,)`` and ``()``; it gives 0 on the dashed line.
-    """
-    fig, axes = plt.subplots(
-        1, len(rings), figsize=(7.6, 3.2), squeeze=False, sharey=True, layout="constrained"
-    )
-    limits = limits_of(np.concatenate([ring.features[0] for ring in rings.values()]), margin=0.08)
-    for ax, (title, ring) in zip(axes[0], rings.items(), strict=True):
-        _draw_ring(ax, ring)
-        ax.plot(*centre, "o", color=palette.inner, ms=7)
-        _draw_head(ax, weight, bias)
-        set_limits(ax, limits)
-        ax.set(title=title, xlabel="$h_1$")
-    axes[0, 0].set_ylabel("$h_2$")
-    handles = [
-        Line2D([], [], color=palette.inner, marker="o", ls="none", label="features of 0"),
-        Line2D([], [], color=palette.outer, marker=".", lw=0.8, label="circle, output ≥ 0"),
-        Line2D([], [], color=palette.accent, marker="x", lw=0.8, label="circle, output < 0"),
-        Line2D([], [], color=palette.ink(), ls="--", lw=1, label="head gives 0"),
-    ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=4)
-    return fig
-
-
-@dataclass(frozen=True)
-class Carried:
-    """A closed curve and samples, carried by a flow.
-
-    Attributes:
-        times: shape ``(T,)``.
-        ring: the curve, shape ``(T, n, 2)``.
-        samples: shape ``(T, m, 2)``, with targets ``y (m,)``.
-    """
-
-    times: Floats
-    ring: Floats
-    samples: Floats
-    y: Floats
-
-
-@picture
-def flow_frame(carried: Carried, step: int) -> Figure:
-    """The samples and the circle at one time of the flow, on axes that hold all times."""
-    fig, ax = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
-    ax.plot(*carried.ring[step].T, color=palette.ink(), linewidth=0.9)
-    draw_points(ax, carried.samples[step], carried.y, size=4)
-    set_limits(ax, limits_of(np.concatenate([carried.ring, carried.samples], axis=1)))
-    ax.set(title=f"t = {carried.times[step]:.3f}", xlabel="$h_1$", ylabel="$h_2$")
-    draw_legend(fig, _CLASSES)
-    return fig
-
-
 def _epochs(run: Run) -> Floats:
     epochs: Floats = np.arange(1.0, run.history.epoch_nfe.shape[1] + 1)
     return epochs
@@ -301,37 +191,3 @@ def _draw_seeds(
     middle = np.ma.median(np.ma.masked_invalid(values), axis=0)
     ax.plot(x, shown.T, style, color=colour, linewidth=0.6, alpha=0.5)
     ax.plot(x, np.ma.masked_less_equal(middle, 0), style, color=colour, linewidth=2.2, label=label)
-
-
-def _draw_circles(ax: Axes, *, labels: bool = False) -> None:
-    angle = np.linspace(0, 2 * np.pi, 721)
-    for index, radius in enumerate(RADII, start=1):
-        ax.plot(radius * np.cos(angle), radius * np.sin(angle), color=palette.ink(), linewidth=0.8)
-        if labels:
-            place = np.array([0.0, -radius])
-            ax.annotate(f"$r_{index}$", place, ha="center", va="top", fontsize=9)
-
-
-def _draw_square(ax: Axes, inner: Window) -> None:
-    (left, right), (low, high) = inner.x1[[0, -1]], inner.x2[[0, -1]]
-    corners = [(left, low), (right, low), (right, high), (left, high), (left, low)]
-    ax.plot(*zip(*corners, strict=True), color=palette.ink(), linewidth=1.4)
-
-
-def _draw_ring(ax: Axes, ring: Ring) -> None:
-    """A ring's points and the line through them, in other colours where the output is negative."""
-    features, below = ring.features[0], ring.outputs[0] < 0
-    wrong = np.where(below[:, None], features, np.nan)
-    right = np.where(below[:, None], np.nan, features)
-    size = 5 if len(features) < 200 else 2.5
-    ax.plot(*right.T, ".-", color=palette.outer, ms=size, lw=0.8)
-    ax.plot(*wrong.T, "x-", color=palette.accent, ms=size, lw=0.8)
-
-
-def _draw_head(ax: Axes, weight: Floats, bias: float) -> None:
-    """The line w.z + b = 0, across the panel."""
-    foot = -bias * weight / (weight @ weight)
-    ax.axline(
-        tuple(foot), tuple(foot + [-weight[1], weight[0]]),
-        color=palette.ink(), linestyle="--", linewidth=1,
-    )  # fmt: skip

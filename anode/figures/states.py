@@ -61,14 +61,25 @@ def limits_of(states: Floats, margin: float = 0.05) -> Limits:
 
 
 def set_limits(ax: Axes, limits: Limits) -> None:
-    """Fix the limits of two or three coordinates; in the plane as a square that holds them."""
-    if isinstance(ax, Axes3D):
-        ax.set(xlim=limits[0], ylim=limits[1], zlim=limits[2])
-        return
-    side = max(high - low for low, high in limits)
-    x, y = (((low + high - side) / 2, (low + high + side) / 2) for low, high in limits)
+    """Fix the limits of two or three coordinates.
+
+    In the plane they become a square that holds them. In space no coordinate has less than half of
+    the room of the widest, so that what hardly moves is not magnified.
+    """
+    widest = max(high - low for low, high in limits)
+    least = widest / 2 if isinstance(ax, Axes3D) else widest
+    x, y, *z = (_widened(low, high, least) for low, high in limits)
     ax.set(xlim=x, ylim=y)
-    ax.set_aspect("equal", adjustable="box")
+    if isinstance(ax, Axes3D):
+        ax.set_zlim(*z[0])
+    else:
+        ax.set_aspect("equal", adjustable="box")
+
+
+def _widened(low: float, high: float, least: float) -> tuple[float, float]:
+    """The interval, or one of at least that width around its middle."""
+    more = max(0.0, least - (high - low)) / 2
+    return low - more, high + more
 
 
 def on_a_line(states: Floats) -> Floats:
@@ -86,9 +97,13 @@ def draw_points(ax: Axes, states: Floats, y: Floats, size: float = 9) -> None:
 def draw_paths(ax: Axes, path: Floats, y: Floats, *, arrows: bool = False) -> None:
     """Paths ``(T, n, dim)`` as lines, with an arrow head in the middle of each if asked for."""
     for target, colour, _, _ in CLASSES:
-        for line in np.moveaxis(path[:, y == target], 1, 0):  # (T, dim)
-            ax.plot(*line.T, color=colour, linewidth=0.7, alpha=0.55)
-            if arrows:
+        lines = np.moveaxis(path[:, y == target], 1, 0)  # (n, T, dim)
+        # One line with gaps: a hundred lines take the layout many times as long.
+        gaps = np.full((len(lines), 1, lines.shape[2]), np.nan)
+        joined = np.concatenate([lines, gaps], axis=1).reshape(-1, lines.shape[2])
+        ax.plot(*joined.T, color=colour, linewidth=0.7, alpha=0.55)
+        if arrows:
+            for line in lines:
                 _draw_arrow(ax, line, colour)
 
 
@@ -126,7 +141,7 @@ def draw_boundary(ax: Axes, flow: Trajectories) -> None:
     outside = (plane[solved] < low[solved] - margin) | (plane[solved] > high[solved] + margin)
     plane[solved] = np.where(outside, np.nan, plane[solved])
     if isinstance(ax, Axes3D):
-        ax.plot_surface(*plane, color=palette.muted, alpha=0.35, linewidth=0)
+        ax.plot_surface(*plane, color=palette.muted, alpha=0.35, linewidth=0, shade=False)
     else:
         ax.plot(*plane, color=palette.ink(), linestyle="--", linewidth=1)
 

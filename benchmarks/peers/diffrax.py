@@ -81,7 +81,7 @@ class Stack:
             weights, state, each, nfe = step(self.task, weights, state, x, y)
             losses.append(each)
             evaluations.append(nfe)
-        jax.block_until_ready(weights)
+        self.weights = jax.block_until_ready(weights)
         return Record(np.stack(losses).astype(np.float64), np.stack(evaluations).astype(np.float64))
 
     def features(self, x: Tensor) -> Tensor:

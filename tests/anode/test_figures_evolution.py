@@ -47,6 +47,15 @@ def test_all_panels_have_the_same_axes(result: Result) -> None:
     assert len(limits) == 1
 
 
+def test_in_space_nothing_is_magnified_more_than_twice(result: Result) -> None:
+    """Two epochs hardly lift anything; on an axis of its own that would look like a lot."""
+    figure = evolution.features_through_training(result.runs[LABEL]).light()
+    for ax in figure.axes:
+        limits = [ax.get_xlim(), ax.get_ylim(), *([ax.get_zlim()] if ax.name == "3d" else [])]
+        extents = [high - low for low, high in limits]
+        assert min(extents) >= max(extents) * (0.5 if ax.name == "3d" else 1) * (1 - 1e-9)
+
+
 def test_before_training_the_features_are_those_of_the_first_weights(result: Result) -> None:
     """The first snapshot is of the untrained flow: of a model of the same seeds, not trained."""
     run = result.runs[LABEL]

@@ -8,21 +8,34 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
-from anode.fields import Activation
+from anode.fields import Activation, VectorField
 from anode.geometry import measure, paths, stretch
 from anode.models import NeuralODE
-from anode.solve.settings import SolverSettings
+from anode.solve import SolverSettings
+
+Formula = Callable[[Tensor, Tensor], Tensor]
 
 X = torch.tensor([[0.3, -0.2], [1.0, 0.5], [-0.7, 0.1]])
 UNIT = st.floats(-1, 1).filter(lambda value: value == 0 or abs(value) > 1e-3)
 
 
-def flow_of(field: Callable[[Tensor, Tensor], Tensor], replicas: int = 2) -> NeuralODE:
-    """A model of the plane whose field is ``(t, h) -> dh/dt``."""
+class PlaneField(VectorField):
+    """Replicas of one formula ``(t, h) -> dh/dt`` in the plane."""
+
+    def __init__(self, formula: Formula, replicas: int) -> None:
+        super().__init__((2,), range(replicas))
+        self.formula = formula
+        self.scale = nn.Parameter(torch.ones(replicas, 1, 1))  # a field has weights
+
+    def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        return weights[0] * self.formula(t, h)
+
+
+def flow_of(formula: Formula, replicas: int = 2) -> NeuralODE:
     model = NeuralODE((2,), None, seeds=range(replicas))
-    model.field.evaluate = lambda weights, t, h: field(t, h)  # type: ignore[method-assign]
+    model.field = PlaneField(formula, replicas)
     return model
 
 

@@ -39,11 +39,14 @@ def test_every_chapter_has_a_notebook_named_like_it(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def colab(tmp_path_factory: pytest.TempPathFactory) -> BarePython:
-    """A Python with the package, what it declares, and a kernel."""
+    """A Python with the package, what it declares, and a kernel.
+
+    Also skorch, which the chapter that uses it installs where it is missing.
+    """
     folder = tmp_path_factory.mktemp("colab")
     python = BarePython(folder / "environment")
     python.install(copy_source(folder / "source"))
-    python.link([*declared(), Requirement("ipykernel")])
+    python.link([*declared(), Requirement("ipykernel"), Requirement("skorch")])
     return python
 
 
