@@ -93,13 +93,15 @@ def channels(windows: Sequence[PlaneMap]) -> Figure:
     fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     shown: Any = None
     for ax, window in zip(axes.flat, windows, strict=False):
-        shown = _draw_map(ax, window, None, thin=0.7)
-        ax.set(title=f"seed {window.seed}", xlabel="$x_1$", ylabel="$x_2$")
-        ax.locator_params(nbins=3)
+        shown = _draw_map(ax, window, None)
+        ax.set_title(f"seed {window.seed}, {2 * window.half:.2g} wide", fontsize=10)
+        ax.set(xlabel="$x_1$", ylabel="$x_2$")
+        ax.locator_params(nbins=2)
+        ax.ticklabel_format(useOffset=False)
         ax.tick_params(labelsize=8)
     for ax in axes.flat[len(windows) :]:
         ax.remove()
-    _label_bar(fig.colorbar(shown, ax=axes, aspect=50, fraction=0.04, **_BAR))
+    _label_bar(fig.colorbar(shown, ax=fig.axes, aspect=50, fraction=0.04, **_BAR))
     return fig
 
 
