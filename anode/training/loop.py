@@ -18,6 +18,7 @@ from anode.training.optimizer import StackedAdam
 from anode.training.settings import TrainingSettings
 
 
+@torch.enable_grad()
 def train(
     model: Model,
     data: Data | Sequence[Data],

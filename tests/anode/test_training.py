@@ -182,6 +182,15 @@ def test_a_seed_gives_the_same_bits_twice(solver: SolverSettings | None) -> None
         assert torch.equal(ours, theirs)
 
 
+def test_training_trains_also_where_gradients_are_off() -> None:
+    models = [node(p=1) for _ in range(2)]
+    train(models[0], spheres(), SETTINGS)
+    with torch.no_grad():
+        train(models[1], spheres(), SETTINGS)
+    for ours, theirs in zip(*(model.parameters() for model in models), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_training_reduces_the_loss() -> None:
     """An ANODE separates the ball from the annulus, in single precision."""
     model = NeuralODE((2,), augment_dim=1, seeds=(0, 1))
