@@ -1,7 +1,7 @@
 """Experiments, run: every model trained for all seeds at once, or read from a store.
 
 ``run("annulus-2d", profile="laptop", seed=0)`` trains the models of an experiment. With a store,
-what another chapter or an earlier session trained is read instead, if nothing that its numbers
+what another chapter or an earlier build trained is read instead, if nothing that its numbers
 depend on has changed since.
 """
 
