@@ -16,7 +16,7 @@ def verdict_table(judgements: Sequence[Judgement]) -> str:
             judgement.claim.statement,
             judgement.claim.source,
             f"**{judgement.verdict.value}**",
-            f"[{CHAPTERS[judgement.claim.chapter]}](#{judgement.claim.chapter})",
+            CHAPTERS[judgement.claim.chapter],
         ]
         for judgement in judgements
     ]

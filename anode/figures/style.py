@@ -51,11 +51,16 @@ class Palette:
             "p = 5": self.anode,
             "ResNet": self.resnet,
         }
-        return colours.get(label, self.accent)
+        return colours.get(_without_activation(label), self.accent)
 
     def line_style(self, label: str) -> str:
         """A dash pattern by label, so that no curve is told by its colour alone."""
-        return {"NODE": "-", "p = 0": "-", "ANODE (p = 1)": ":", "ResNet": "-."}.get(label, "--")
+        styles = {"NODE": "-", "p = 0": "-", "ANODE (p = 1)": ":", "ResNet": "-."}
+        return styles.get(_without_activation(label), "--")
+
+
+def _without_activation(label: str) -> str:
+    return label.removesuffix(", softplus")
 
 
 palette = Palette()
@@ -117,10 +122,13 @@ class Picture:
         return buffer.getvalue()
 
     def _draw(self, theme: str) -> Figure:
-        with mpl.rc_context(_style(theme)):
-            figure = self.draw()
-        plt.close(figure)
-        return figure
+        before = plt.get_fignums()
+        try:
+            with mpl.rc_context(_style(theme)):
+                return self.draw()
+        finally:  # a drawing that failed leaves its figure open as well
+            for number in set(plt.get_fignums()) - set(before):
+                plt.close(number)
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None

@@ -365,7 +365,7 @@ def test_tables_have_every_claim_and_every_part(smoke: Mapping[str, Result]) -> 
         assert row.count("|") == head.count("|")
         assert claim.statement in row
         assert "**not testable at this size**" in row
-        assert f"[{CHAPTERS[claim.chapter]}](#{claim.chapter})" in row
+        assert CHAPTERS[claim.chapter] in row
     head, _, *rows = measurement_table(judgements).splitlines()
     assert len(rows) == sum(len(claim.checks) for claim in CLAIMS)
     for row, check in zip(rows, (c for claim in CLAIMS for c in claim.checks), strict=True):

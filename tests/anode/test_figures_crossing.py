@@ -17,8 +17,10 @@ def _continuous_and_euler() -> Picture:
 
 
 def _trained_fields() -> Picture:
-    runs = {name: runs.run(name, profile="smoke").runs["NODE"] for name in ("identity-1d", "g1d")}
-    return crossing.trained_fields(runs, replica=1)
+    trained = {
+        name: runs.run(name, profile="smoke").runs["NODE"] for name in ("identity-1d", "g1d")
+    }
+    return crossing.trained_fields(trained, replica=1)
 
 
 def _distance_bounds() -> Picture:
