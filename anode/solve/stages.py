@@ -132,8 +132,6 @@ class MLPStages(Stages):
     with the long side last take a fifth of the time. Their number is rounded up to a multiple of
     eight, with zeros: then a product's last bit does not depend on how many problems are solved
     together (for widths of the hidden layers that are multiples of eight too).
-
-    The sums for the biases are kept apart for every sample to the end, which saves operations.
     """
 
     def __init__(
