@@ -45,7 +45,8 @@ def scrubber(
     stack = widgets.Stack(images, titles=tuple(descriptions), selected_index=0)
     slider = widgets.IntSlider(value=0, min=0, max=len(frames) - 1, description=label)
     widgets.jslink((slider, "value"), (stack, "selected_index"))
-    return widgets.VBox([slider, stack])
+    # By default a box scrolls what is larger, be it by the fraction of a pixel, but not by keyboard.
+    return widgets.VBox([slider, stack], layout={"overflow": "visible"})
 
 
 def _smaller(png: bytes) -> bytes:
