@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("torch", "torchdiffeq", "numpy", "scikit-learn")
+PACKAGES = ("torch", "torchdiffeq", "numpy", "numba", "scikit-learn")
 """Those whose version can change a number."""
 
 NUMERICS = (

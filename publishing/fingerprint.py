@@ -18,6 +18,8 @@ PACKAGES = (
     "torchvision",
     "torchdiffeq",
     "numpy",
+    "numba",
+    "gudhi",
     "scikit-learn",
     "matplotlib",
     "ipykernel",

@@ -159,7 +159,9 @@ def test_package_alone_needs_nothing_of_the_book_or_the_tests() -> None:
     extras = {Requirement(line).name for extra in EXTRAS.values() for line in extra}
     assert core == {
         "filelock",
+        "gudhi",
         "matplotlib",
+        "numba",
         "numpy",
         "safetensors",
         "scikit-learn",

@@ -7,7 +7,9 @@ interpolation back to it. Only the order of floating-point sums differs.
 
 All problems are advanced by one tried step at a time; those that are done or have failed are put
 aside. Gradients pass through the accepted steps and not through the step control: the way back is
-written out here, step by step, so that no graph is needed (see :mod:`anode.solve.stages`).
+written out here, step by step (see :mod:`anode.solve.stages`).
+
+For any field on any device; :mod:`anode.solve.compiled` is for those of the toy experiments.
 
 References: Dormand and Prince (1980); Hairer, Norsett and Wanner, *Solving Ordinary Differential
 Equations I*, section II.4, for the initial step; Shampine (1986), for the interpolation.
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anode.fields import VectorField
-from anode.solve.stages import Stages, Weights, kind_of_stages
+from anode.solve.stages import Stages, Weights
 from anode.solve.status import SolveStatus
 from anode.solve.steps import Output, Step, combine, pull_back
 from anode.solve.tableau import (
@@ -114,7 +116,6 @@ class _Solver:
         record: bool,
     ) -> None:
         self.field, self.record = vector_field, record
-        self.kind = kind_of_stages(vector_field)
         self.rtol, self.atol, self.max_steps = rtol, atol, max_steps
         # h(-s) solves dg/ds = -f(g, -s): backwards, s = -t runs forwards.
         self.sign = 1.0 if times[1] > times[0] else -1.0
@@ -140,7 +141,7 @@ class _Solver:
         replicas = len(h0)
         self.shape = h0.shape[1:]
         self.weights = self.all_weights = tuple(w.detach() for w in weights)
-        self.y = self.kind.pack(h0.detach(), self.shape)
+        self.y = h0.detach().flatten(1)
         self.out = self.y.new_full((len(self.ends), *self.y.shape), torch.nan)
         self.out[0] = self.y
         self.nodes, self.tableau = self._tensor(np.array(NODES)), self._tensor(TABLEAU)
@@ -159,12 +160,12 @@ class _Solver:
         while True:
             self._drop(self._stuck())
             if not len(self.problems):
-                return self.kind.unpack(self.out, self.shape)
+                return self.out.view(*self.out.shape[:2], *self.shape)
             self._try_step()
 
     def _stages(self, times: Tensor, slopes: Tensor) -> Stages:
         times = times if self.sign > 0 else -times
-        return self.kind(self.field, self.weights, self.shape, times, slopes, self.record)
+        return Stages(self.field, self.weights, self.shape, times, slopes, self.record)
 
     def _tensor(self, values: Doubles) -> Tensor:
         """Numbers of the step control for the states: their device and precision."""
@@ -299,20 +300,20 @@ class _Solver:
 
     def pull_back(self, gradient: Tensor) -> tuple[Tensor, ...]:
         """Gradients of h0 and of the weights from that of the states, ``(T, R, B, ...)``."""
-        by_time = self.kind.pack(gradient, self.shape)  # (T, R, N)
-        sums = self.kind.zero_sums(self.all_weights, self.shape)
+        by_time = gradient.flatten(2)  # (T, R, N)
+        sums = [torch.zeros_like(w) for w in self.all_weights]
         gy, gf = torch.zeros_like(by_time[0]), torch.zeros_like(by_time[0])
         for step in reversed(self.taken):
             gy, gf = pull_back(step, by_time, gy, gf, sums)
         start = torch.empty_like(gy)
         self.first.pull_back(0, gf, start, sums)
         start += gy + by_time[0]
-        found = [start, *self.kind.weight_gradients(sums)]
+        found = [start, *sums]
         if self.failed:
             # Their gradient is zero, which infinite states would turn to NaN.
             failed = torch.tensor(list(self.failed), device=start.device)
             found = [g.index_fill(0, failed, 0.0) for g in found]
-        return (self.kind.unpack(found[0], self.shape), *found[1:])
+        return (found[0].view(-1, *self.shape), *found[1:])
 
 
 def _rms(x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from anode.fields import VectorField
+from anode.solve import compiled
 from anode.solve.dopri5 import dopri5
 from anode.solve.reference import EvaluationCounter, solve_alone, solve_fixed
 from anode.solve.settings import Gradient, SolverSettings
@@ -89,7 +90,8 @@ def integrate(
 
 def _stacked(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings) -> Solution:
     """All replicas at once, each with its own steps."""
-    outcome = dopri5(
+    solve = compiled.dopri5 if compiled.suits(field, h0) else dopri5
+    outcome = solve(
         field,
         h0,
         times,

@@ -34,9 +34,9 @@ class Gradient(Enum):
 class Engine(Enum):
     """Whose code takes the steps.
 
-    STACKED is :mod:`anode.solve.dopri5`, which advances all replicas at once, each with the steps
-    that it would take alone. TORCHDIFFEQ is the library that the paper used, one replica after
-    another.
+    STACKED is this package's, with the steps for each replica that it would take alone:
+    :mod:`anode.solve.compiled` for the toy experiments' fields on a CPU, :mod:`anode.solve.dopri5`
+    for all others. TORCHDIFFEQ is the library that the paper used, one replica after another.
     """
 
     STACKED = "stacked"
@@ -92,7 +92,7 @@ class SolverSettings:
 
     @property
     def stacked(self) -> bool:
-        """Whether all replicas are advanced at once by :mod:`anode.solve.dopri5`."""
+        """Whether this package solves, and not torchdiffeq."""
         return self._stackable and self.engine is not Engine.TORCHDIFFEQ
 
     @property

@@ -1,4 +1,4 @@
-"""The steps that a solve took, and the way back through them, without a graph."""
+"""The steps that a solve took, and the way back through them."""
 
 from dataclasses import dataclass, field
 

@@ -16,9 +16,18 @@ TIMES = ([0.0, 1.0], [0.0, 0.3, 0.31, 0.9, 1.0], [1.0, 0.5, 0.0], [0.2, 3.0])
 TOLERANCE = 1e-3
 
 
-def random_field(seed: int, dim: int, gain: float, **options: object) -> MLPField:
+class OtherField(MLPField):
+    """The same field as a class that is not compiled."""
+
+
+FIELDS = (MLPField, OtherField)
+
+
+def random_field(
+    seed: int, dim: int, gain: float, kind: type[MLPField] = MLPField, **options: object
+) -> MLPField:
     """Three replicas whose weights are scaled by ``gain``: at 1 gentle, at 4 far from it."""
-    field = MLPField(dim, seeds=range(3 * seed, 3 * seed + 3), **options)  # type: ignore[arg-type]
+    field = kind(dim, seeds=range(3 * seed, 3 * seed + 3), **options)  # type: ignore[arg-type]
     with torch.no_grad():
         for weight in field.weights:
             weight *= gain
@@ -49,18 +58,22 @@ def alone(field: MLPField, replica: int, h0: Tensor, times: Tensor) -> tuple[Ten
 
 @settings(max_examples=150, deadline=None)
 @given(
+    kind=st.sampled_from(FIELDS),
     seed=st.integers(0, 10_000),
     dim=st.sampled_from([1, 2, 3, 7]),
-    batch=st.sampled_from([1, 5, 64]),
+    batch=st.sampled_from([1, 5, 64, 70]),
+    hidden=st.sampled_from([7, 32]),
     gain=st.sampled_from([1.0, 1.5, 2.0, 3.0, 5.0]),
     activation=st.sampled_from(list(Activation)),
     time_dependent=st.booleans(),
     times=st.sampled_from(TIMES),
 )
 def test_every_replica_takes_the_steps_that_torchdiffeq_takes_alone(
+    kind: type[MLPField],
     seed: int,
     dim: int,
     batch: int,
+    hidden: int,
     gain: float,
     activation: Activation,
     time_dependent: bool,
@@ -72,7 +85,7 @@ def test_every_replica_takes_the_steps_that_torchdiffeq_takes_alone(
     exactly at the tolerance, in torchdiffeq as here.
     """
     field = random_field(
-        seed, dim, gain, activation=activation, time_dependent=time_dependent
+        seed, dim, gain, kind, hidden=hidden, activation=activation, time_dependent=time_dependent
     ).double()
     h0 = torch.randn(
         3, batch, dim, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
@@ -107,13 +120,19 @@ def test_single_precision_takes_the_same_steps(gain: float) -> None:
     assert same >= total - 1
 
 
-def test_gradients_are_those_of_torchdiffeq_with_the_first_step_held_fixed() -> None:
+@pytest.mark.parametrize("kind", FIELDS)
+@pytest.mark.parametrize("activation", Activation)
+@pytest.mark.parametrize("batch", [16, 70])
+def test_gradients_are_those_of_torchdiffeq_with_the_first_step_held_fixed(
+    kind: type[MLPField], activation: Activation, batch: int
+) -> None:
     """torchdiffeq also differentiates its choice of the first step; the steps themselves agree."""
-    field = random_field(5, 2, 1.2, activation=Activation.SOFTPLUS).double()
-    h0 = torch.randn(3, 16, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    field = random_field(5, 2, 1.2, kind, activation=activation, hidden=10).double()
+    generator = torch.Generator().manual_seed(1)
+    h0 = torch.randn(3, batch, 2, dtype=torch.float64, generator=generator)
     h0.requires_grad_()
     times = torch.tensor([0.0, 0.4, 1.0], dtype=torch.float64)
-    weight = torch.randn(3, 3, 16, 2, dtype=torch.float64)
+    weight = torch.randn(3, 3, batch, 2, dtype=torch.float64)
     solution = integrate(field, h0, times)
     ours = torch.autograd.grad((solution.states * weight).sum(), (h0, *field.weights))
     first = []
@@ -139,14 +158,65 @@ def test_gradients_are_those_of_torchdiffeq_with_the_first_step_held_fixed() -> 
             torch.testing.assert_close(a[replica], b[replica], rtol=1e-9, atol=1e-11)
 
 
-def test_a_replica_that_fails_leaves_the_others_bit_for_bit() -> None:
-    field = random_field(3, 2, 1.0)
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("activation", Activation)
+def test_both_ways_to_solve_agree(activation: Activation, backwards: bool) -> None:
+    """States and gradients; with many steps, so that the record of them grows."""
+    times = torch.linspace(0, 1, 5, dtype=torch.float64)
+    found = []
+    for kind in FIELDS:
+        field = random_field(7, 3, 2.5, kind, activation=activation).double()
+        h0 = torch.randn(
+            3, 9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(3)
+        ).requires_grad_()
+        tight = SolverSettings(rtol=1e-6, atol=1e-6)
+        solution = integrate(field, h0, times.flip(0) if backwards else times, tight)
+        assert int(solution.steps.max()) > 4  # the room that is made at first
+        gradients = torch.autograd.grad(solution.states.square().mean(), (h0, *field.weights))
+        found.append((solution, gradients))
+    (one, ours), (other, theirs) = found
+    assert torch.equal(one.nfe, other.nfe)
+    assert torch.equal(one.steps, other.steps)
+    torch.testing.assert_close(one.states, other.states, rtol=1e-7, atol=1e-9)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("hidden", [7, 32])
+def test_a_replica_alone_is_bit_for_bit_that_of_a_stack(hidden: int, threads: int) -> None:
+    field = random_field(3, 2, 1.5, hidden=hidden)
+    h0 = torch.randn(3, 50, 2, generator=torch.Generator().manual_seed(2))
+    times = torch.tensor([0.0, 1.0])
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        together = integrate(field, h0, times)
+        together.states.square().sum().backward()
+    finally:
+        torch.set_num_threads(before)
+    for replica, seed in enumerate(field.seeds):
+        alone = MLPField(2, hidden=hidden, seeds=[seed])
+        with torch.no_grad():
+            for mine, theirs in zip(alone.weights, field.weights, strict=True):
+                mine.copy_(theirs[replica : replica + 1])
+        solution = integrate(alone, h0[replica : replica + 1], times)
+        assert torch.equal(solution.states[:, 0], together.states[:, replica])
+        solution.states.square().sum().backward()
+        for mine, theirs in zip(alone.weights, field.weights, strict=True):
+            assert mine.grad is not None and theirs.grad is not None  # noqa: PT018
+            assert torch.equal(mine.grad[0], theirs.grad[replica])
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_a_replica_that_fails_leaves_the_others_bit_for_bit(kind: type[MLPField]) -> None:
+    field = random_field(3, 2, 1.0, kind)
     h0 = torch.randn(3, 8, 2, generator=torch.Generator().manual_seed(2))
     times = torch.tensor([0.0, 1.0])
     healthy = integrate(field, h0, times)
     healthy.states[-1].sum().backward()
     gradients = [w.grad.clone() for w in field.weights if w.grad is not None]
-    broken = random_field(3, 2, 1.0)
+    broken = random_field(3, 2, 1.0, kind)
     with torch.no_grad():
         broken.weight3[1] *= torch.inf
     solution = integrate(broken, h0, times)
@@ -188,8 +258,9 @@ def test_error_falls_with_the_tolerance(times: list[float]) -> None:
     assert errors[0] > errors[1] > errors[2]
 
 
-def test_too_many_steps_names_where_it_stopped() -> None:
-    field = random_field(1, 2, 3.0)
+@pytest.mark.parametrize("kind", FIELDS)
+def test_too_many_steps_names_where_it_stopped(kind: type[MLPField]) -> None:
+    field = random_field(1, 2, 3.0, kind)
     solution = integrate(
         field, torch.randn(3, 4, 2), torch.tensor([0.0, 1.0]), SolverSettings(max_steps=2)
     )

@@ -1,0 +1,231 @@
+"""dopri5 for stacks of MLP fields on a CPU, compiled: :mod:`anode.solve.kernels` for torch.
+
+Each problem is solved whole before the next, so none depends on which others are in the stack.
+Torch's number of threads is how many are solved at a time.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anode.fields import Activation, MLPField, VectorField
+from anode.solve import kernels
+from anode.solve.dopri5 import Outcome
+from anode.solve.status import SolveStatus
+
+Array = NDArray[Any]
+
+_MATRICES = (0, 2, 4)
+"""Which of a field's weights are no biases."""
+
+_ROOM = 4
+"""Steps that are recorded before more room is made. A trained NODE takes from 2 to 10."""
+
+_STATUS = {
+    kernels.UNDERFLOW: SolveStatus.UNDERFLOW,
+    kernels.TOO_MANY_STEPS: SolveStatus.TOO_MANY_STEPS,
+    kernels.NON_FINITE: SolveStatus.NON_FINITE,
+}
+
+
+def suits(field: VectorField, h0: Tensor) -> bool:
+    """Whether a problem can be solved here; a subclass of a field may evaluate something else."""
+    return type(field) is MLPField and h0.device.type == "cpu" and h0.dtype in _DTYPES
+
+
+_DTYPES = (torch.float32, torch.float64)
+
+
+def dopri5(
+    field: VectorField, h0: Tensor, times: Tensor, *, rtol: float, atol: float, max_steps: int
+) -> Outcome:
+    """As :func:`anode.solve.dopri5.dopri5`, for fields and states that :func:`suits`."""
+    assert isinstance(field, MLPField)
+    weights = field.weights
+    record = torch.is_grad_enabled() and any(x.requires_grad for x in (h0, *weights))
+    solve = _Solve(field, times, rtol, atol, max_steps, record)
+    states = _Function.apply(solve, h0, *weights)
+    return solve.outcome(states)
+
+
+class _Function(torch.autograd.Function):
+    """The states at the output times, ``(times, R, B, D)``, and the way back to h0 and weights."""
+
+    @staticmethod
+    def forward(ctx: Any, solve: "_Solve", h0: Tensor, *weights: Tensor) -> Tensor:
+        ctx.solve = solve
+        return solve.run(h0, weights)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return (None, *ctx.solve.pull_back(gradient))
+
+
+@dataclass(frozen=True)
+class _Record:
+    """Accepted steps of all problems, at most ``_ROOM`` each; see :func:`kernels.advance`."""
+
+    values: Array
+    steps: Array
+    taken: Array
+
+
+class _Solve:
+    """One solve of a stack, forwards and back."""
+
+    def __init__(
+        self,
+        field: MLPField,
+        times: Tensor,
+        rtol: float,
+        atol: float,
+        max_steps: int,
+        record: bool,
+    ) -> None:
+        self.relu = field.activation is Activation.RELU
+        self.rtol, self.atol, self.max_steps = rtol, atol, max_steps
+        self.record = record
+        # h(-s) solves dg/ds = -f(g, -s): backwards, s = -t runs forwards.
+        self.sign = 1.0 if times[1] > times[0] else -1.0
+        self.times = self.sign * times.double().cpu().numpy()
+        self.taken: list[_Record] = []
+
+    def run(self, h0: Tensor, weights: tuple[Tensor, ...]) -> Tensor:
+        """Solve all problems; ``(times, R, B, D)``."""
+        replicas, self.batch, self.width = h0.shape
+        self.shapes = [tuple(w.shape[1:]) for w in weights]
+        arrays = [_rounded(_array(w), i) for i, w in enumerate(weights)]
+        if len(arrays) == 6:  # without a time
+            arrays.append(np.zeros_like(arrays[1]))
+        self.weights = tuple(arrays)
+        y = self._tiles(_array(h0), copies=True)
+        tiles = y.shape[1]
+        numbers = y.shape[2] + 2 * arrays[1].shape[1] * kernels.TILE  # of an evaluation
+        f = np.empty_like(y)
+        self.first = np.empty((replicas, tiles, numbers), y.dtype)
+        self.clock, self.counts = np.empty((replicas, 2)), np.zeros((replicas, 5), np.int64)
+        out = np.full((len(self.times), *y.shape), np.nan, y.dtype)
+        out[0] = y
+        control = (self.weights, self.times, self.sign, self.rtol, self.atol, self.relu)
+        state = (self.batch, self.width, y, f, self.clock, self.counts)
+        problems = np.arange(replicas)
+        _each(problems, kernels.begin, *control, *state, self.first)
+        while len(problems):
+            room = _ROOM if self.record else 0
+            record = _Record(
+                np.empty((replicas, room, 6, tiles, numbers), y.dtype),
+                np.empty((replicas, room, 4)),
+                np.zeros(replicas, np.int64),
+            )
+            _each(
+                problems, kernels.advance, *control, *state, self.max_steps, out, self.record,
+                record.values, record.steps, record.taken,
+            )  # fmt: skip
+            if self.record:
+                self.taken.append(record)
+            problems = np.flatnonzero(self.counts[:, kernels.STATUS] == kernels.RUNNING)
+        return torch.from_numpy(self._samples(out))
+
+    def outcome(self, states: Tensor) -> Outcome:
+        """The counts of a solve that was run."""
+        status, tried = self.counts[:, kernels.STATUS], self.counts[:, kernels.TRIED]
+        failed = {int(r): _STATUS[int(status[r])] for r in np.flatnonzero(status != kernels.DONE)}
+        # The step that could not be made was not evaluated.
+        impossible = np.isin(status, (kernels.UNDERFLOW, kernels.NON_FINITE))
+        if failed:
+            states = states.index_fill(1, torch.tensor(list(failed)), torch.nan)
+        return Outcome(
+            states=states,
+            nfe=torch.from_numpy(2 + 6 * (tried - impossible)),
+            steps=torch.from_numpy(tried.copy()),
+            time=torch.from_numpy(self.sign * self.clock[:, 0]),
+            failed=failed,
+        )
+
+    def pull_back(self, gradient: Tensor) -> tuple[Tensor, ...]:
+        """Gradients of h0 and of the weights from that of the states; zero for what failed."""
+        by_time = self._tiles(_array(gradient), copies=False)
+        sums = tuple(np.zeros_like(w) for w in self.weights)
+        gy, gf = np.zeros_like(by_time[0]), np.zeros_like(by_time[0])
+        problems = np.flatnonzero(self.counts[:, kernels.STATUS] == kernels.DONE)
+        fixed = (self.weights, self.times, self.sign, self.relu)
+        for record in reversed(self.taken):
+            _each(
+                problems, kernels.pull_back, *fixed, record.values, record.steps, record.taken,
+                by_time, gy, gf, sums,
+            )  # fmt: skip
+        start = np.zeros_like(gy)
+        first_time = self.sign * self.times[0]
+        _each(
+            problems, kernels.finish, self.weights, first_time, self.relu, self.first, gf, sums,
+            start,
+        )  # fmt: skip
+        start[problems] += gy[problems] + by_time[0, problems]
+        found = [_cut(sums[i], shape, i) for i, shape in enumerate(self.shapes)]
+        return (torch.from_numpy(self._samples(start)), *found)
+
+    def _tiles(self, values: Array, copies: bool) -> Array:
+        """``(..., B, width)`` as ``(..., tiles, D T)``; what is added is zeros, or copies."""
+        batch, width = values.shape[-2:]
+        out = np.zeros((*values.shape[:-2], _up(width), _up(batch, kernels.TILE)), values.dtype)
+        out[..., :width, :batch] = values.swapaxes(-1, -2)
+        if copies:
+            out[..., batch:] = out[..., batch - 1 : batch]
+        cut = out.reshape(*out.shape[:-1], -1, kernels.TILE).swapaxes(-2, -3)
+        return np.ascontiguousarray(cut).reshape(*cut.shape[:-2], -1)
+
+    def _samples(self, tiles: Array) -> Array:
+        """The inverse of :meth:`_tiles`."""
+        cut = tiles.reshape(*tiles.shape[:-1], -1, kernels.TILE).swapaxes(-2, -3)
+        samples = cut.reshape(*cut.shape[:-2], -1)[..., : self.width, : self.batch]
+        return np.ascontiguousarray(samples.swapaxes(-1, -2))
+
+
+def _each(problems: Array, kernel: Callable[..., None], *arguments: Any) -> None:
+    """Call a kernel for problems, each thread with its share of them."""
+    threads = min(torch.get_num_threads(), len(problems))
+    if threads <= 1:
+        kernel(problems, *arguments)
+        return
+    shares = [problems[first::threads].copy() for first in range(threads)]
+    for _ in _pool(threads).map(lambda share: kernel(share, *arguments), shares):
+        pass
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="anode-solve")
+
+
+def _array(tensor: Tensor) -> Array:
+    return tensor.detach().contiguous().numpy()
+
+
+def _rounded(w: Array, i: int) -> Array:
+    """The i-th weights ``(R, n, m)``, flat, with n and m rounded up to multiples of 4.
+
+    A bias has n = 1 and keeps it.
+    """
+    n, m = w.shape[1:]
+    out = np.zeros((len(w), _up(n) if i in _MATRICES else n, _up(m)), w.dtype)
+    out[:, :n, :m] = w
+    return out.reshape(len(w), -1)
+
+
+def _cut(flat: Array, shape: tuple[int, ...], i: int) -> Tensor:
+    """The inverse of :func:`_rounded`."""
+    n, m = shape
+    rows = _up(n) if i in _MATRICES else n
+    return torch.from_numpy(flat.reshape(len(flat), rows, _up(m))[:, :n, :m])
+
+
+def _up(n: int, unit: int = 4) -> int:
+    return -(-n // unit) * unit
