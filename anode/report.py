@@ -23,6 +23,28 @@ def mean_sd(values: Floats, digits: int = 2) -> str:
     return f"{finite.mean():.{digits}g} ± {spread:.{digits}g}" + census
 
 
+def number(value: float, digits: int = 3) -> str:
+    """Significant digits; thousands in full, up to a million."""
+    rounded = float(f"{value:.{digits}g}")
+    text = f"{rounded:,.0f}" if 1000 <= abs(rounded) < 1e6 else f"{rounded:.{digits}g}"
+    return text.replace("-", "−")
+
+
+def spread(values: Floats, digits: int = 3) -> str:
+    """``median (lowest to highest)`` of the numbers that are finite, and how many if not all.
+
+    Args:
+        values: one number a seed, shape ``(R,)``.
+        digits: significant digits.
+    """
+    found = values[np.isfinite(values)]
+    if not len(found):
+        return f"none of {len(values)}"
+    middle, low, high = (number(v, digits) for v in (np.median(found), found.min(), found.max()))
+    census = f", {len(found)} of {len(values)}" if len(found) < len(values) else ""
+    return f"{middle} ({low} to {high}){census}"
+
+
 def growth(history: History) -> Floats:
     """Function evaluations of the last epoch over those of the first, one a seed, ``(R,)``.
 

@@ -4,11 +4,11 @@ Each problem is solved whole before the next, so none depends on which others ar
 Torch's number of threads is how many are solved at a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,15 @@ _MATRICES = (0, 2, 4)
 
 _ROOM = 4
 """Steps that are recorded before more room is made. A trained NODE takes from 2 to 10."""
+
+_SHARE = 16 << 20
+"""Bytes that one share of the problems records at a time.
+
+An array of twice as many comes fresh from the system, which fills it with zeros first.
+"""
+
+_LEAST = 4
+"""Problems for which a thread of their own is worth its start, a tenth of a millisecond."""
 
 _STATUS = {
     kernels.UNDERFLOW: SolveStatus.UNDERFLOW,
@@ -69,13 +78,20 @@ class _Function(torch.autograd.Function):
         return (None, *ctx.solve.pull_back(gradient))
 
 
-@dataclass(frozen=True)
-class _Record:
-    """Accepted steps of all problems, at most ``_ROOM`` each; see :func:`kernels.advance`."""
+class _Record(NamedTuple):
+    """Accepted steps of a share's problems, at most ``_ROOM`` each; see :func:`kernels.advance`."""
 
     values: Array
     steps: Array
     taken: Array
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Problems that one thread solves, and what it recorded."""
+
+    problems: Array
+    records: list[_Record]
 
 
 class _Solve:
@@ -96,7 +112,6 @@ class _Solve:
         # h(-s) solves dg/ds = -f(g, -s): backwards, s = -t runs forwards.
         self.sign = 1.0 if times[1] > times[0] else -1.0
         self.times = self.sign * times.double().cpu().numpy()
-        self.taken: list[_Record] = []
 
     def run(self, h0: Tensor, weights: tuple[Tensor, ...]) -> Tensor:
         """Solve all problems; ``(times, R, B, D)``."""
@@ -114,24 +129,27 @@ class _Solve:
         self.clock, self.counts = np.empty((replicas, 2)), np.zeros((replicas, 5), np.int64)
         out = np.full((len(self.times), *y.shape), np.nan, y.dtype)
         out[0] = y
+        room = (_ROOM if self.record else 0, 6, tiles, numbers)
         control = (self.weights, self.times, self.sign, self.rtol, self.atol, self.relu)
         state = (self.batch, self.width, y, f, self.clock, self.counts)
-        problems = np.arange(replicas)
-        _each(problems, kernels.begin, *control, *state, self.first)
-        while len(problems):
-            room = _ROOM if self.record else 0
-            record = _Record(
-                np.empty((replicas, room, 6, tiles, numbers), y.dtype),
-                np.empty((replicas, room, 4)),
-                np.zeros(replicas, np.int64),
-            )
-            _each(
-                problems, kernels.advance, *control, *state, self.max_steps, out, self.record,
-                record.values, record.steps, record.taken,
-            )  # fmt: skip
-            if self.record:
-                self.taken.append(record)
-            problems = np.flatnonzero(self.counts[:, kernels.STATUS] == kernels.RUNNING)
+
+        def solve(share: _Share) -> None:
+            problems, n = share.problems, len(share.problems)
+            kernels.begin(problems, *control, *state, self.first)
+            running = True
+            while running:
+                record = _Record(
+                    np.empty((n, *room), y.dtype), np.empty((n, _ROOM, 4)), np.zeros(n, np.int64)
+                )
+                kernels.advance(
+                    problems, *control, *state, self.max_steps, out, self.record, *record
+                )
+                if self.record:
+                    share.records.append(record)
+                running = bool((self.counts[problems, kernels.STATUS] == kernels.RUNNING).any())
+
+        self.shares = _shares(replicas, room[0] * 6 * tiles * numbers * y.itemsize)
+        _for_each(solve, self.shares)
         return torch.from_numpy(self._samples(out))
 
     def outcome(self, states: Tensor) -> Outcome:
@@ -155,20 +173,21 @@ class _Solve:
         by_time = self._tiles(_array(gradient), copies=False)
         sums = tuple(np.zeros_like(w) for w in self.weights)
         gy, gf = np.zeros_like(by_time[0]), np.zeros_like(by_time[0])
-        problems = np.flatnonzero(self.counts[:, kernels.STATUS] == kernels.DONE)
-        fixed = (self.weights, self.times, self.sign, self.relu)
-        for record in reversed(self.taken):
-            _each(
-                problems, kernels.pull_back, *fixed, record.values, record.steps, record.taken,
-                by_time, gy, gf, sums,
-            )  # fmt: skip
         start = np.zeros_like(gy)
-        first_time = self.sign * self.times[0]
-        _each(
-            problems, kernels.finish, self.weights, first_time, self.relu, self.first, gf, sums,
-            start,
-        )  # fmt: skip
-        start[problems] += gy[problems] + by_time[0, problems]
+        fixed = (self.weights, self.times, self.sign, self.relu, self.counts)
+
+        def go_back(share: _Share) -> None:
+            for record in reversed(share.records):
+                kernels.pull_back(share.problems, *fixed, *record, by_time, gy, gf, sums)
+            first_time = self.sign * self.times[0]
+            kernels.finish(
+                share.problems, self.weights, first_time, self.relu, self.counts, self.first, gf,
+                sums, start,
+            )  # fmt: skip
+
+        _for_each(go_back, self.shares)
+        done = self.counts[:, kernels.STATUS] == kernels.DONE
+        start[done] += gy[done] + by_time[0, done]
         found = [_cut(sums[i], shape, i) for i, shape in enumerate(self.shapes)]
         return (torch.from_numpy(self._samples(start)), *found)
 
@@ -189,14 +208,23 @@ class _Solve:
         return np.ascontiguousarray(samples.swapaxes(-1, -2))
 
 
-def _each(problems: Array, kernel: Callable[..., None], *arguments: Any) -> None:
-    """Call a kernel for problems, each thread with its share of them."""
-    threads = min(torch.get_num_threads(), len(problems))
-    if threads <= 1:
-        kernel(problems, *arguments)
+def _shares(replicas: int, size: int) -> list[_Share]:
+    """The problems in shares, one or more for each thread that is worth its start.
+
+    Args:
+        size: of a problem's record, in bytes.
+    """
+    count = max(min(torch.get_num_threads(), replicas // _LEAST), replicas * size // _SHARE, 1)
+    return [_Share(problems, []) for problems in np.array_split(np.arange(replicas), count)]
+
+
+def _for_each(work: Callable[[_Share], None], shares: Sequence[_Share]) -> None:
+    threads = min(torch.get_num_threads(), len(shares))
+    if threads == 1:
+        for share in shares:
+            work(share)
         return
-    shares = [problems[first::threads].copy() for first in range(threads)]
-    for _ in _pool(threads).map(lambda share: kernel(share, *arguments), shares):
+    for _ in _pool(threads).map(work, shares):
         pass
 
 

@@ -10,8 +10,7 @@ multiples of 4, with zeros. Samples lie along the last axis, cut into tiles of T
 state is ``(tiles, D T)``. The last tile is filled with copies of the last sample, which count in no
 norm and have no gradient.
 
-Everything is in this file because numba looks at no other when it decides whether what it compiled
-before is still good.
+All is here because numba looks at no other file to tell whether what it compiled is still good.
 """
 
 from typing import Any
@@ -277,8 +276,6 @@ def _step_factor(ratio: float) -> float:
     """By how much to change the step size after an error ratio."""
     if np.isnan(ratio):
         return np.nan
-    if ratio == 0:
-        return LARGEST_FACTOR
     least = 1.0 if ratio < 1 else SMALLEST_FACTOR
     return min(max(SAFETY / ratio ** (1 / ORDER), least), LARGEST_FACTOR)
 
@@ -371,9 +368,9 @@ def advance(
         most_steps: between two output times, rejected ones included.
         out: states at the output times, ``(times, R, tiles, D T)``, written.
         keep: whether steps are recorded, for a way back.
-        records: of accepted steps, ``(R, room, 6, tiles, (D + 2 H) T)``.
-        steps: t, dt, and the first output time in the step and behind it, ``(R, room, 4)``.
-        taken: how many are recorded, ``(R,)``.
+        records: of accepted steps, ``(n, room, 6, tiles, (D + 2 H) T)`` for the n of ``which``.
+        steps: t, dt, and the first output time in the step and behind it, ``(n, room, 4)``.
+        taken: how many are recorded, ``(n,)``.
     """
     number = y.dtype.type
     way = number(sign)
@@ -382,7 +379,7 @@ def advance(
     change, zero = np.empty_like(state), np.zeros_like(state)
     work = np.empty((1, y.shape[2] + 2 * weights[1].shape[1] * TILE), y.dtype)
     shares, row = np.empty(7), np.empty(7, y.dtype)
-    for r in which:
+    for place, r in enumerate(which):
         if counts[r, STATUS] != RUNNING:
             continue
         net = _network(weights, r)
@@ -398,13 +395,13 @@ def advance(
                 # A step of exactly zero is what a state or slope beyond the largest number gives.
                 counts[r, STATUS] = NON_FINITE if not finite or dt == 0 else UNDERFLOW
                 break
-            if keep and taken[r] == steps.shape[1]:
+            if keep and taken[place] == steps.shape[1]:
                 break
             for i in range(6):
                 for j in range(i + 1):
                     row[j] = way * number(dt) * number(TABLEAU[i, j])
                 _combine(y[r], row, slopes, i + 1, state)
-                record = records[r, taken[r], i] if keep else work
+                record = records[place, taken[place], i] if keep else work
                 at = way * _stage_time(t, dt, i, number)
                 _evaluate(net, at, state, record, keep, relu, slopes[i + 1])
             for j in range(7):
@@ -425,9 +422,9 @@ def advance(
                 counts[r, NEXT] += 1
                 counts[r, SINCE] = 0
             if keep:
-                step = steps[r, taken[r]]
+                step = steps[place, taken[place]]
                 step[0], step[1], step[2], step[3] = t, dt, first, counts[r, NEXT]
-                taken[r] += 1
+                taken[place] += 1
             clock[r, 0] = t + dt
             y[r] = state
             slopes[0] = slopes[6]
@@ -440,8 +437,8 @@ def advance(
 
 @_called
 def pull_back(
-    which: Array, weights: Any, times: Array, sign: float, relu: bool, records: Array,
-    steps: Array, taken: Array, gradient: Array, gy: Array, gf: Array, sums: Any,
+    which: Array, weights: Any, times: Array, sign: float, relu: bool, counts: Array,
+    records: Array, steps: Array, taken: Array, gradient: Array, gy: Array, gf: Array, sums: Any,
 ) -> None:  # fmt: skip
     """Back through recorded steps.
 
@@ -459,10 +456,12 @@ def pull_back(
     g, direct = np.empty_like(states[0]), np.empty_like(states[0])
     work, shares = np.empty(2 * hidden * TILE, gy.dtype), np.empty(7)
     row = np.empty(7, gy.dtype)
-    for r in which:
+    for place, r in enumerate(which):
+        if counts[r, STATUS] != DONE:
+            continue
         turned, parts = _turned(_network(weights, r)), _network(sums, r)
-        for s in range(taken[r] - 1, -1, -1):
-            t, dt, first, behind = steps[r, s]
+        for s in range(taken[place] - 1, -1, -1):
+            t, dt, first, behind = steps[place, s]
             owed[:], direct[:] = number(0), number(0)  # by the outputs, to slopes and state
             for i in range(int(first), int(behind)):
                 _interpolation(t, dt, times[i], shares)
@@ -472,7 +471,7 @@ def pull_back(
             g[:] = owed[6] + gf[r]
             for i in range(5, -1, -1):
                 at = way * _stage_time(t, dt, i, number)
-                _pull_back(turned, zeros, at, records[r, s, i], g, relu, work, parts, states[i])
+                _pull_back(turned, zeros, at, records[place, s, i], g, relu, work, parts, states[i])
                 if i == 5:
                     states[5] += gy[r]
                 # Slope i went into the states after it, and the outputs.
@@ -487,13 +486,15 @@ def pull_back(
 
 @_called
 def finish(
-    which: Array, weights: Any, start: float, relu: bool, record: Array, gf: Array, sums: Any,
-    out: Array,
+    which: Array, weights: Any, start: float, relu: bool, counts: Array, record: Array,
+    gf: Array, sums: Any, out: Array,
 ) -> None:  # fmt: skip
     """Back through the first evaluation, at time ``start``, to ``out (R, tiles, D T)``."""
     hidden = weights[1].shape[1]
     zeros = np.zeros(max(weights[5].shape[1], hidden), gf.dtype)
     work, at = np.empty(2 * hidden * TILE, gf.dtype), gf.dtype.type(start)
     for r in which:
+        if counts[r, STATUS] != DONE:
+            continue
         turned, parts = _turned(_network(weights, r)), _network(sums, r)
         _pull_back(turned, zeros, at, record[r], gf[r], relu, work, parts, out[r])

@@ -147,3 +147,17 @@ class PlainNetwork(nn.Module):
 
 def _activation(field: MLPField | ConvField) -> nn.Module:
     return {"relu": nn.ReLU, "softplus": nn.Softplus}[field.activation.value]()
+
+
+def stretching(slope: float, seeds: Iterable[int] = (0,)) -> NeuralODE:
+    """h1' = slope h1, h2' = 0, as a ReLU network, with the output 2 h1 + 1."""
+    model = NeuralODE((2,), hidden=2, time_dependent=False, seeds=seeds)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+        model.field.weight1[:, 0] = torch.tensor([1.0, -1.0])
+        model.field.weight2[:] = torch.eye(2)
+        model.field.weight3[:, :, 0] = slope * torch.tensor([1.0, -1.0])
+        model.head.weight[:, 0] = 2.0
+        model.head.bias[:] = 1.0
+    return model

@@ -3,24 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from problems import stretching
 
 from anode import NeuralODE, ResNet, rings
 from anode.lipschitz import lipschitz_bound
 from anode.plane import outputs, precise, square, way_out
-
-
-def stretching(slope: float, seeds: range = range(1)) -> NeuralODE:
-    """h1' = slope h1, h2' = 0, as a ReLU network, with the output 2 h1 + 1."""
-    model = NeuralODE((2,), hidden=2, time_dependent=False, seeds=seeds)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.zero_()
-        model.field.weight1[:, 0] = torch.tensor([1.0, -1.0])
-        model.field.weight2[:] = torch.eye(2)
-        model.field.weight3[:, :, 0] = slope * torch.tensor([1.0, -1.0])
-        model.head.weight[:, 0] = 2.0
-        model.head.bias[:] = 1.0
-    return model
 
 
 def lifting() -> NeuralODE:

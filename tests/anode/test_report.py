@@ -5,7 +5,7 @@ import pytest
 
 from anode import NeuralODE, TrainingSettings, train
 from anode.data import concentric_spheres
-from anode.report import growth, mean_sd, table, training_table
+from anode.report import growth, mean_sd, spread, table, training_table
 
 
 def test_mean_and_sample_standard_deviation() -> None:
@@ -45,3 +45,9 @@ def test_a_table_is_markdown() -> None:
 def test_a_row_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="2 cells"):
         table(["N", "loss"], [(1,)])
+
+
+def test_spread_is_the_median_between_the_extremes() -> None:
+    assert spread(np.array([3.0, 1.0, 2000.0])) == "3 (1 to 2,000)"
+    assert spread(np.array([-0.5, np.nan, 1.5])) == "0.5 (−0.5 to 1.5), 2 of 3"
+    assert spread(np.array([np.nan, np.inf])) == "none of 2"

@@ -5,50 +5,38 @@ from math import pi
 import numpy as np
 import pytest
 import torch
+from problems import stretching
 
 from anode import NeuralODE, ResNet, rings
 
 
-def linear_flow(slope: float, seeds: range = range(1)) -> NeuralODE:
-    """h1' = slope h1, h2' = 0, as a ReLU network, with the output h1."""
-    model = NeuralODE((2,), hidden=2, time_dependent=False, seeds=seeds)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.zero_()
-        model.field.weight1[:, 0] = torch.tensor([1.0, -1.0])
-        model.field.weight2[:] = torch.eye(2)
-        model.field.weight3[:, :, 0] = slope * torch.tensor([1.0, -1.0])
-        model.head.weight[:, 0] = 1.0
-    return model
-
-
 def test_flow_at_rest_keeps_the_circle() -> None:
-    ring = rings.even(linear_flow(0.0), 12, 2.0, (1.0, -1.0))
+    ring = rings.even(stretching(0.0), 12, 2.0, (1.0, -1.0))
     away = np.linalg.norm(ring.features - [1.0, -1.0], axis=2)
     np.testing.assert_allclose(away, 2.0)
     np.testing.assert_allclose(ring.stretch(), 1.0)
     np.testing.assert_allclose(ring.features[:, 0], ring.features[:, -1], atol=1e-12)
 
 
-def test_stretch_of_a_linear_flow_is_its_matrix_s_norm() -> None:
-    ring = rings.resolved(linear_flow(2.0), 1.0, gap=0.01)
+def test_stretch_of_a_stretching_is_its_matrix_s_norm() -> None:
+    ring = rings.resolved(stretching(2.0), 1.0, gap=0.01)
     # The largest stretch is at the top of the circle, along the first axis.
     np.testing.assert_allclose(ring.stretch(), np.exp(2), rtol=1e-3)
 
 
 def test_share_and_crossings_of_a_half() -> None:
-    ring = rings.even(linear_flow(1.0), 1000, 1.0)
-    np.testing.assert_allclose(ring.share_below(), 0.5, atol=1e-3)
+    ring = rings.even(stretching(1.0), 1000, 1.0)
+    np.testing.assert_allclose(ring.share_below(1.0), 0.5, atol=1e-3)  # the output is 2 h1 + 1
     assert ring.crossings().tolist() == [2]
     angle, value = ring.lowest()
     np.testing.assert_allclose(angle, pi, atol=2 * pi / 1000)
-    np.testing.assert_allclose(value, -np.e, rtol=1e-5)
+    np.testing.assert_allclose(value, 1 - 2 * np.e, rtol=1e-5)
 
 
 def test_share_of_an_arc_is_its_angle() -> None:
     # Below cos(a) the first coordinate of the unit circle lies on all but the arc from -a to a.
-    ring = rings.resolved(linear_flow(0.0), 1.0, gap=1e-3, start=10, batch=1000)
-    np.testing.assert_allclose(ring.share_below(np.cos(0.3)), 1 - 0.3 / pi, atol=1e-3)
+    ring = rings.resolved(stretching(0.0), 1.0, gap=1e-3, start=10, batch=1000)
+    np.testing.assert_allclose(ring.share_below(2 * np.cos(0.3) + 1), 1 - 0.3 / pi, atol=1e-3)
 
 
 @pytest.mark.parametrize("model", [NeuralODE((2,), seeds=range(3)), ResNet((2,), seeds=range(3))])
@@ -61,7 +49,7 @@ def test_refinement_reaches_its_gap_and_keeps_order(model: NeuralODE | ResNet) -
 
 def test_points_added_lie_where_a_single_solve_puts_them() -> None:
     """Steps of one size: the batch that a point is solved in does not matter."""
-    model = linear_flow(3.0)
+    model = stretching(3.0)
     ring = rings.resolved(model, 1.0, gap=0.1, start=20, batch=5)
     x = rings.points(torch.from_numpy(ring.angles), 1.0).numpy()
     np.testing.assert_allclose(ring.features[..., 0], np.exp(3) * x[..., 0], rtol=1e-5, atol=1e-9)
@@ -69,13 +57,13 @@ def test_points_added_lie_where_a_single_solve_puts_them() -> None:
 
 
 def test_refined_stretch_is_never_below_the_even_one() -> None:
-    model = linear_flow(4.0)
+    model = stretching(4.0)
     coarse = rings.even(model, 20, 1.0).stretch()
     assert (rings.resolved(model, 1.0, start=20, batch=5).stretch() >= coarse).all()
 
 
 def test_a_replica_whose_solve_fails_is_not_a_number_and_stops_nobody() -> None:
-    model = linear_flow(3.0, seeds=range(2))
+    model = stretching(3.0, seeds=range(2))
     with torch.no_grad():
         model.field.weight1[1] = torch.nan
     ring = rings.resolved(model, 1.0, gap=0.2, start=20)
@@ -88,6 +76,6 @@ def test_misuse_is_named() -> None:
     with pytest.raises(ValueError, match=r"inputs are \(1,\)"):
         rings.even(NeuralODE((1,)), 10, 1.0)
     with pytest.raises(ValueError, match="3 or more points, got 2"):
-        rings.even(linear_flow(1.0), 2, 1.0)
+        rings.even(stretching(1.0), 2, 1.0)
     with pytest.raises(ValueError, match="gap must be positive, got 0"):
-        rings.resolved(linear_flow(1.0), 1.0, gap=0)
+        rings.resolved(stretching(1.0), 1.0, gap=0)
