@@ -12,6 +12,7 @@ import torch
 from benchmarks.checks import Check, Checker
 from benchmarks.contestants import BASELINE, installed
 from benchmarks.limit import Rates, Work
+from benchmarks.parts import Parts
 from benchmarks.rounds import Measured, Timed, interleave
 from benchmarks.task import MODELS, Contestant, Task
 
@@ -75,11 +76,13 @@ class Limit:
         model: name.
         work: of a step of one network, for each number of networks in the table.
         rates: measured in the rounds of the table with :data:`STACK` networks.
+        parts: of a step of this package, measured in the same rounds.
     """
 
     model: str
     work: dict[int, Work]
     rates: Rates
+    parts: Parts
 
     def seconds(self, networks: int, kind: str = "") -> float:
         """Of a step's products at the best rate of a kind of product, of all kinds if left out."""
@@ -118,6 +121,7 @@ class Results:
                     each["model"],
                     {int(networks): Work(**work) for networks, work in each["work"].items()},
                     Rates(**each["rates"]),
+                    Parts(**each["parts"]),
                 )
                 for each in values["limits"]
             ],
@@ -133,20 +137,20 @@ def table(plan: Plan) -> Results:
     """One and :data:`STACK` networks of each model, by all contestants, with checks and limits."""
     contestants, results = installed(), Results()
     for model in plan.models:
-        rates, work = Rates(), {}
+        rates, parts, work = Rates(), Parts(), {}
         for networks in (ONE, STACK):
             say(f"{model}, {networks} network(s): {', '.join(c.name for c in contestants)}")
             task = Task(networks, MODELS[model], steps=plan.steps)
             stack = networks == STACK
             # The limit is of the stack's shapes, measured in the stack's rounds.
-            each_round = partial(rates.measure, task) if stack else None
+            each_round = [partial(each.measure, task) for each in (rates, parts)] if stack else []
             timed = interleave(task, contestants, plan.rounds, each_round)
             results.table += [_measured(c, model, task, timed[c.name]) for c in contestants]
             work[networks] = Work.of(task)
             if stack:
                 checker = Checker(model, task, timed[BASELINE].record)
                 results.checks += [checker.check(c, timed[c.name].record) for c in contestants]
-        results.limits.append(Limit(model, work, rates))
+        results.limits.append(Limit(model, work, rates, parts))
     return results
 
 

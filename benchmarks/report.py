@@ -26,6 +26,8 @@ def report(results: Results, plan: Plan, origin: dict[str, Any]) -> str:
         *(f"Not installed, not measured: {name}." for name in missing()),
         "## The machine's rates",
         _rates(results),
+        "## Where the time goes",
+        _parts(results),
         "## Checks",
         _checks(results),
         f"## Growth with the number of networks R ({GROWTH_MODEL}, batch {Task(1).batch})",
@@ -134,6 +136,17 @@ def _rates(results: Results) -> str:
         _markdown(head, work),
     ]
     return "\n\n".join(parts)
+
+
+def _parts(results: Results) -> str:
+    lines = []
+    for limit in results.limits:
+        whole = sum(map(median, limit.parts.measured.values()))
+        for part, seconds in limit.parts.measured.items():
+            share = f"{100 * median(seconds) / whole:.0f}"
+            lines.append([limit.model, part, _spread(1e3 * each for each in seconds), share])
+    note = f"A step of {STACK} networks of this package, with a clock around each solve."
+    return note + "\n\n" + _markdown(["model", "part", "ms", "per cent"], lines, left=2)
 
 
 def _checks(results: Results) -> str:

@@ -56,7 +56,7 @@ def interleave(
     task: Task,
     contestants: Sequence[Contestant],
     rounds: int,
-    each_round: Callable[[], None] | None = None,
+    each_round: Sequence[Callable[[], None]] = (),
 ) -> dict[str, Timed]:
     """Time ``rounds`` rounds of each contestant after one that does not count.
 
@@ -64,7 +64,7 @@ def interleave(
         task: what they do.
         contestants: in this order, which starts one further on in every round.
         rounds: how many count.
-        each_round: called once in each.
+        each_round: called one after another in each.
     """
     trainings, first, ready, record = {}, {}, {}, {}
     for contestant in contestants:
@@ -82,8 +82,8 @@ def interleave(
             start = time.perf_counter()
             record[name] = trainings[name].run()
             step[name].append((time.perf_counter() - start) / task.steps)
-        if each_round is not None:
-            each_round()
+        for measure in each_round:
+            measure()
     for name in names:
         ready[name] = max(0.0, first[name] - task.steps * median(step[name]))
     return {name: Timed(step[name], ready[name], record[name]) for name in names}

@@ -45,7 +45,7 @@ def scrubber(
     stack = widgets.Stack(images, titles=tuple(descriptions), selected_index=0)
     slider = widgets.IntSlider(value=0, min=0, max=len(frames) - 1, description=label)
     widgets.jslink((slider, "value"), (stack, "selected_index"))
-    # By default a box scrolls what is larger, be it by the fraction of a pixel, but not by keyboard.
+    # By default a box scrolls what is a fraction of a pixel larger, which no keyboard reaches.
     return widgets.VBox([slider, stack], layout={"overflow": "visible"})
 
 

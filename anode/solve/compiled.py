@@ -59,7 +59,7 @@ def dopri5(
     assert isinstance(field, MLPField)
     weights = field.weights
     record = torch.is_grad_enabled() and any(x.requires_grad for x in (h0, *weights))
-    solve = _Solve(field, times, rtol, atol, max_steps, record)
+    solve = Solve(field, times, rtol, atol, max_steps, record)
     states = _Function.apply(solve, h0, *weights)
     return solve.outcome(states)
 
@@ -68,7 +68,7 @@ class _Function(torch.autograd.Function):
     """The states at the output times, ``(times, R, B, D)``, and the way back to h0 and weights."""
 
     @staticmethod
-    def forward(ctx: Any, solve: "_Solve", h0: Tensor, *weights: Tensor) -> Tensor:
+    def forward(ctx: Any, solve: "Solve", h0: Tensor, *weights: Tensor) -> Tensor:
         ctx.solve = solve
         return solve.run(h0, weights)
 
@@ -94,7 +94,7 @@ class _Share:
     records: list[_Record]
 
 
-class _Solve:
+class Solve:
     """One solve of a stack, forwards and back."""
 
     def __init__(
