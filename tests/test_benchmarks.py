@@ -205,7 +205,7 @@ def test_contestants_take_turns_in_every_round() -> None:
 
         return Contestant(name, "", stacks=True, compiles=False, prepare=lambda task: Fake())
 
-    timed = interleave(Task(1, steps=1), [fake("a"), fake("b")], 3, lambda: told.append("-"))
+    timed = interleave(Task(1, steps=1), [fake("a"), fake("b")], 3, [lambda: told.append("-")])
     a, b = ["reset a", "a"], ["reset b", "b"]
     assert told == ["a", "b", *a, *b, "-", *b, *a, "-", *a, *b, "-"]
     assert {len(each.step) for each in timed.values()} == {3}

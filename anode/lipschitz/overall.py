@@ -1,4 +1,4 @@
-"""Lipschitz constants of vector fields: how fast, at most, two trajectories part or approach."""
+"""Lipschitz constants for all states and times, from the weights alone."""
 
 import numpy as np
 import torch
