@@ -20,7 +20,7 @@ pairs as well. What is visited is known from sampled trajectories. So *hull* and
 far as the box, wider than the samples by a stated margin, contains what lies between them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anode.fields import MLPField
-from anode.geometry import TIGHT, TIGHTER, stretch
+from anode.geometry import TIGHT, TIGHTER
 from anode.lipschitz import Boxes, jacobian, lipschitz_bound, local_bound
 from anode.models import NeuralODE
 from anode.orientation import jacobians
@@ -255,49 +255,3 @@ def _precise(model: NeuralODE, solver: SolverSettings) -> NeuralODE:
     precise = deepcopy(model).cpu().double()
     precise.solver = solver
     return precise
-
-
-@dataclass(frozen=True)
-class Followed:
-    """Cost and stretch of R flows at each of E stages of training.
-
-    Attributes:
-        nfe: function evaluations of a forward pass with the model's own solver, ``(E, R)``.
-        largest, smallest: of the singular values of the flow's derivative at any input, ``(E, R)``.
-        constant: the product of spectral norms, ``(E, R)``.
-    """
-
-    nfe: Floats
-    largest: Floats
-    smallest: Floats
-    constant: Floats
-
-
-@torch.no_grad()
-def nfe_against_stretch(
-    model: NeuralODE, weights: Iterable[Mapping[str, Tensor]], x: Tensor
-) -> Followed:
-    """Function evaluations and stretch of the flow through training.
-
-    Args:
-        model: R models of the architecture whose weights were kept; it is left as it is.
-        weights: the model's ``state_dict`` at each stage.
-        x: inputs, shape ``(n, d)``: one batch, whose evaluations are counted.
-
-    Raises:
-        TypeError: if the field is no MLP.
-        ValueError: if no weights are given.
-    """
-    copy, rows = deepcopy(model), []
-    field = copy.field
-    if not isinstance(field, MLPField):
-        raise TypeError(f"the model's field must be an MLPField, got {type(field).__name__}")
-    for stage in weights:
-        copy.load_state_dict(stage)
-        nfe = copy.run(x[None].to(next(copy.parameters()))).nfe.double().cpu().numpy()
-        values = stretch(copy, x)  # (R, n, d)
-        extreme = values[..., 0].max(1), values[..., -1].min(1)
-        rows.append([nfe, *extreme, lipschitz_bound(field)])
-    if not rows:
-        raise ValueError("weights must hold at least one stage, got none")
-    return Followed(*np.array(rows).transpose(1, 0, 2))

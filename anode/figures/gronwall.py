@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anode.figures.style import palette, picture
-from anode.gronwall import Followed, Gronwall
+from anode.gronwall import Gronwall
 
 _LINES = {  # colour and dashes: no kind is told by its colour alone
     "product": (palette.muted, (0, (1, 1))),
@@ -55,24 +55,3 @@ def _draw_measured(ax: Axes, each: Gronwall, replica: int, colour: str) -> None:
     pairs = (each.pairs.lower[replica] / _TEN, each.pairs.upper[replica] / _TEN)
     ax.fill_between(each.times, *singular, color=colour, alpha=0.35, lw=0, label="derivative")
     ax.fill_between(each.times, *pairs, color=colour, alpha=0.7, lw=0, label="pairs of inputs")
-
-
-@picture
-def cost_and_stretch(followed: Mapping[str, Followed]) -> Figure:
-    """Function evaluations against the stretch of the flow, through training.
-
-    One line a seed, from the first stage to the last, which is marked by a dot.
-
-    Args:
-        followed: model's label -> cost and stretch at E stages.
-    """
-    fig, ax = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
-    for label, each in followed.items():
-        colour, style = palette.model(label), palette.line_style(label)
-        lines = ax.plot(each.largest, each.nfe, color=colour, ls=style, lw=1.2)
-        lines[0].set_label(label)
-        ax.plot(each.largest[-1], each.nfe[-1], "o", color=colour, ms=4)
-    ax.set(xscale="log", xlabel="largest stretch at any input", ylabel="function evaluations")
-    ax.grid(True)
-    ax.legend()
-    return fig

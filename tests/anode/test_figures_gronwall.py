@@ -5,7 +5,7 @@ import pytest
 from problems import stretching
 
 from anode.figures import gronwall as figures
-from anode.gronwall import Followed, Gronwall, measure
+from anode.gronwall import Gronwall, measure
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +26,3 @@ def test_bounds_around_the_measured_stretch(found: Gronwall) -> None:
     np.testing.assert_allclose(upper, found.product.upper[0] / np.log(10))
     dashes = {str(line.get_linestyle()) + str(line.get_color()) for line in ax.lines[:8]}
     assert len(dashes) == 4
-
-
-def test_cost_against_stretch_has_a_line_a_seed() -> None:
-    values = np.geomspace(1, 8, 6).reshape(3, 2)
-    picture = figures.cost_and_stretch({"NODE": Followed(20 + values, values, 1 / values, values)})
-    assert picture.dark().axes
-    ax = picture.light().axes[0]
-    assert ax.get_xscale() == "log"
-    assert len(ax.lines) == 2 + 1  # each seed, and the last stage of all
-    np.testing.assert_allclose(np.asarray(ax.lines[0].get_xdata()), values[:, 0])
