@@ -17,7 +17,7 @@ from torch import Tensor
 
 from anode.fields import Activation, MLPField, VectorField
 from anode.solve import kernels
-from anode.solve.dopri5 import Outcome
+from anode.solve.solver import Outcome, Solver, Weights
 from anode.solve.status import SolveStatus
 
 Array = NDArray[Any]
@@ -57,25 +57,7 @@ def dopri5(
 ) -> Outcome:
     """As :func:`anode.solve.dopri5.dopri5`, for fields and states that :func:`suits`."""
     assert isinstance(field, MLPField)
-    weights = field.weights
-    record = torch.is_grad_enabled() and any(x.requires_grad for x in (h0, *weights))
-    solve = Solve(field, times, rtol, atol, max_steps, record)
-    states = _Function.apply(solve, h0, *weights)
-    return solve.outcome(states)
-
-
-class _Function(torch.autograd.Function):
-    """The states at the output times, ``(times, R, B, D)``, and the way back to h0 and weights."""
-
-    @staticmethod
-    def forward(ctx: Any, solve: "Solve", h0: Tensor, *weights: Tensor) -> Tensor:
-        ctx.solve = solve
-        return solve.run(h0, weights)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, *ctx.solve.pull_back(gradient))
+    return Solve(field, times, rtol, atol, max_steps).solve(h0, field.weights)
 
 
 class _Record(NamedTuple):
@@ -94,27 +76,16 @@ class _Share:
     records: list[_Record]
 
 
-class Solve:
+class Solve(Solver):
     """One solve of a stack, forwards and back."""
 
     def __init__(
-        self,
-        field: MLPField,
-        times: Tensor,
-        rtol: float,
-        atol: float,
-        max_steps: int,
-        record: bool,
+        self, field: MLPField, times: Tensor, rtol: float, atol: float, max_steps: int
     ) -> None:
+        super().__init__(times, rtol, atol, max_steps)
         self.relu = field.activation is Activation.RELU
-        self.rtol, self.atol, self.max_steps = rtol, atol, max_steps
-        self.record = record
-        # h(-s) solves dg/ds = -f(g, -s): backwards, s = -t runs forwards.
-        self.sign = 1.0 if times[1] > times[0] else -1.0
-        self.times = self.sign * times.double().cpu().numpy()
 
-    def run(self, h0: Tensor, weights: tuple[Tensor, ...]) -> Tensor:
-        """Solve all problems; ``(times, R, B, D)``."""
+    def run(self, h0: Tensor, weights: Weights) -> Tensor:
         replicas, self.batch, self.width = h0.shape
         self.shapes = [tuple(w.shape[1:]) for w in weights]
         arrays = [_rounded(_array(w), i) for i, w in enumerate(weights)]
@@ -127,10 +98,10 @@ class Solve:
         f = np.empty_like(y)
         self.first = np.empty((replicas, tiles, numbers), y.dtype)
         self.clock, self.counts = np.empty((replicas, 2)), np.zeros((replicas, 5), np.int64)
-        out = np.full((len(self.times), *y.shape), np.nan, y.dtype)
+        out = np.full((len(self.ends), *y.shape), np.nan, y.dtype)
         out[0] = y
         room = (_ROOM if self.record else 0, 6, tiles, numbers)
-        control = (self.weights, self.times, self.sign, self.rtol, self.atol, self.relu)
+        control = (self.weights, self.ends, self.sign, self.rtol, self.atol, self.relu)
         state = (self.batch, self.width, y, f, self.clock, self.counts)
 
         def solve(share: _Share) -> None:
@@ -153,7 +124,6 @@ class Solve:
         return torch.from_numpy(self._samples(out))
 
     def outcome(self, states: Tensor) -> Outcome:
-        """The counts of a solve that was run."""
         status, tried = self.counts[:, kernels.STATUS], self.counts[:, kernels.TRIED]
         failed = {int(r): _STATUS[int(status[r])] for r in np.flatnonzero(status != kernels.DONE)}
         # The step that could not be made was not evaluated.
@@ -169,17 +139,16 @@ class Solve:
         )
 
     def pull_back(self, gradient: Tensor) -> tuple[Tensor, ...]:
-        """Gradients of h0 and of the weights from that of the states; zero for what failed."""
         by_time = self._tiles(_array(gradient), copies=False)
         sums = tuple(np.zeros_like(w) for w in self.weights)
         gy, gf = np.zeros_like(by_time[0]), np.zeros_like(by_time[0])
         start = np.zeros_like(gy)
-        fixed = (self.weights, self.times, self.sign, self.relu, self.counts)
+        fixed = (self.weights, self.ends, self.sign, self.relu, self.counts)
 
         def go_back(share: _Share) -> None:
             for record in reversed(share.records):
                 kernels.pull_back(share.problems, *fixed, *record, by_time, gy, gf, sums)
-            first_time = self.sign * self.times[0]
+            first_time = self.sign * self.ends[0]
             kernels.finish(
                 share.problems, self.weights, first_time, self.relu, self.counts, self.first, gf,
                 sums, start,

@@ -15,16 +15,14 @@ References: Dormand and Prince (1980); Hairer, Norsett and Wanner, *Solving Ordi
 Equations I*, section II.4, for the initial step; Shampine (1986), for the interpolation.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from anode.fields import VectorField
-from anode.solve.stages import Stages, Weights
+from anode.solve.solver import Outcome, Solver, Weights
+from anode.solve.stages import Stages
 from anode.solve.status import SolveStatus
 from anode.solve.steps import Output, Step, combine, pull_back
 from anode.solve.tableau import (
@@ -39,25 +37,6 @@ from anode.solve.tableau import (
 )
 
 Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the solve gave for each problem.
-
-    Attributes:
-        states: shape ``(T, R, B, ...)``; NaN for the problems that failed.
-        nfe: evaluations of the field, shape ``(R,)``.
-        steps: steps tried, shape ``(R,)``.
-        time: time reached, shape ``(R,)``; that of the failure for the problems that failed.
-        failed: problem -> what happened.
-    """
-
-    states: Tensor
-    nfe: Tensor
-    steps: Tensor
-    time: Tensor
-    failed: dict[int, SolveStatus]
 
 
 def dopri5(
@@ -78,28 +57,10 @@ def dopri5(
         rtol, atol: tolerances of one step, relative and absolute.
         max_steps: most steps between two output times, rejected ones included.
     """
-    weights = vector_field.weights
-    record = torch.is_grad_enabled() and any(x.requires_grad for x in (h0, *weights))
-    solver = _Solver(vector_field, times, rtol, atol, max_steps, record)
-    states = _Solve.apply(solver, h0, *weights)
-    return solver.outcome(states)
+    return _Solver(vector_field, times, rtol, atol, max_steps).solve(h0, vector_field.weights)
 
 
-class _Solve(torch.autograd.Function):
-    """The states at the output times, ``(T, R, B, ...)``, and the way back to h0 and weights."""
-
-    @staticmethod
-    def forward(ctx: Any, solver: "_Solver", h0: Tensor, *weights: Tensor) -> Tensor:
-        ctx.solver = solver
-        return solver.run(h0, weights)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, *ctx.solver.pull_back(gradient))
-
-
-class _Solver:
+class _Solver(Solver):
     """The problems' common loop: step control on the CPU in double precision, states in place.
 
     Arrays are of the problems that still run, n of R; ``problems`` says which. A state is flat, N
@@ -113,18 +74,13 @@ class _Solver:
         rtol: float,
         atol: float,
         max_steps: int,
-        record: bool,
     ) -> None:
-        self.field, self.record = vector_field, record
-        self.rtol, self.atol, self.max_steps = rtol, atol, max_steps
-        # h(-s) solves dg/ds = -f(g, -s): backwards, s = -t runs forwards.
-        self.sign = 1.0 if times[1] > times[0] else -1.0
-        self.ends: Doubles = self.sign * times.double().cpu().numpy()
+        super().__init__(times, rtol, atol, max_steps)
+        self.field = vector_field
         self.failed: dict[int, SolveStatus] = {}
         self.taken: list[Step] = []
 
     def outcome(self, states: Tensor) -> Outcome:
-        """The counts of a solve that was run."""
         if self.failed:
             failed = torch.tensor(list(self.failed), device=states.device)
             states = states.index_fill(1, failed, torch.nan)

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from anode.fields import VectorField
-
-Weights = tuple[Tensor, ...]
+from anode.solve.solver import Weights
 
 
 class Stages:

@@ -2,12 +2,12 @@
 
 from fractions import Fraction
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from pictures import assert_draws_in_both_themes
 
 from anode.data import concentric_spheres
 from anode.data.toy import RADII
@@ -64,9 +64,7 @@ DIAGRAMS = {"target", "disk"}  # without axes
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", PICTURES)
 def test_draws_in_both_themes(name: str) -> None:
-    drawn = PICTURES[name]()
-    assert drawn.png() != drawn.png(dark=True)
-    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+    assert_draws_in_both_themes(PICTURES[name]())
 
 
 @pytest.mark.parametrize("name", sorted(PICTURES.keys() - DIAGRAMS))

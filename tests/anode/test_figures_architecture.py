@@ -1,8 +1,8 @@
 """The diagram of Neural ODE and residual network shows what its caption says."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from pictures import assert_draws_in_both_themes
 
 from anode.figures import architecture
 
@@ -10,10 +10,7 @@ from anode.figures import architecture
 @pytest.mark.filterwarnings("error")
 def test_draws_in_both_themes() -> None:
     drawn = architecture.stack_and_flow()
-    light, dark = drawn.png(), drawn.png(dark=True)
-    assert light.startswith(b"\x89PNG")
-    assert light != dark
-    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+    assert_draws_in_both_themes(drawn)
 
 
 def test_the_flow_is_the_limit_of_the_steps() -> None:

@@ -2,10 +2,10 @@
 
 from math import pi
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from pictures import assert_draws_in_both_themes
 
 from anode import NeuralODE, rings
 from anode.data import concentric_spheres
@@ -47,9 +47,7 @@ PICTURES = {
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", PICTURES)
 def test_draws_in_both_themes(name: str) -> None:
-    drawn = PICTURES[name]()
-    assert drawn.png() != drawn.png(dark=True)
-    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+    assert_draws_in_both_themes(PICTURES[name]())
 
 
 @pytest.mark.parametrize("name", PICTURES)

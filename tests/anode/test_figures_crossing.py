@@ -1,8 +1,8 @@
 """Every figure of the chapter draws, in both themes, from the smallest inputs it may get."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from pictures import assert_draws_in_both_themes
 
 from anode import runs
 from anode.figures import Picture, crossing
@@ -56,12 +56,7 @@ PICTURES = {
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", PICTURES)
 def test_draws_in_both_themes(name: str) -> None:
-    drawn = PICTURES[name]()
-    light, dark = drawn.png(), drawn.png(dark=True)
-    assert light.startswith(b"\x89PNG")
-    assert dark.startswith(b"\x89PNG")
-    assert light != dark
-    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+    assert_draws_in_both_themes(PICTURES[name]())
 
 
 def test_every_axis_is_labelled() -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from pictures import assert_draws_in_both_themes
 
 from anode import runs
 from anode.figures import Picture, curves, features
@@ -59,8 +59,7 @@ PICTURES: dict[str, Callable[[dict[str, Run]], Picture]] = {
 @pytest.mark.parametrize("name", PICTURES)
 def test_draws_in_both_themes(name: str, both: dict[str, Run]) -> None:
     drawn = PICTURES[name](both)
-    assert drawn.png() != drawn.png(dark=True)
-    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+    assert_draws_in_both_themes(drawn)
 
 
 def test_rows_show_the_median_replica_s_features(both: dict[str, Run]) -> None:

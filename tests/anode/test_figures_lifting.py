@@ -1,8 +1,8 @@
 """Figures of augmentation draw what they are given, in both themes, with every axis named."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from pictures import assert_draws_in_both_themes
 
 from anode.figures import Picture, lifting
 from anode.training import Floats
@@ -47,9 +47,7 @@ PICTURES = {
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", PICTURES)
 def test_draws_in_both_themes(name: str) -> None:
-    drawn = PICTURES[name]()
-    assert drawn.png() != drawn.png(dark=True)
-    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+    assert_draws_in_both_themes(PICTURES[name]())
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -1,8 +1,8 @@
 """Persistence diagrams show every class that was found, and those that never die as such."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from pictures import assert_draws_in_both_themes
 
 from anode.figures import persistence
 from anode.topology.homology import Diagram
@@ -21,8 +21,7 @@ def a_diagram(scale: float = 1.0) -> Diagram:
 @pytest.mark.filterwarnings("error")
 def test_draws_in_both_themes() -> None:
     drawn = persistence.diagrams({"data": a_diagram(), "NODE": a_diagram(30.0)}, {"data": 0.05})
-    assert drawn.png() != drawn.png(dark=True)
-    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+    assert_draws_in_both_themes(drawn)
 
 
 def test_each_class_is_a_point_and_those_that_never_die_are_at_the_top() -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
+from pictures import assert_draws_in_both_themes
 
 from anode.figures import Picture, price
 from anode.kinks import Kinks, TriedSteps
@@ -78,9 +78,7 @@ PICTURES: dict[str, Callable[[], Picture]] = {
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", PICTURES)
 def test_draws_in_both_themes(name: str) -> None:
-    drawn = PICTURES[name]()
-    assert drawn.png() != drawn.png(dark=True)
-    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+    assert_draws_in_both_themes(PICTURES[name]())
 
 
 @pytest.mark.parametrize("name", PICTURES)

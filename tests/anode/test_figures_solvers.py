@@ -1,8 +1,8 @@
 """Figures of numerical methods draw, and show the order that is in the numbers."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from pictures import assert_draws_in_both_themes
 
 from anode.figures import Picture, solvers
 
@@ -31,11 +31,7 @@ PICTURES = {
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", PICTURES)
 def test_draws_in_both_themes(name: str) -> None:
-    drawn = PICTURES[name]()
-    light, dark = drawn.png(), drawn.png(dark=True)
-    assert light.startswith(b"\x89PNG")
-    assert light != dark
-    assert not plt.get_fignums(), "the figure stays open and would be shown twice"
+    assert_draws_in_both_themes(PICTURES[name]())
 
 
 def test_every_axis_is_labelled() -> None:
