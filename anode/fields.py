@@ -29,6 +29,10 @@ class Activation(Enum):
     def __call__(self, x: Tensor) -> Tensor:
         return F.relu(x) if self is Activation.RELU else F.softplus(x)
 
+    def in_place(self, x: Tensor) -> Tensor:
+        """The same, in the memory of ``x`` where that can be."""
+        return x.relu_() if self is Activation.RELU else F.softplus(x)
+
 
 class VectorField(nn.Module, ABC):
     """A stack of R networks f(h, t) of one architecture.
@@ -56,6 +60,17 @@ class VectorField(nn.Module, ABC):
     @abstractmethod
     def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
         """f(h, t) for ``weights`` of r replicas: ``h (r, B, *state_shape)``, ``t () or (r,)``."""
+
+    def flatten(self, h: Tensor) -> Tensor:
+        """States ``(n, B, *state_shape)`` as ``(n, N)``, in the order that evaluations like best.
+
+        Solvers keep states so; :meth:`unflatten` is the way back.
+        """
+        return h.flatten(1)
+
+    def unflatten(self, flat: Tensor) -> Tensor:
+        """``(n, N)`` -> ``(n, B, *state_shape)``, without a copy."""
+        return flat.view(len(flat), -1, *self.state_shape)
 
     def forward(self, t: Tensor, h: Tensor) -> Tensor:
         """f(h, t) of all replicas, in torchdiffeq's argument order.
@@ -184,35 +199,45 @@ class ConvField(VectorField):
     def weights(self) -> tuple[Tensor, ...]:
         return (*self.kernels, *self.biases, *self.time_kernels)
 
-    def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
-        kernels, biases, time_kernels = weights[:3], weights[3:6], weights[6:]
-        z = h.transpose(0, 1).flatten(1, 2)  # (B, R*(c+p), H, W): the replicas are groups
-        for layer, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
-            time_kernel = time_kernels[layer] if time_kernels else None
-            if layer > 0:
-                z = self.activation(z)
-            z = self._convolve(z, kernel, bias, time_kernel, t)
-        return z.unflatten(1, (h.shape[0], -1)).transpose(0, 1)  # (R, B, c+p, H, W)
+    def flatten(self, h: Tensor) -> Tensor:
+        return h.permute(0, 1, 3, 4, 2).flatten(1)  # channels last, as convolutions are fastest
 
-    def _convolve(
-        self, z: Tensor, kernel: Tensor, bias: Tensor, time_kernel: Tensor | None, t: Tensor
-    ) -> Tensor:
-        """One layer for all replicas: ``z (B, R*inputs, H, W)`` -> ``(B, R*outputs, H, W)``."""
-        replicas, outputs, _, width, _ = kernel.shape
-        padding = width // 2
-        if time_kernel is None:
-            flat_bias = bias.flatten()
-        elif width == 1:
-            flat_bias = (bias + time_kernel.flatten(1) * t.view(-1, 1)).flatten()
-        else:
-            flat_bias = None
-        out = F.conv2d(z, kernel.flatten(0, 1), flat_bias, padding=padding, groups=replicas)
-        if flat_bias is None and time_kernel is not None:
-            ones = z.new_ones(1, 1, *z.shape[2:])
-            ramp = F.conv2d(ones, time_kernel.flatten(0, 1), padding=padding)  # (1, R*out, H, W)
-            ramp = ramp.view(replicas, outputs, *z.shape[2:]) * t.view(-1, 1, 1, 1)
-            out = out + (ramp + bias[:, :, None, None]).flatten(0, 1)
-        return out
+    def unflatten(self, flat: Tensor) -> Tensor:
+        channels, height, width = self.state_shape
+        return flat.view(len(flat), -1, height, width, channels).permute(0, 1, 4, 2, 3)
+
+    def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        if len(h) == 1:  # without slices, which would cost a node each in the graph
+            return self._evaluate_one([w.squeeze(0) for w in weights], t, h.squeeze(0))[None]
+        # One replica after the other: grouped convolutions are slower, and have no channels last.
+        times = t.expand(len(h))
+        each = zip(*(w.unbind() for w in weights), strict=True)
+        return torch.stack([self._evaluate_one(w, times[r], h[r]) for r, w in enumerate(each)])
+
+    def _evaluate_one(self, weights: Sequence[Tensor], t: Tensor, h: Tensor) -> Tensor:
+        """f of one replica, ``(B, c+p, H, W)`` -> the same."""
+        kernels, biases, time_kernels = weights[:3], weights[3:6], weights[6:]
+        z = h.contiguous(memory_format=torch.channels_last)
+        for layer, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
+            if layer > 0:
+                z = self.activation.in_place(z)
+            time_kernel = time_kernels[layer] if time_kernels else None
+            z = _convolve(z, kernel, bias, time_kernel, t)
+        return z
+
+
+def _convolve(
+    z: Tensor, kernel: Tensor, bias: Tensor, time_kernel: Tensor | None, t: Tensor
+) -> Tensor:
+    """One layer: ``z (B, inputs, H, W)`` -> ``(B, outputs, H, W)``."""
+    width = kernel.shape[-1]
+    if time_kernel is None:
+        return F.conv2d(z, kernel, bias, padding=width // 2)
+    if width == 1:
+        return F.conv2d(z, kernel, bias + t * time_kernel.flatten())
+    ones = z.new_ones(1, 1, *z.shape[2:])
+    ramp = F.conv2d(ones, time_kernel, padding=width // 2)[0]  # (outputs, H, W)
+    return F.conv2d(z, kernel, padding=width // 2).add_(t * ramp + bias[:, None, None])
 
 
 def linear_layers(

@@ -95,9 +95,8 @@ class _Solver(Solver):
     def run(self, h0: Tensor, weights: Weights) -> Tensor:
         """Try steps until every problem is done or has failed; ``(T, R, B, ...)``."""
         replicas = len(h0)
-        self.shape = h0.shape[1:]
         self.weights = self.all_weights = tuple(w.detach() for w in weights)
-        self.y = h0.detach().flatten(1)
+        self.y = self.field.flatten(h0.detach())
         self.out = self.y.new_full((len(self.ends), *self.y.shape), torch.nan)
         self.out[0] = self.y
         self.nodes, self.tableau = self._tensor(np.array(NODES)), self._tensor(TABLEAU)
@@ -116,12 +115,12 @@ class _Solver(Solver):
         while True:
             self._drop(self._stuck())
             if not len(self.problems):
-                return self.out.view(*self.out.shape[:2], *self.shape)
+                return torch.stack([self.field.unflatten(out) for out in self.out])
             self._try_step()
 
     def _stages(self, times: Tensor, slopes: Tensor) -> Stages:
         times = times if self.sign > 0 else -times
-        return Stages(self.field, self.weights, self.shape, times, slopes, self.record)
+        return Stages(self.field, self.weights, times, slopes, self.record)
 
     def _tensor(self, values: Doubles) -> Tensor:
         """Numbers of the step control for the states: their device and precision."""
@@ -256,7 +255,7 @@ class _Solver(Solver):
 
     def pull_back(self, gradient: Tensor) -> tuple[Tensor, ...]:
         """Gradients of h0 and of the weights from that of the states, ``(T, R, B, ...)``."""
-        by_time = gradient.flatten(2)  # (T, R, N)
+        by_time = torch.stack([self.field.flatten(g) for g in gradient])  # (T, R, N)
         sums = [torch.zeros_like(w) for w in self.all_weights]
         gy, gf = torch.zeros_like(by_time[0]), torch.zeros_like(by_time[0])
         for step in reversed(self.taken):
@@ -269,7 +268,7 @@ class _Solver(Solver):
             # Their gradient is zero, which infinite states would turn to NaN.
             failed = torch.tensor(list(self.failed), device=start.device)
             found = [g.index_fill(0, failed, 0.0) for g in found]
-        return (found[0].view(-1, *self.shape), *found[1:])
+        return (self.field.unflatten(found[0]), *found[1:])
 
 
 def _rms(x: Tensor) -> Tensor:

@@ -20,7 +20,6 @@ class Stages:
     Args:
         field: the field.
         weights: of n of its replicas, without a graph.
-        shape: of a state of each, ``(B, *state_shape)``.
         times: of the evaluations, ``(count, n)``.
         slopes: where their values are written, ``(count, n, N)``.
         record: whether there will be a way back.
@@ -30,24 +29,23 @@ class Stages:
         self,
         field: VectorField,
         weights: Weights,
-        shape: torch.Size,
         times: Tensor,
         slopes: Tensor,
         record: bool,
     ) -> None:
-        self.field, self.shape, self.record = field, shape, record
+        self.field, self.record = field, record
         self.leaves = tuple(w.detach().requires_grad_(record) for w in weights)
         self.times, self.slopes = times, slopes
         self.graphs: dict[int, tuple[Tensor, Tensor]] = {}
 
     def evaluate(self, i: int, state: Tensor) -> None:
         """Write the slopes at a state of N numbers a problem and at the i-th time."""
-        h = state.view(-1, *self.shape).detach().requires_grad_(self.record)
+        h = self.field.unflatten(state).detach().requires_grad_(self.record)
         with torch.set_grad_enabled(self.record):
             value = self.field.evaluate(self.leaves, self.times[i], h)
         if self.record:
             self.graphs[i] = h, value
-        self.slopes[i] = value.detach().flatten(1)
+        self.slopes[i] = self.field.flatten(value.detach())
 
     def pull_back(self, i: int, gradient: Tensor, out: Tensor, sums: list[Tensor]) -> None:
         """Write the gradient of the i-th state to ``out (n, N)``, from that of its slope.
@@ -59,11 +57,11 @@ class Stages:
         found = torch.autograd.grad(
             value,
             (h, *self.leaves),
-            gradient.view(value.shape),
+            self.field.unflatten(gradient),
             retain_graph=True,  # the caller may go back through its solve more than once
             allow_unused=True,
             materialize_grads=True,
         )
         for total, part in zip(sums, found[1:], strict=True):
             total += part
-        out.copy_(found[0].flatten(1))
+        out.copy_(self.field.flatten(found[0]))
