@@ -62,15 +62,20 @@ class VectorField(nn.Module, ABC):
         """f(h, t) for ``weights`` of r replicas: ``h (r, B, *state_shape)``, ``t () or (r,)``."""
 
     def flatten(self, h: Tensor) -> Tensor:
-        """States ``(n, B, *state_shape)`` as ``(n, N)``, in the order that evaluations like best.
+        """States ``(..., B, *state_shape)`` as ``(..., N)``.
 
-        Solvers keep states so; :meth:`unflatten` is the way back.
+        Solvers keep states so, in the order that evaluations like best; the way back is
+        :meth:`unflatten`.
         """
-        return h.flatten(1)
+        return h.flatten(-1 - len(self.state_shape))
 
     def unflatten(self, flat: Tensor) -> Tensor:
-        """``(n, N)`` -> ``(n, B, *state_shape)``, without a copy."""
-        return flat.view(len(flat), -1, *self.state_shape)
+        """``(..., N)`` -> ``(..., B, *state_shape)``, without a copy."""
+        return flat.unflatten(-1, (self._batch(flat), *self.state_shape))
+
+    def _batch(self, flat: Tensor) -> int:
+        """B of flat states."""
+        return flat.shape[-1] // math.prod(self.state_shape)
 
     def forward(self, t: Tensor, h: Tensor) -> Tensor:
         """f(h, t) of all replicas, in torchdiffeq's argument order.
@@ -200,11 +205,12 @@ class ConvField(VectorField):
         return (*self.kernels, *self.biases, *self.time_kernels)
 
     def flatten(self, h: Tensor) -> Tensor:
-        return h.permute(0, 1, 3, 4, 2).flatten(1)  # channels last, as convolutions are fastest
+        return h.movedim(-3, -1).flatten(-4)  # channels last, as convolutions are fastest
 
     def unflatten(self, flat: Tensor) -> Tensor:
         channels, height, width = self.state_shape
-        return flat.view(len(flat), -1, height, width, channels).permute(0, 1, 4, 2, 3)
+        shape = (self._batch(flat), height, width, channels)
+        return flat.unflatten(-1, shape).movedim(-1, -3)
 
     def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
         if len(h) == 1:  # without slices, which would cost a node each in the graph

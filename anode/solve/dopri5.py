@@ -115,7 +115,7 @@ class _Solver(Solver):
         while True:
             self._drop(self._stuck())
             if not len(self.problems):
-                return torch.stack([self.field.unflatten(out) for out in self.out])
+                return self.field.unflatten(self.out)
             self._try_step()
 
     def _stages(self, times: Tensor, slopes: Tensor) -> Stages:
@@ -255,7 +255,7 @@ class _Solver(Solver):
 
     def pull_back(self, gradient: Tensor) -> tuple[Tensor, ...]:
         """Gradients of h0 and of the weights from that of the states, ``(T, R, B, ...)``."""
-        by_time = torch.stack([self.field.flatten(g) for g in gradient])  # (T, R, N)
+        by_time = self.field.flatten(gradient)  # (T, R, N)
         sums = [torch.zeros_like(w) for w in self.all_weights]
         gy, gf = torch.zeros_like(by_time[0]), torch.zeros_like(by_time[0])
         for step in reversed(self.taken):
