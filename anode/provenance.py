@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("torch", "torchdiffeq", "numpy", "numba", "scikit-learn")
+PACKAGES = ("torch", "torchdiffeq", "numpy", "numba", "scikit-learn", "scikit-image")
 """Those whose version can change a number."""
 
 NUMERICS = (

@@ -177,7 +177,7 @@ class _Task:
         history = train(
             model,
             self.data,
-            self.experiment.settings(self.size),
+            self.experiment.settings(self.size, spec),
             validation=self.validation,
             snapshot_x=None if probe is None else probe.x,
             progress=self.progress,

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,27 @@ from anode.training import Floats, History, TrainingFailure
 Identity = Mapping[str, Any]
 """What was run; it has ``experiment`` and ``model``."""
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class StoreError(OSError):
     """The store's folder cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a store has of a training.
+
+    Attributes:
+        history, provenance: of the training.
+        weights: the trained model's, by name.
+        about: what else was kept with it.
+    """
+
+    history: History
+    provenance: Provenance
+    weights: dict[str, Tensor]
+    about: dict[str, Any]
 
 
 class Store:
@@ -39,14 +56,18 @@ class Store:
 
     Args:
         folder: made when the first record is written; relative to the working folder.
+        lasting: whether a record is still found when code or libraries have changed since. It is
+            then up to the reader to say so: the provenance has both.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, lasting: bool = False) -> None:
         self.folder = folder
+        self.lasting = lasting
 
     def path(self, identity: Identity) -> Path:
         """The record's JSON file; its name changes with the code and the libraries' versions."""
-        key = json.dumps([dict(identity), numerics(), versions(), _FORMAT], sort_keys=True)
+        made_by = [] if self.lasting else [numerics(), versions()]
+        key = json.dumps([dict(identity), *made_by, _FORMAT], sort_keys=True)
         name = re.sub(r"[^a-z0-9]+", "-", str(identity["model"]).lower()).strip("-")
         digest = hashlib.sha256(key.encode()).hexdigest()[:12]
         return self.folder / str(identity["experiment"]) / f"{name}-{digest}.json"
@@ -72,6 +93,14 @@ class Store:
 
     def load(self, identity: Identity, model: Model) -> tuple[History, Provenance] | None:
         """Give ``model`` the recorded weights; None where there is no whole record."""
+        record = self.read(identity)
+        if record is None:
+            return None
+        model.load_state_dict(record.weights)
+        return record.history, record.provenance
+
+    def read(self, identity: Identity) -> Record | None:
+        """The record; None where there is no whole one."""
         path = self.path(identity)
         try:
             record = json.loads(path.read_text(encoding="utf8"))
@@ -83,13 +112,18 @@ class Store:
             return None  # altered, cut off, or the two files are not of one record
         arrays = load(content)
         weights = {k.removeprefix("weight/"): v for k, v in arrays.items() if k[:7] == "weight/"}
-        model.load_state_dict(weights)
-        return _history(record, arrays), Provenance(**record["provenance"])
+        made_by = Provenance(**record["provenance"])
+        return Record(_history(record, arrays), made_by, weights, record["about"])
 
     def save(
-        self, identity: Identity, model: Model, history: History, provenance: Provenance
+        self,
+        identity: Identity,
+        model: Model,
+        history: History,
+        provenance: Provenance,
+        about: Mapping[str, Any] | None = None,
     ) -> Path:
-        """Write a record; it is there as a whole or not at all.
+        """Write a record, with what else there is to say ``about`` it, as a whole or not at all.
 
         Returns:
             The JSON file.
@@ -101,6 +135,7 @@ class Store:
         content = save(_arrays(model, history))
         record: dict[str, Any] = {
             "run": dict(identity),
+            "about": dict(about or {}),
             "provenance": provenance.as_dict(),
             "seeds": list(history.seeds),
             "steps_per_epoch": history.steps_per_epoch,

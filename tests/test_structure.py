@@ -40,11 +40,13 @@ ORDER = (
     "experiments",
     "provenance",
     "store",
+    "recordings",
     "runs",
     "search",
     "report",
     "claims",
     "figures",
+    "cli",
 )
 FORBIDDEN = ("publishing", "benchmarks", "tests", "IPython", "papermill", "jupyter", "nbformat")
 PYPROJECT = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf8"))

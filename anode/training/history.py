@@ -1,5 +1,6 @@
 """What happened in a training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,6 +79,32 @@ class History:
     def epoch_backward_nfe(self) -> Floats:
         """Mean function evaluations of a backward pass in each epoch, shape ``(R, E)``."""
         return self._by_epoch(self.step_backward_nfe)
+
+    @classmethod
+    def join(cls, histories: Sequence["History"]) -> "History":
+        """One history of several trainings that differ in their seeds only."""
+        first = histories[0]
+        failures: dict[int, TrainingFailure] = {}
+        replicas = 0
+        for each in histories:
+            failures |= {replicas + r: failure for r, failure in each.failures.items()}
+            replicas += len(each.seeds)
+
+        def stack(values: list[Floats]) -> Floats:
+            return np.concatenate(values, axis=0)
+
+        validation = [h.validation_loss for h in histories if h.validation_loss is not None]
+        return cls(
+            step_loss=stack([h.step_loss for h in histories]),
+            step_nfe=stack([h.step_nfe for h in histories]),
+            step_backward_nfe=stack([h.step_backward_nfe for h in histories]),
+            steps_per_epoch=first.steps_per_epoch,
+            validation_loss=stack(validation) if validation else None,
+            snapshots={e: stack([h.snapshots[e] for h in histories]) for e in first.snapshots},
+            failures=failures,
+            seconds=sum(h.seconds for h in histories),
+            seeds=tuple(seed for h in histories for seed in h.seeds),
+        )
 
     def _by_epoch(self, values: Floats) -> Floats:
         means: Floats = values.reshape(len(values), -1, self.steps_per_epoch).mean(axis=2)

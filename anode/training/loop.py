@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
@@ -67,13 +68,13 @@ def train(
     observe(0)
     for epoch in tqdm(range(1, settings.epochs + 1), unit="epoch", disable=not progress):
         start = time.perf_counter()
-        for x, y in batches.epoch():
+        for x, y in islice(batches.epoch(), settings.batches):
             trainer.step(x, y, epoch)
         seconds += time.perf_counter() - start
         observe(epoch)
     trainer.optimizer.release()
     return trainer.history(
-        steps_per_epoch=batches.per_epoch,
+        steps_per_epoch=min(batches.per_epoch, settings.batches or batches.per_epoch),
         validation_loss=np.stack(validation_losses, axis=1) if validation_losses else None,
         snapshots=snapshots,
         seconds=seconds,

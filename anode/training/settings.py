@@ -39,6 +39,7 @@ class TrainingSettings:
         batch_size: samples a step; the last batch of an epoch may be smaller.
         learning_rate, weight_decay: of Adam; one for all replicas, or a tuple of one a replica.
         loss: what is minimised.
+        batches: most batches of an epoch; None is all.
         snapshot_epochs: epochs after which features are kept; 0 is before training.
 
     Raises:
@@ -50,12 +51,15 @@ class TrainingSettings:
     learning_rate: float | tuple[float, ...] = 1e-3
     weight_decay: float | tuple[float, ...] = 0.0
     loss: Loss = Loss.HUBER
+    batches: int | None = None
     snapshot_epochs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
+        if self.batches is not None and not self.batches > 0:
+            raise ValueError(f"batches must be positive or None, got {self.batches!r}")
         if not all(rate > 0 for rate in _each(self.learning_rate, 1)):
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}")
         if not all(decay >= 0 for decay in _each(self.weight_decay, 1)):
