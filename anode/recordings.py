@@ -17,12 +17,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from anode.data import Data
-from anode.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size, check_profile
+from anode.experiments import (
+    EXPERIMENTS,
+    Experiment,
+    ModelSpec,
+    Profile,
+    Size,
+    Split,
+    check_profile,
+)
 from anode.models import Model
 from anode.provenance import Provenance
 from anode.store import Record, Store
-from anode.training import Floats, History, train
+from anode.training import Floats, History, accuracy, train
 
 RESULTS_VARIABLE = "ANODE_RESULTS"
 """Environment variable that names the folder of records, if it is not that of the sources."""
@@ -45,6 +52,8 @@ class Recording:
         provenance: one a seed.
         data: the training data's name.
         samples: their number.
+        accuracy: share of right answers on the validation images after training, ``(R,)``; NaN
+            where the training failed.
     """
 
     label: str
@@ -53,6 +62,7 @@ class Recording:
     provenance: tuple[Provenance, ...]
     data: str
     samples: int
+    accuracy: Floats
 
 
 @dataclass(frozen=True)
@@ -93,14 +103,14 @@ class Task:
 
     def train(
         self, device: str = "cpu", *, batches: int | None = None, progress: bool = False
-    ) -> tuple[Model, History, Data]:
+    ) -> tuple[Model, History]:
         """Train, or take only the first ``batches`` steps; the data are read if need be.
 
         Raises:
             DataError: if the data are not on this machine.
             OutOfMemoryError: if the device's memory is too small.
         """
-        training, validation = _data(self.experiment.name, self.size)
+        training, validation = self.data()
         model = self.build(training.input_shape).to(device)
         settings = self.experiment.settings(self.size, self.spec)
         if batches is not None:
@@ -114,12 +124,19 @@ class Task:
                 f"max_side={self.size.max_side} of its size in anode/experiments/images.py. What "
                 "was recorded before is kept."
             ) from error
-        return model, history, training
+        return model, history
+
+    def data(self) -> Split:
+        """Training and validation images, the same for all models and seeds.
+
+        Raises:
+            DataError: if they are not on this machine.
+        """
+        return _data(self.experiment.name, self.size)
 
 
 @cache
-def _data(name: str, size: Size) -> tuple[Data, Data | None]:
-    """One data set for all seeds and models: they differ in weights and order only."""
+def _data(name: str, size: Size) -> Split:
     return EXPERIMENTS[name].data(size, 0)
 
 
@@ -199,13 +216,16 @@ def record(
             if store.read(task.identity) is not None:  # by another process, meanwhile
                 continue
             started = datetime.now(UTC)
-            model, history, data = task.train(device, progress=progress)
+            model, history = task.train(device, progress=progress)
             provenance = Provenance.now(device, started, history.seconds)
+            data, validation = task.data()
             about = {
                 "data": data.name,
                 "samples": len(data),
                 "input_shape": list(data.input_shape),
             }
+            if validation is not None and not history.failures:
+                about["accuracy"] = float(accuracy(model, validation)[0])
             store.save(task.identity, model, history, provenance, about)
         ended(task, history)
 
@@ -240,6 +260,7 @@ def _join(label: str, kept: list[tuple[Task, Record]]) -> Recording:
         tuple(record.provenance for _, record in kept),
         about["data"],
         about["samples"],
+        np.array([record.about.get("accuracy", np.nan) for _, record in kept]),
     )
 
 
@@ -277,7 +298,7 @@ def check(task: Task, steps: int = 20, folder: Path | None = None) -> Difference
         raise ValueError(
             f"{task.spec.label}, seed {task.seed}, of {task.experiment.name} is not recorded"
         )
-    _, again, _ = task.train(batches=steps)
+    _, again = task.train(batches=steps)
     count = again.step_loss.shape[1]
     loss, nfe = (
         _relative(again.step_loss, kept.history.step_loss[:, :count]),
