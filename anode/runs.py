@@ -113,7 +113,7 @@ def run(
     experiment = EXPERIMENTS[name]
     profile = check_profile(profile)
     device = check_device(device)
-    size = experiment.sizes[profile]
+    size = experiment.size(profile)
     labels = [spec.label for spec in experiment.models] if models is None else list(models)
     specs = [experiment.model(label) for label in labels]
     folder = store or os.environ.get(STORE_VARIABLE)

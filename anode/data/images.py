@@ -100,11 +100,10 @@ def identity() -> str:
     for which in SOURCES:
         try:
             folder = readers.find(which)
-        except ValueError as error:
-            parts.append(f"{which.value} {type(error).__name__}")  # its message may name a path
-        else:
             found = "none" if folder is None else readers.digest(which, folder)
-            parts.append(f"{which.value}: {found}")
+        except (ValueError, OSError) as error:
+            found = type(error).__name__  # its message may name a path
+        parts.append(f"{which.value}: {found}")
     return "; ".join(parts)
 
 

@@ -91,8 +91,7 @@ def cut(count: int, part: int, seed: int) -> tuple[Tensor, Tensor]:
         Patches ``(N, 3, 32, 32)``, pixels from 0 to 1, and the indices of their photographs
         ``(N,)``.
     """
-    photos = scaled()
-    places = [corners(photo, part) for photo in photos]
+    photos, places = scaled(), _places(part)
     labels = torch.arange(count) % len(photos)
     random = torch.rand(count, 2, dtype=torch.float64, generator=generator(seed, Stream.DATA, part))
     patches = torch.empty(count, 3, SIDE, SIDE)
@@ -101,6 +100,11 @@ def cut(count: int, part: int, seed: int) -> tuple[Tensor, Tensor]:
         patch = photos[label][:, row : row + SIDE, column : column + SIDE]
         patches[i] = patch.flip(-1) if mirror < 0.5 else patch
     return patches, labels
+
+
+@cache
+def _places(part: int) -> tuple[Tensor, ...]:
+    return tuple(corners(photo, part) for photo in scaled())
 
 
 def corners(photo: Tensor, part: int) -> Tensor:

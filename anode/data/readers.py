@@ -88,7 +88,8 @@ def digest(which: ImageSet, folder: Path) -> str:
         found = idx.find_files(folder, SOURCES[which].sha256) or {}
         return ", ".join(f"{p.name} {p.stat().st_size} {_sha256(p)}" for p in found.values())
     recorded = folder / CHECKSUM
-    checksum = recorded.read_text(encoding="utf8").split()[0] if recorded.is_file() else "unknown"
+    known = recorded.read_text(encoding="utf8").split() if recorded.is_file() else []
+    checksum = known[0] if known else "unknown"
     # Not the decoded pixels: they come and go without a change of the data.
     files = [p for p in sorted(folder.iterdir()) if p.is_file() and p.suffix != ".npy"]
     return f"archive {checksum}, " + ", ".join(f"{p.name} {p.stat().st_size}" for p in files)

@@ -1,4 +1,7 @@
-"""What an experiment is: models, data, and a size for each profile."""
+"""What an experiment is: models, data, and a size for each profile.
+
+One seed fixes a replica's weights, the order of its data and, for toy data, the data itself.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,9 +130,10 @@ class Experiment:
         models: what is trained on it.
         outputs: of the models' linear head; None for no head.
         loss: what is minimised.
-        sizes: one a profile.
+        sizes: one a profile; none for a profile that would take too long.
         probe: inputs, with their targets, whose features are kept through training.
-        alone: whether each seed is trained, and recorded, by itself: for what takes long.
+        recorded: whether it takes so long that each seed is trained by itself and recorded, see
+            :mod:`anode.recordings`.
     """
 
     name: str
@@ -141,7 +145,19 @@ class Experiment:
     outputs: int | None = 1
     loss: Loss = Loss.HUBER
     probe: Callable[[], Data] | None = None
-    alone: bool = False
+    recorded: bool = False
+
+    def size(self, profile: Profile | str) -> Size:
+        """How much of it that profile runs.
+
+        Raises:
+            ValueError: if there is no such profile, or it would take too long for one.
+        """
+        profile = check_profile(profile)
+        if profile not in self.sizes:
+            valid = ", ".join(each.value for each in self.sizes)
+            raise ValueError(f"{self.name} has the profiles {valid}, got {profile.value!r}")
+        return self.sizes[profile]
 
     def settings(self, size: Size, spec: ModelSpec) -> TrainingSettings:
         """How a model of it is trained."""

@@ -42,7 +42,7 @@ def _experiment(
         data_per_seed=False,
         outputs=outputs,
         loss=Loss.CROSS_ENTROPY,
-        alone=True,
+        recorded=True,
     )
 
 

@@ -1,23 +1,24 @@
-"""Figures of the chapter on images (paper, section 5.2 and Figs 10, 11)."""
+"""Figures of the chapter on images (paper, section 5.2 and Figs 10, 11, 16)."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from anode.data import Data
 from anode.figures.curves import draw_curves, mean_of_running
-from anode.figures.style import palette, picture
+from anode.figures.style import legend_below, palette, picture, plain_numbers
 from anode.levels import nfe_at_loss
 from anode.training import Floats, History
 
-_MARKERS = {"p = 0": "o", "p = 5": "s"}
 _SIGNED = "PuOr"  # zero is light, so that both signs are seen
+_CROWDED = 15  # single lines in a panel, beyond which they are hard to tell apart
 
 
 @picture
@@ -25,10 +26,16 @@ def samples(data: Data, names: Sequence[str], each: int = 3) -> Figure:
     """Some images of each class, and the data's name.
 
     Args:
-        data: images of one channel, ``(N, 1, H, W)``, and class indices.
+        data: images of one channel or of three, red, green and blue, ``(N, c, H, W)``, pixels from
+            0 to 1, and class indices.
         names: one a class.
         each: images of a class, or all it has if it has fewer.
+
+    Raises:
+        ValueError: if the images have another number of channels.
     """
+    if data.x.shape[1] not in (1, 3):
+        raise ValueError(f"data must have 1 or 3 channels to be shown, got {data.x.shape[1]}")
     fig, axes = plt.subplots(
         each, len(names), figsize=(7.6, 0.72 * each + 0.65), squeeze=False, layout="constrained"
     )
@@ -36,26 +43,26 @@ def samples(data: Data, names: Sequence[str], each: int = 3) -> Figure:
         ax.set_axis_off()
     for index, name in enumerate(names):
         axes[0, index].set_title(name, fontsize=9)
-        chosen = data.x[data.y == index][:each, 0].cpu().numpy()
+        chosen = data.x[data.y == index][:each].movedim(1, 3).cpu().numpy()  # (n, H, W, c)
         for ax, image in zip(axes[:, index], chosen, strict=False):
-            ax.imshow(image, cmap="gray", vmin=0, vmax=1)
-    fig.suptitle(f"{data.name}: {len(data)} for training", fontsize=10.5)
+            ax.imshow(image, cmap="gray", vmin=0, vmax=1)  # the last two for one channel only
+    fig.suptitle(textwrap.fill(f"{data.name}: {len(data)} for training", 95), fontsize=10.5)
     return fig
 
 
 @picture
 def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
-    """Training loss and function evaluations over epochs, and one against the other (Fig. 10).
+    """Training loss and function evaluations over epochs, and one against the other (Figs 10, 16).
 
     Thick lines are means over the seeds, thin lines single seeds. In the third panel a seed's
     evaluations are those at which its loss first came down to a level; its mean goes as far as
     every seed of the model went.
 
     Args:
-        histories: model's label -> history.
+        histories: model's label -> history; more than five are hard to tell apart.
         title: which data was trained on.
     """
-    fig, (loss, nfe, both) = plt.subplots(1, 3, figsize=(7.6, 3.3), layout="constrained")
+    fig, (loss, nfe, both) = plt.subplots(1, 3, figsize=(7.6, 3.6), layout="constrained")
     for label, history in histories.items():
         draw_curves(loss, history.epoch_loss, label, history)
         draw_curves(nfe, history.epoch_nfe, label, history)
@@ -64,30 +71,42 @@ def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
     nfe.set(xlabel="epoch", ylabel="evaluations, forward", title="NFE")
     both.set(xscale="log", xlabel="training loss", title="NFE against loss")
     both.invert_xaxis()  # training goes to the right, as in the other panels
-    _plain_numbers(loss.yaxis)
-    _plain_numbers(both.xaxis)
+    plain_numbers(loss.yaxis)
+    plain_numbers(both.xaxis)
     high = max(nfe.get_ylim()[1], both.get_ylim()[1])
     for ax in (nfe, both):
         ax.set_ylim(0, high)
-    for ax in (loss, nfe):
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-    for ax in (loss, nfe, both):
-        ax.grid(visible=True)
-    handles, labels = loss.get_legend_handles_labels()
-    seeds = max(len(history.step_loss) for history in histories.values())
-    fig.legend(
-        handles, labels, title=f"mean of {seeds} seeds (thin: each)", loc="outside lower center",
-        ncols=len(labels),
-    )  # fmt: skip
-    fig.suptitle(title, fontsize=10.5)
+    finish_epochs((loss, nfe))
+    both.grid(visible=True)
+    legend_of_models(fig, loss, histories)
+    fig.suptitle(textwrap.fill(title, 95), fontsize=10.5)
     return fig
 
 
-def _plain_numbers(axis: Axis) -> None:
-    """Labels 2, 1, 0.5 on a logarithmic axis that may be shorter than a power of ten."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
+def finish_epochs(axes: Sequence[Axes]) -> None:
+    """Whole epochs on the horizontal axes, and grids."""
+    for ax in axes:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        ax.grid(visible=True)
+
+
+def legend_of_models(fig: Figure, ax: Axes, histories: Mapping[str, History]) -> None:
+    """A legend under all panels for the curves in ``ax``, which says how many seeds there are.
+
+    Single seeds' lines are made fainter if there are many of them.
+    """
+    handles, _ = ax.get_legend_handles_labels()
+    legend_below(fig, handles, f"mean of {count_seeds(histories)} seeds (thin: each)")
+    if sum(len(history.step_loss) for history in histories.values()) > _CROWDED:
+        for line in (line for panel in fig.axes for line in panel.lines):
+            if line.get_linewidth() < 1:
+                line.set_alpha(0.18)
+
+
+def count_seeds(histories: Mapping[str, History]) -> str:
+    """How many seeds the models have: "5", or "3 to 5" if they differ."""
+    counts = sorted({len(history.step_loss) for history in histories.values()})
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _draw_nfe_against_loss(ax: Axes, label: str, history: History) -> None:
@@ -119,52 +138,95 @@ class Baseline:
 
 @picture
 def validation(
-    histories: Mapping[str, History], accuracies: Mapping[str, Floats], baseline: Baseline
+    histories: Mapping[str, History],
+    accuracies: Mapping[str, Floats],
+    baseline: Baseline | None = None,
 ) -> Figure:
-    """Training and validation loss over epochs, a panel a model, and the final accuracies.
+    """Training and validation loss over epochs, a panel a model, and final accuracies (Fig. 11).
 
     Args:
         histories: label -> history with validation losses.
-        accuracies: label -> accuracy of each seed on the validation data, shape ``(R,)``.
-        baseline: drawn as a dotted line.
+        accuracies: label -> accuracy of each seed on the validation data, shape ``(R,)``; NaN
+            where the training failed.
+        baseline: drawn as a dash-dotted line.
+
+    Raises:
+        ValueError: if a history has no validation losses.
     """
-    count = len(histories)
+    if without := [label for label, each in histories.items() if each.validation_loss is None]:
+        raise ValueError(f"histories must have validation losses, got none of {without}")
+    panels = len(histories) + 1
+    rows = 1 if panels <= 3 else 2
     fig, axes = plt.subplots(
-        1, count + 1, figsize=(7.6, 3.2), layout="constrained", width_ratios=[*[1] * count, 0.8]
-    )
-    for ax in axes[1:count]:
-        ax.sharey(axes[0])
-        ax.tick_params(labelleft=False)
-    for ax, (label, history) in zip(axes, histories.items(), strict=False):
-        assert history.validation_loss is not None
-        colour, epochs = palette.model(label), np.arange(1, history.epoch_loss.shape[1] + 1)
-        for values, style, what in (
-            (history.epoch_loss, "-", "training"),
-            (history.validation_loss, ":", "validation"),
-        ):
-            ax.plot(epochs, values.T, style, color=colour, linewidth=0.5, alpha=0.4)
-            ax.plot(epochs, mean_of_running(values), style, color=colour, linewidth=2, label=what)
-        ax.axhline(baseline.loss, color=palette.ink(), linestyle="-.", linewidth=1)
-        ax.set(title=label, xlabel="epoch", yscale="log")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-        ax.legend(loc="upper right")
-    axes[0].set_ylabel("cross-entropy")
-    _plain_numbers(axes[0].yaxis)
-    last = axes[-1]
-    for index, (label, values) in enumerate(accuracies.items()):
-        spread = index + np.linspace(-0.15, 0.15, len(values)) * (len(values) > 1)
-        marker = _MARKERS.get(label, "^")
-        last.plot(spread, 100 * values, marker, color=palette.model(label), markersize=6)
-    last.axhline(
-        100 * baseline.accuracy, color=palette.ink(), linestyle="-.", linewidth=1,
-        label=baseline.label,
+        rows, -(-panels // rows), figsize=(7.6, 3.3 if rows == 1 else 5.4), squeeze=False,
+        layout="constrained",
     )  # fmt: skip
-    last.set(title="After training", ylabel="validation accuracy, %", xlim=(-0.6, count - 0.4))
-    last.set_xticks(range(count), list(accuracies))
-    fig.legend(*last.get_legend_handles_labels(), loc="outside lower center")
-    for ax in axes:
-        ax.grid(visible=True, axis="y")
+    *curves, last = axes.flat[:panels]
+    for ax in axes.flat[panels:]:
+        ax.remove()
+    for ax, (label, history) in zip(curves, histories.items(), strict=True):
+        _draw_validation(ax, label, history, baseline)
+        ax.set_ylabel("cross-entropy" if ax in axes[:, 0] else "")
+    finish_epochs(curves)
+    _share_height(curves)
+    _draw_accuracies(last, accuracies, baseline)
+    ink = palette.ink()
+    handles = [
+        Line2D([], [], color=ink, linestyle=style, linewidth=2, label=what)
+        for what, style in _PHASES.items()
+    ]
+    if baseline is not None:
+        name = f"{baseline.label}, validation"
+        handles.append(Line2D([], [], color=ink, linestyle="-.", linewidth=1, label=name))
+    legend_below(fig, handles, f"mean of {count_seeds(histories)} seeds (thin: each)")
     return fig
+
+
+_PHASES = {"training": "-", "validation": ":"}
+
+
+def _draw_validation(ax: Axes, label: str, history: History, baseline: Baseline | None) -> None:
+    assert history.validation_loss is not None
+    colour, epochs = palette.model(label), np.arange(1, history.epoch_loss.shape[1] + 1)
+    losses = (history.epoch_loss, history.validation_loss)
+    for values, style in zip(losses, _PHASES.values(), strict=True):
+        ax.plot(epochs, values.T, style, color=colour, linewidth=0.5, alpha=0.4)
+        ax.plot(epochs, mean_of_running(values), style, color=colour, linewidth=2)
+    if baseline is not None:
+        ax.axhline(baseline.loss, color=palette.ink(), linestyle="-.", linewidth=1)
+    ax.set(title=label.replace(", ", ",\n"), xlabel="epoch", yscale="log")
+
+
+def _share_height(axes: Sequence[Axes]) -> None:
+    """One vertical scale for all, on logarithmic axes."""
+    low, high = zip(*(ax.get_ylim() for ax in axes), strict=True)
+    for ax in axes:
+        ax.set_ylim(min(low), max(high))
+        plain_numbers(ax.yaxis)
+
+
+def _draw_accuracies(ax: Axes, accuracies: Mapping[str, Floats], baseline: Baseline | None) -> None:
+    """A column of points a model."""
+    for index, (label, values) in enumerate(accuracies.items()):
+        places, marker = index + spread(len(values)), palette.marker(label)
+        ax.plot(places, 100 * values, marker, color=palette.model(label), markersize=5)
+    if baseline is not None:
+        ax.axhline(100 * baseline.accuracy, color=palette.ink(), linestyle="-.", linewidth=1)
+    ax.set(title="After training", ylabel="validation accuracy, %")
+    ax.set_xlim(-0.6, len(accuracies) - 0.4)
+    many = len(accuracies) > 3
+    ax.set_xticks(
+        range(len(accuracies)),
+        [label.replace(", ", ",\n") for label in accuracies],
+        rotation=40 if many else 0, ha="right" if many else "center",
+        rotation_mode="anchor" if many else "default", fontsize=8,
+    )  # fmt: skip
+    ax.grid(visible=True, axis="y")
+
+
+def spread(count: int, width: float = 0.3) -> Floats:
+    """Where to put so many points beside each other, around 0, shape ``(count,)``."""
+    return np.linspace(-width / 2, width / 2, count) if count > 1 else np.zeros(count)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,16 @@
 import base64
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 DARK_PNG = "application/vnd.anode.dark+png"
 """MIME type of the dark variant of a figure, beside ``image/png`` for the light one."""
@@ -42,25 +45,67 @@ class Palette:
         return str(mpl.rcParams["text.color"])
 
     def model(self, label: str) -> str:
-        """The colour of a model by its label in the experiments."""
+        """The colour of a model by its label in the experiments.
+
+        What follows a comma, as in "p = 0, weight decay", changes the line and not the colour.
+        """
         colours = {
             "NODE": self.node,
             "p = 0": self.node,
             "ANODE (p = 1)": self.anode_small,
+            "p = 1": self.anode_small,
+            "p = 2": "#6f8cf5",
             "ANODE (p = 5)": self.anode,
             "p = 5": self.anode,
+            "p = 10": "#5a32e6",
+            "p = 100": "#a3256f",
             "ResNet": self.resnet,
         }
-        return colours.get(_without_activation(label), self.accent)
+        return colours.get(label.partition(",")[0], self.accent)
 
-    def line_style(self, label: str) -> str:
-        """A dash pattern by label, so that no curve is told by its colour alone."""
-        styles = {"NODE": "-", "p = 0": "-", "ANODE (p = 1)": ":", "ResNet": "-."}
-        return styles.get(_without_activation(label), "--")
+    def line_style(self, label: str) -> Any:
+        """A dash pattern by label, so that no curve is told by its colour alone.
+
+        It is what matplotlib takes as ``linestyle``: a name, or for models on images a tuple, which
+        does not go into a format such as ``"o--"``.
+        """
+        return _LINES.get(_line(label), "--")
+
+    def marker(self, label: str) -> str:
+        """A marker by label, so that no point is told by its colour alone."""
+        return _MARKERS.get(_line(label), "s")
 
 
-def _without_activation(label: str) -> str:
-    return label.removesuffix(", softplus")
+_LINES: dict[str, Any] = {
+    "NODE": "-",
+    "p = 0": "-",
+    "ANODE (p = 1)": ":",
+    "p = 1": ":",
+    "p = 2": (0, (4, 1.2, 1, 1.2, 1, 1.2)),
+    "p = 10": "-.",
+    "p = 100": (0, (9, 2)),
+    "p = 0, as large": (0, (1, 3)),
+    "p = 0, weight decay": (0, (2, 1)),
+    "p = 5, weight decay": (0, (6, 1, 2, 1)),
+    "ResNet": "-.",
+}
+_MARKERS = {
+    "NODE": "o",
+    "p = 0": "o",
+    "p = 1": "v",
+    "ANODE (p = 1)": "v",
+    "p = 2": "D",
+    "p = 10": "^",
+    "p = 100": "P",
+    "p = 0, as large": "X",
+    "p = 0, weight decay": "p",
+    "p = 5, weight decay": "h",
+}
+
+
+def _line(label: str) -> str:
+    """The part of a label that decides its dashes and its marker."""
+    return label.removesuffix(", softplus").partition(" as p =")[0]
 
 
 palette = Palette()
@@ -155,3 +200,30 @@ def picture(function: Callable[Draw, Figure]) -> Callable[Draw, Picture]:
         return Picture(lambda: function(*args, **kwargs))
 
     return wrapped
+
+
+def legend_below(fig: Figure, handles: Sequence[Artist], title: str | None = None) -> None:
+    """One legend under all panels, in as few rows as its labels need.
+
+    Args:
+        fig: with the layout "constrained".
+        handles: each with a label.
+        title: above it.
+    """
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    letters = 15 * fig.get_figwidth() - 3  # of 9 points, that fit into the width
+    # A line's sample and the gap beside it take as much room as eight letters.
+    across = max(1, min(len(handles), int(letters / (longest + 8))))
+    rows = -(-len(handles) // across)
+    fig.legend(
+        handles=handles, title=title, loc="outside lower center", ncols=-(-len(handles) // rows)
+    )
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Labels 2, 1, 0.5 on a logarithmic axis that may be shorter than a power of ten."""
+    low, high = axis.get_view_interval()
+    few = max(low, high) / min(low, high) > 100
+    axis.set_major_locator(LogLocator(subs=(1,) if few else (1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -1,229 +1,177 @@
-"""Images: read whole or not at all, split by the seed, never downloaded unasked."""
+"""Images: chosen by the seed, from a whole set or not at all, under the name of what they are."""
 
-import gzip
-import hashlib
-import struct
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
-from numpy.typing import NDArray
+from image_sets import ARCHIVED, CONTENT, IDX_SETS, idx_files, register, write
 from sklearn.datasets import load_digits
-from torchvision.datasets import FashionMNIST
-from torchvision.datasets.mnist import read_image_file
 
-from anode.data import images
-from anode.data.images import DataError, class_names, identity, load_images, read_idx
+from anode.data.catalogue import FOLDER_VARIABLE, SOURCES
+from anode.data.images import DataError, ImageSet, available, class_names, identity, load
 
-Bytes = NDArray[np.uint8]
-
-
-def idx(array: Bytes) -> bytes:
-    """``array`` as an IDX file."""
-    return (
-        bytes([0, 0, 8, array.ndim])
-        + struct.pack(f">{array.ndim}I", *array.shape)
-        + array.tobytes()
-    )
+DEBIAN = SOURCES[ImageSet.FASHION].elsewhere[0]
+ALWAYS = (ImageSet.DIGITS, ImageSet.PATCHES)
+SIDES = {
+    ImageSet.MNIST: (1, 28),
+    ImageSet.FASHION: (1, 28),
+    ImageSet.CIFAR10: (3, 32),
+    ImageSet.TINY_IMAGENET: (3, 64),
+    ImageSet.DIGITS: (1, 8),
+    ImageSet.PATCHES: (3, 32),
+}
+"""Channels and pixels along a side."""
 
 
 @pytest.fixture(autouse=True)
-def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine without Fashion-MNIST, whatever this one has."""
-    monkeypatch.setattr(images, "DEBIAN_FOLDER", tmp_path / "debian")
-    monkeypatch.setenv(images.FOLDER_VARIABLE, str(tmp_path))
-
-
-@pytest.fixture
-def fashion(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Contents of small files that stand for Fashion-MNIST's: 40 training and 12 test images."""
-    rng = np.random.default_rng(0)
-    files = {}
-    for part, count in (("train", 40), ("t10k", 12)):
-        pixels = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        files[f"{part}-images-idx3-ubyte"] = idx(pixels)
-        files[f"{part}-labels-idx1-ubyte"] = idx(np.arange(count, dtype=np.uint8) % 10)
-    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    monkeypatch.setattr(images, "FASHION_SHA256", checksums)
-    return files
-
-
-def write(folder: Path, files: dict[str, bytes], *, compressed: bool = False) -> Path:
-    folder.mkdir(parents=True)
-    for name, content in files.items():
-        if compressed:
-            (folder / f"{name}.gz").write_bytes(gzip.compress(content))
-        else:
-            (folder / name).write_bytes(content)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of downloaded data, empty, on a machine that has no other."""
+    (folder := tmp_path / "data").mkdir()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    for which in CONTENT:
+        register(monkeypatch, which, {})
     return folder
 
 
-@pytest.fixture
-def raw(tmp_path: Path, fashion: dict[str, bytes]) -> Path:
-    """The files where torchvision puts them."""
-    return write(tmp_path / "FashionMNIST" / "raw", fashion)
+def put(which: ImageSet, data: Path) -> None:
+    """The set where it is looked for, if it is not always here."""
+    if which in SOURCES:
+        write(data / SOURCES[which].place, CONTENT[which]())
 
 
-# Digits
+# Every set
 
 
-def test_digits_are_there_without_any_file() -> None:
-    train, test = load_images(n_train=1500, n_test=297)
-    assert train.name == test.name == "digits of scikit-learn, 8 × 8 pixels"
-    assert train.x.shape == (1500, 1, 8, 8)
-    assert test.x.shape == (297, 1, 8, 8)
-    assert (train.x.min(), train.x.max()) == (0, 1)
-    assert set(train.y.tolist()) == set(range(10))
-    assert class_names(train) == tuple("0123456789")
+@pytest.mark.parametrize("which", ImageSet)
+def test_images_are_what_they_are_called(which: ImageSet, data: Path) -> None:
+    put(which, data)
+    channels, side = SIDES[which]
+    train, test = load(which, n_train=4, n_test=3)
+    assert train.name == test.name == f"{which.title}, {side} × {side} pixels"
+    assert train.x.shape[1:] == test.x.shape[1:] == (channels, side, side)
+    assert (len(test), test.y.shape, test.y.dtype) == (3, (3,), torch.int64)
+    assert train.x.dtype == torch.float32
+    assert train.x.min() >= 0
+    assert 0.2 < train.x.max() <= 1, "pixels go from 0 to 1"
+    assert train.y.max() < len(class_names(which))
+
+
+@pytest.mark.parametrize("which", ImageSet)
+def test_the_seed_fixes_the_choice(which: ImageSet, data: Path) -> None:
+    put(which, data)
+    first, again, other = (load(which, n_train=6, n_test=3, seed=s)[0] for s in (3, 3, 4))
+    assert torch.equal(first.x, again.x)
+    assert torch.equal(first.y, again.y)
+    assert not torch.equal(first.x, other.x)
+
+
+@pytest.mark.parametrize("which", ImageSet)
+def test_fewer_images_are_the_first_of_more(which: ImageSet, data: Path) -> None:
+    put(which, data)
+    few, more = (load(which, n_train=n, n_test=n) for n in (2, 4))
+    for i in range(2):
+        assert torch.equal(few[i].x, more[i].x[:2])
+        assert torch.equal(few[i].y, more[i].y[:2])
+
+
+@pytest.mark.parametrize("which", ImageSet)
+def test_large_images_are_averaged(which: ImageSet, data: Path) -> None:
+    put(which, data)
+    channels, side = SIDES[which]
+    full, small = (load(which, n_train=4, n_test=1, max_side=m)[0] for m in (64, side // 2))
+    assert small.name == f"{which.title}, averaged to {side // 2} × {side // 2} pixels"
+    squares = full.x.view(4, channels, side // 2, 2, side // 2, 2).mean((3, 5))
+    torch.testing.assert_close(small.x, squares)
+    assert torch.equal(small.y, full.y)
+
+
+@pytest.mark.parametrize(("most", "side"), [(28, 28), (27, 14), (13, 7), (6, 4), (1, 1)])
+def test_sides_are_the_largest_that_fit(data: Path, most: int, side: int) -> None:
+    put(ImageSet.MNIST, data)
+    train, _ = load(ImageSet.MNIST, n_train=2, n_test=2, max_side=most)
+    assert train.input_shape == (1, side, side)
+
+
+@pytest.mark.parametrize("which", SOURCES)
+def test_a_set_that_is_not_here_says_how_to_get_it(which: ImageSet) -> None:
+    assert not available(which)
+    with pytest.raises(DataError, match=rf"anode data fetch {which.value}.*colour-patches"):
+        load(which, n_train=1, n_test=1)
+
+
+@pytest.mark.parametrize(
+    ("which", "name"),
+    [
+        (ImageSet.MNIST, "t10k-labels-idx1-ubyte"),
+        (ImageSet.FASHION, "train-images-idx3-ubyte"),
+        (ImageSet.CIFAR10, "test_batch.bin"),
+        (ImageSet.TINY_IMAGENET, "val/images/val_3.JPEG"),
+    ],
+)
+def test_a_part_of_a_set_is_not_taken_for_it(which: ImageSet, name: str, data: Path) -> None:
+    put(which, data)
+    assert available(which)
+    (data / SOURCES[which].place / name).unlink()
+    with pytest.raises(DataError, match=name):
+        load(which, n_train=1, n_test=1)
+
+
+@pytest.mark.parametrize("which", ALWAYS)
+def test_what_comes_with_a_library_is_always_here(
+    which: ImageSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))
+    assert available(which)
+    assert len(load(which, n_train=1, n_test=1)[0]) == 1
+
+
+# One set or another
 
 
 def test_digits_are_split_without_overlap() -> None:
-    train, test = load_images(n_train=1500, n_test=297)
+    train, test = load(ImageSet.DIGITS, n_train=60_000, n_test=10_000)
+    assert (len(train), len(test)) == (1500, 297), "more than there are is all there are"
     everything = torch.tensor(load_digits().images, dtype=torch.float32)[:, None] / 16
     assert sorted(map(bytes, torch.cat([train.x, test.x]).numpy())) == sorted(
         map(bytes, everything.numpy())
     )
 
 
-def test_more_than_there_are_is_all_there_are() -> None:
-    train, test = load_images(n_train=60_000, n_test=10_000)
-    assert (len(train), len(test)) == (1500, 297)
-
-
-# Splits
-
-
-@pytest.mark.parametrize("where", ["digits", "fashion"])
-def test_the_seed_fixes_the_choice(where: str, request: pytest.FixtureRequest) -> None:
-    if where == "fashion":
-        request.getfixturevalue("raw")
-    first, again, other = (load_images(n_train=30, n_test=10, seed=s)[0] for s in (3, 3, 4))
-    assert torch.equal(first.x, again.x)
-    assert torch.equal(first.y, again.y)
-    assert not torch.equal(first.x, other.x)
-
-
-def test_fewer_images_are_the_first_of_more() -> None:
-    few, more = (load_images(n_train=n, n_test=n)[0] for n in (20, 40))
-    assert torch.equal(few.x, more.x[:20])
-
-
-# Fashion-MNIST
-
-
-@pytest.mark.parametrize("compressed", [False, True])
-@pytest.mark.parametrize("place", ["torchvision", "Debian"])
-def test_fashion_is_read_where_it_lies(
-    tmp_path: Path, fashion: dict[str, bytes], place: str, compressed: bool
-) -> None:
-    folder = tmp_path / "FashionMNIST" / "raw" if place == "torchvision" else images.DEBIAN_FOLDER
-    write(folder, fashion, compressed=compressed)
-    train, test = load_images(n_train=40, n_test=12)
-    assert train.name == "Fashion-MNIST, 28 × 28 pixels"
-    assert (train.x.shape, test.x.shape) == ((40, 1, 28, 28), (12, 1, 28, 28))
-    assert class_names(train)[9] == "boot"
-    # The shuffled images still have their own labels.
-    pixels = np.frombuffer(fashion["train-images-idx3-ubyte"][16:], np.uint8).reshape(40, 1, 28, 28)
+@pytest.mark.parametrize("which", IDX_SETS)
+def test_shuffled_images_have_their_own_labels(which: ImageSet, data: Path) -> None:
+    put(which, data)
+    content = idx_files()["train-images-idx3-ubyte"][16:]
+    pixels = np.frombuffer(content, np.uint8).reshape(40, 1, 28, 28)
     labels = dict(zip(map(bytes, pixels.astype(np.float32) / 255), range(40), strict=True))
-    for image, label in zip(train.x.numpy(), train.y.tolist(), strict=True):
-        assert labels[bytes(image)] % 10 == label
+    train, _ = load(which, n_train=40, n_test=12)
+    seen = [labels[bytes(image)] for image in train.x.numpy()]
+    assert sorted(seen) == list(range(40))
+    assert [i % 10 for i in seen] == train.y.tolist()
 
 
-def test_torchvision_reads_the_same(raw: Path, tmp_path: Path) -> None:
-    ours = read_idx(raw / "train-images-idx3-ubyte")
-    assert torch.equal(ours, FashionMNIST(str(tmp_path)).data)
+def test_a_stand_in_says_so() -> None:
+    assert "stand-in for CIFAR-10" in load(ImageSet.PATCHES, n_train=1, n_test=1)[0].name
 
 
-def test_large_images_are_averaged(raw: Path) -> None:
-    full = load_images(n_train=40, n_test=12)[0]
-    small = load_images(n_train=40, n_test=12, max_side=14)[0]
-    assert small.name == "Fashion-MNIST, averaged to 14 × 14 pixels"
-    squares = full.x.view(40, 1, 14, 2, 14, 2).mean((3, 5))
-    torch.testing.assert_close(small.x, squares)
-    assert torch.equal(small.y, full.y)
-
-
-@pytest.mark.parametrize(("most", "side"), [(28, 28), (27, 14), (13, 7), (6, 4), (1, 1)])
-def test_sides_are_the_largest_that_fit(raw: Path, most: int, side: int) -> None:
-    assert load_images(n_train=2, n_test=2, max_side=most)[0].input_shape == (1, side, side)
-
-
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="dataset-fashion-mnist is not installed")
 def test_debians_package_is_what_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = Path("/usr/share/datasets/fashion-mnist")
-    if not folder.is_dir():
-        pytest.skip("Debian's dataset-fashion-mnist is not installed")
-    monkeypatch.setattr(images, "DEBIAN_FOLDER", folder)
-    train, test = load_images(n_train=60_000, n_test=10_000)
+    monkeypatch.undo()
+    train, test = load(ImageSet.FASHION, n_train=60_000, n_test=10_000)
     assert train.y.bincount().tolist() == [6000] * 10
     assert test.y.bincount().tolist() == [1000] * 10
 
 
-# Broken files
+@pytest.mark.parametrize("which", [w for w in ImageSet if w is not ImageSet.TINY_IMAGENET])
+def test_ten_classes_have_ten_names(which: ImageSet) -> None:
+    assert len(set(class_names(which))) == 10
 
 
-@pytest.mark.parametrize("compressed", [False, True])
-@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
-@pytest.mark.parametrize("left", [0, 3, 6, -1])
-def test_a_truncated_file_is_named_and_not_read(
-    tmp_path: Path, fashion: dict[str, bytes], name: str, left: int, compressed: bool
-) -> None:
-    folder = write(tmp_path / "FashionMNIST" / "raw", fashion, compressed=compressed)
-    file = folder / (f"{name}.gz" if compressed else name)
-    file.write_bytes(file.read_bytes()[:left])
-    with pytest.raises(DataError, match=name):
-        load_images(n_train=1, n_test=1)
-
-
-def test_one_wrong_pixel_is_noticed(raw: Path) -> None:
-    file = raw / "train-images-idx3-ubyte"
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte is not Fashion-MNIST's"):
-        load_images(n_train=1, n_test=1)
-
-
-def test_an_unfinished_download_is_no_reason_to_take_other_data(raw: Path) -> None:
-    (raw / "t10k-labels-idx1-ubyte").unlink()
-    with pytest.raises(DataError, match=r"only some.*t10k-labels-idx1-ubyte"):
-        load_images(n_train=1, n_test=1)
-
-
-@pytest.mark.parametrize("content", [b"\0\0\x0d\1" + bytes(8), b"<html>", b"\0\0\x08\0"])
-def test_what_is_no_idx_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    (file := tmp_path / "file").write_bytes(content)
-    with pytest.raises(DataError, match="no IDX file"):
-        read_idx(file)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-@given(array=arrays(np.uint8, array_shapes(min_dims=1, max_dims=4, max_side=4)), data=st.data())
-def test_idx_files_are_read_whole_or_not_at_all(
-    tmp_path: Path, array: Bytes, data: st.DataObject
-) -> None:
-    content = idx(array)
-    file = tmp_path / "file"
-    file.write_bytes(content)
-    assert np.array_equal(read_idx(file).numpy(), array)
-    cut = data.draw(st.integers(0, len(content) - 1))
-    for broken in (content[:cut], content + b"\0"):
-        file.write_bytes(broken)
-        with pytest.raises(DataError, match=str(file)):
-            read_idx(file)
-
-
-def test_read_idx_agrees_with_torchvision(tmp_path: Path) -> None:
-    array = np.random.default_rng(0).integers(0, 256, (3, 4, 5), dtype=np.uint8)
-    (file := tmp_path / "file").write_bytes(idx(array))
-    assert torch.equal(read_idx(file), read_image_file(str(file)))
+def test_names_of_tiny_imagenets_classes_come_with_it(data: Path) -> None:
+    with pytest.raises(DataError, match="not on this machine"):
+        class_names(ImageSet.TINY_IMAGENET)
+    put(ImageSet.TINY_IMAGENET, data)
+    assert class_names(ImageSet.TINY_IMAGENET)[0] == "goldfish"
 
 
 # Arguments
@@ -233,72 +181,46 @@ def test_read_idx_agrees_with_torchvision(tmp_path: Path) -> None:
 def test_numbers_must_be_positive(name: str) -> None:
     arguments = {"n_train": 1, "n_test": 1, "max_side": 8} | {name: 0}
     with pytest.raises(ValueError, match=f"{name} must be 1 or more, got 0"):
-        load_images(**arguments)
+        load(ImageSet.DIGITS, **arguments)
 
 
-def test_a_seed_is_not_negative() -> None:
+@pytest.mark.parametrize("which", ALWAYS)
+def test_a_seed_is_not_negative(which: ImageSet) -> None:
     with pytest.raises(ValueError, match="seed=-1"):
-        load_images(n_train=1, n_test=1, seed=-1)
+        load(which, n_train=1, n_test=1, seed=-1)
 
 
 def test_the_variable_must_name_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(images.FOLDER_VARIABLE, str(tmp_path / "absent"))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))
     with pytest.raises(ValueError, match=r"ANODE_DATA must name a folder.*absent"):
-        load_images(n_train=1, n_test=1)
+        load(ImageSet.MNIST, n_train=1, n_test=1)
 
 
 # Identity
 
 
-def test_identity_says_which_data_without_a_path(tmp_path: Path, fashion: dict[str, bytes]) -> None:
-    digits = identity()
-    assert digits.startswith("digits of scikit-learn")
-    folder = write(tmp_path / "FashionMNIST" / "raw", fashion)
-    plain = identity()
-    assert plain.startswith("Fashion-MNIST")
-    file = folder / "t10k-images-idx3-ubyte"
-    file.write_bytes(file.read_bytes()[:-1] + b"\0")
-    changed = identity()
-    assert len({digits, plain, changed}) == 3
-    assert not any(str(tmp_path) in text for text in (digits, plain, changed))
+def test_identity_says_which_data_without_a_path(data: Path) -> None:
+    seen = [identity()]
+    for which in SOURCES:
+        put(which, data)
+        seen.append(identity())
+    assert len(set(seen)) == len(SOURCES) + 1
+    assert not any(str(data) in text for text in seen)
+
+
+@pytest.mark.parametrize("which", ARCHIVED)
+def test_identity_is_the_same_once_pixels_are_decoded(which: ImageSet, data: Path) -> None:
+    put(which, data)
+    before = identity()
+    load(which, n_train=1, n_test=1)
+    assert identity() == before
 
 
 def test_identity_of_broken_data_does_not_raise(
-    raw: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (raw / "t10k-images-idx3-ubyte").unlink()
-    unfinished = identity()
-    monkeypatch.setenv(images.FOLDER_VARIABLE, str(tmp_path / "absent"))
-    assert {unfinished, identity()} == {"none: DataError", "none: ValueError"}
-
-
-# Downloads
-
-
-@pytest.fixture
-def mirror(
-    tmp_path: Path, fashion: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """A server on this machine that torchvision takes for Fashion-MNIST's."""
-    served = write(tmp_path / "served", fashion, compressed=True)
-    handler = partial(SimpleHTTPRequestHandler, directory=str(served))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setattr(
-            FashionMNIST, "mirrors", [f"http://127.0.0.1:{server.server_address[1]}/"]
-        )
-        checksums = [
-            (file.name, hashlib.md5(file.read_bytes()).hexdigest()) for file in served.iterdir()
-        ]
-        monkeypatch.setattr(FashionMNIST, "resources", checksums)
-        yield
-        server.shutdown()
-
-
-@pytest.mark.usefixtures("mirror")
-def test_what_is_downloaded_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    # The variable may name a folder that download is to make.
-    monkeypatch.setenv(images.FOLDER_VARIABLE, str(tmp_path / "new"))
-    folder = images.download()
-    assert folder == tmp_path / "new" / "FashionMNIST" / "raw"
-    assert load_images(n_train=1, n_test=1)[0].name.startswith("Fashion-MNIST")
+    put(ImageSet.MNIST, data)
+    next((data / "MNIST" / "raw").iterdir()).unlink()
+    assert "mnist: DataError" in identity()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))
+    assert "mnist: ValueError" in identity()
