@@ -1,4 +1,4 @@
-"""Parses the command line and calls the subcommand: ``anode data …``, ``anode run …``, ``anode check …``."""
+"""Parses the command line and calls a subcommand: ``anode data``, ``run`` or ``check``."""
 
 import argparse
 import sys

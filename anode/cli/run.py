@@ -19,9 +19,9 @@ def add(subparsers: "Subparsers") -> None:
     running = subparsers.add_parser(
         "run",
         help="train the models of an experiment on images, and record them",
-        description="Train the models of an experiment on images, one seed after the other. Each is "
-        "recorded as soon as it ends, so an interrupted run goes on where it was. Several may run "
-        "at once, on one folder.",
+        description="Train the models of an experiment on images, one seed after the other. Each "
+        "is recorded as soon as it ends, so an interrupted run goes on where it was. Several may "
+        "run at once, on one folder.",
     )
     add_experiment(running)
     running.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
@@ -43,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 class Forecast:
-    """How long the trainings that are left will take: by their first steps, and by those that ended.
+    """How long the trainings that are left take: by their first steps, and by those that ended.
 
     Args:
         left: trainings.

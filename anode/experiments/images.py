@@ -110,7 +110,7 @@ IMAGES = (
         {
             Profile.SMOKE: _smoke(ImageSet.DIGITS),
             Profile.LAPTOP: Size(
-                seeds=5, epochs=400, samples=320, hidden=16, max_side=8, images=ImageSet.DIGITS
+                seeds=5, epochs=1000, samples=320, hidden=16, max_side=8, images=ImageSet.DIGITS
             ),
             Profile.PAPER: Size(
                 seeds=5,
