@@ -1,9 +1,10 @@
 """The paper's claims, each measured, held against a criterion, and given a verdict."""
 
-from anode.claims.claim import Case, Check, Claim, Finding, Judgement, needed
+from anode.claims.claim import Case, Check, Claim, Finding, Judgement, Outcome, needed
 from anode.claims.criterion import Criterion, Verdict
+from anode.claims.gather import gather
 from anode.claims.interval import Average, Measurement, measure
-from anode.claims.report import exceptions, measurement_table, verdict_table
+from anode.claims.report import exceptions, measurement_table, to_test, verdict_table
 from anode.claims.table import CHAPTERS, CLAIMS
 
 __all__ = [
@@ -17,10 +18,13 @@ __all__ = [
     "Finding",
     "Judgement",
     "Measurement",
+    "Outcome",
     "Verdict",
     "exceptions",
+    "gather",
     "measure",
     "measurement_table",
     "needed",
+    "to_test",
     "verdict_table",
 ]

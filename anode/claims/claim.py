@@ -9,6 +9,7 @@ import numpy as np
 from anode.claims.criterion import Criterion, Verdict, combined
 from anode.claims.interval import Average, Measurement, measure
 from anode.experiments import EXPERIMENTS, Profile
+from anode.recordings import Recorded
 from anode.runs import Result, Run
 from anode.training import Floats, History, Loss
 
@@ -22,18 +23,24 @@ class Case:
         label: the model's.
     """
 
-    result: Result
+    result: "Outcome"
     label: str
 
     @property
     def run(self) -> Run:
-        """The trained model, with its data."""
+        """The trained model, with its data.
+
+        Raises:
+            TypeError: if it is recorded; records have no data.
+        """
+        if isinstance(self.result, Recorded):
+            raise TypeError(f"{self.label} of {self.result.experiment.name} is a record, no run")
         return self.result.runs[self.label]
 
     @property
     def history(self) -> History:
         """Of its training."""
-        return self.run.history
+        return self.result.runs[self.label].history
 
     @property
     def loss(self) -> Loss:
@@ -42,10 +49,16 @@ class Case:
 
     @property
     def full_size(self) -> bool:
-        """Whether it was trained for as long, and on as much data, as in the paper."""
+        """Whether it was as large, and trained for as long and on as much data, as in the paper."""
         size, paper = self.result.size, self.result.experiment.sizes[Profile.PAPER]
-        return size.epochs >= paper.epochs and size.samples >= paper.samples
+        return size.images is paper.images and all(
+            getattr(size, what) >= getattr(paper, what)
+            for what in ("epochs", "samples", "hidden", "max_side")
+        )
 
+
+Outcome = Result | Recorded
+"""An experiment that was run now, or read from the records."""
 
 Need = tuple[str, str]
 """An experiment's name and the label of one of its models."""
@@ -62,6 +75,7 @@ class Check:
         criterion: what the claim promises of the number.
         unit: of the number.
         average: over the seeds.
+        failures_count: whether a training that failed has a number all the same.
     """
 
     subject: str
@@ -70,36 +84,56 @@ class Check:
     criterion: Criterion
     unit: str
     average: Average = Average.MEAN
+    failures_count: bool = False
 
-    def measure(self, results: Mapping[str, Result]) -> Measurement:
+    def measure(self, results: Mapping[str, Outcome]) -> Measurement:
         """The number over the seeds; one that failed in any of the trainings counts as failed.
 
         Args:
-            results: experiment's name -> result, with the models of ``needs``.
+            results: experiment's name -> result. If a model of ``needs`` is in none, there is no
+                number and no seed.
         """
         cases = self._cases(results)
+        if len(cases) < len(self.needs):
+            return measure(np.array([]), self.unit, self.average)
         values = np.array(self.values(*cases), dtype=float)
-        values[sorted({replica for case in cases for replica in case.history.failures})] = np.nan
+        if not self.failures_count:
+            failed = {replica for case in cases for replica in case.history.failures}
+            values[sorted(failed)] = np.nan
         return measure(values, self.unit, self.average)
 
-    def judge(self, results: Mapping[str, Result]) -> "Finding":
+    def judge(self, results: Mapping[str, Outcome]) -> "Finding":
         """Measure, and hold the number against the criterion."""
         measured = self.measure(results)
         full = all(case.full_size for case in self._cases(results))
-        verdict = self.criterion.verdict(measured) if full else Verdict.NOT_TESTABLE
-        return Finding(self, measured, verdict)
+        at_hand = self.criterion.verdict(measured)
+        return Finding(self, measured, at_hand if full else Verdict.NOT_TESTABLE, at_hand)
 
-    def _cases(self, results: Mapping[str, Result]) -> list[Case]:
-        return [Case(results[name], label) for name, label in self.needs]
+    def _cases(self, results: Mapping[str, Outcome]) -> list[Case]:
+        """Those of ``needs`` that there are."""
+        return [
+            Case(results[name], label)
+            for name, label in self.needs
+            if name in results and label in results[name].runs
+        ]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found for one part of a claim."""
+    """What was found for one part of a claim.
+
+    Attributes:
+        check: the part.
+        measured: the number.
+        verdict: on the paper's claim.
+        at_hand: on the same claim about what was trained, however small it was. It says nothing
+            about the paper unless both are the same.
+    """
 
     check: Check
     measured: Measurement
     verdict: Verdict
+    at_hand: Verdict
 
 
 @dataclass(frozen=True)
@@ -120,7 +154,7 @@ class Claim:
     chapter: str
     checks: tuple[Check, ...]
 
-    def judge(self, results: Mapping[str, Result]) -> "Judgement":
+    def judge(self, results: Mapping[str, Outcome]) -> "Judgement":
         """Measure all parts.
 
         Args:
@@ -140,6 +174,11 @@ class Judgement:
     def verdict(self) -> Verdict:
         """On the claim as a whole."""
         return combined([finding.verdict for finding in self.findings])
+
+    @property
+    def at_hand(self) -> Verdict:
+        """On the same claim about what was trained, see :class:`Finding`."""
+        return combined([finding.at_hand for finding in self.findings])
 
     def rows(self) -> list[tuple[str, Finding]]:
         """Each part with its name: the claim's, and a letter if it has several."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from anode.claims.claim import Finding, Judgement
+from anode.claims.claim import Finding, Judgement, needed
 from anode.claims.criterion import Verdict
 from anode.claims.table import CHAPTERS
+from anode.experiments import EXPERIMENTS, Profile
 from anode.report import table
 
 
@@ -15,7 +16,7 @@ def verdict_table(judgements: Sequence[Judgement]) -> str:
             judgement.claim.id,
             judgement.claim.statement,
             judgement.claim.source,
-            f"**{judgement.verdict.value}**",
+            f"**{judgement.verdict.value}**" + _at_hand(judgement),
             CHAPTERS[judgement.claim.chapter],
         ]
         for judgement in judgements
@@ -35,7 +36,7 @@ def measurement_table(judgements: Sequence[Judgement]) -> str:
             finding.check.criterion.words,
             finding.measured,
             seeds(finding),
-            finding.verdict.value,
+            finding.verdict.value + _at_hand(finding),
         ]
         for judgement in judgements
         for name, finding in judgement.rows()
@@ -43,9 +44,18 @@ def measurement_table(judgements: Sequence[Judgement]) -> str:
     return table(["", "what is measured", "criterion", "measured", "seeds", "verdict"], rows)
 
 
+def _at_hand(found: Finding | Judgement) -> str:
+    """What the criterion says of what was trained, where it tests the paper's claim at no size."""
+    if found.verdict is not Verdict.NOT_TESTABLE or found.at_hand is Verdict.NOT_TESTABLE:
+        return ""
+    return f" (here: {found.at_hand.value})"
+
+
 def seeds(finding: Finding) -> str:
     """How many seeds were measured, and how many failed if any did."""
     measured = finding.measured
+    if not measured.seeds:
+        return "not run"
     failed = f" ({measured.failed} failed)" if measured.failed else ""
     return f"{measured.seeds}{failed}"
 
@@ -60,3 +70,24 @@ def exceptions(judgements: Sequence[Judgement], verdict: Verdict) -> str:
         if finding.verdict is verdict
     ]
     return "\n".join(lines) or "–"
+
+
+def to_test(judgements: Sequence[Judgement]) -> str:
+    """A table of the experiments that would test what could not be tested, a row each."""
+    untested = [j.claim for j in judgements if j.verdict is Verdict.NOT_TESTABLE]
+    rows = []
+    for name in needed(untested):
+        size = EXPERIMENTS[name].size(Profile.PAPER)
+        ids = [claim.id for claim in untested if name in needed([claim])]
+        command = f"anode run {name} --profile paper --device cuda"
+        data = (
+            f"{size.images.title}, {size.max_side} × {size.max_side}" if size.images else "toy data"
+        )
+        rows.append(
+            [
+                ", ".join(ids),
+                f"{size.samples} samples of {data}, {size.epochs} epochs, width {size.hidden}",
+                f"`{command if EXPERIMENTS[name].recorded else 'make book PROFILE=paper'}`",
+            ]
+        )
+    return table(["claims", "what would test them", "command"], rows)

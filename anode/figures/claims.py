@@ -108,7 +108,8 @@ def _draw(ax: Axes, y: int, finding: Finding) -> None:
         y, right - left, left=left, height=0.62, color=palette.resnet, alpha=_SHADE, linewidth=0
     )
     if not isfinite(row.value):
-        ax.annotate("no seed was trained to the end", (1.1, y), va="center", fontsize=8)
+        why = "no seed was trained to the end" if finding.measured.seeds else "not run"
+        ax.annotate(why, (1.1, y), va="center", fontsize=8)
         return
     marker, edge, face = MARKS[finding.verdict]
     low, high = (min(max(end, _LEFT), _RIGHT) for end in (row.low, row.high))

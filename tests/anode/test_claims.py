@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf, nan, pi
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,18 +13,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anode import History, Loss, NeuralODE, Profile, runs
+from anode import History, Loss, NeuralODE, Profile
 from anode.claims import (
     CHAPTERS,
     CLAIMS,
     Case,
     Claim,
+    Outcome,
     Verdict,
+    cost,
     exceptions,
     fitting,
     flows,
+    gather,
     measurement_table,
     needed,
+    to_test,
     verdict_table,
 )
 from anode.claims.criterion import combined
@@ -31,6 +36,7 @@ from anode.data import Data, concentric_spheres, g1d
 from anode.experiments import EXPERIMENTS
 from anode.models import Model
 from anode.provenance import Provenance
+from anode.recordings import RESULTS_VARIABLE, obtain
 from anode.runs import Result, Run
 from anode.training import Floats, TrainingFailure
 from publishing.project import HOME
@@ -291,6 +297,91 @@ def test_unreasonable_share_of_a_constant_is_known(output: float, share: float) 
     np.testing.assert_allclose(flows.unreasonable_share(constant), share, atol=2e-3)
 
 
+# Images -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("node", "anode", "at_hand"),
+    [(20.0, 2.0, Verdict.SUPPORTED), (4.0, 8.0, Verdict.NOT_SUPPORTED)],
+)
+def test_other_data_than_the_papers_test_nothing_of_it(
+    node: float, anode: float, at_hand: Verdict
+) -> None:
+    """C9 on Fashion-MNIST: what the criterion says of them stands beside, and is no verdict."""
+    check = BY_ID["C9"].checks[0]
+    records = {"p = 0": losses(node), "p = 10": losses(anode)}
+    found = check.judge(
+        results(
+            *(
+                case("images-grey", label, history(loss, FLAT), model=still(2))
+                for label, loss in records.items()
+            )
+        )
+    )
+    assert found.verdict is Verdict.NOT_TESTABLE
+    assert found.at_hand is at_hand
+
+
+def image(loss: Floats, nfe: Floats, failed: int = 0) -> Case:
+    """A model on images with a made-up history."""
+    return case("images-overfit", "p = 0", history(loss, nfe, failed), model=still(2))
+
+
+def test_speed_up_is_of_epochs_to_the_slower_ones_lowest_loss() -> None:
+    slow, fast = image(losses(20), FLAT), image(losses(5), FLAT)
+    # Losses fall to a tenth in 20 and in 5 epochs from the same start: 49 and 49 / 4 epochs later.
+    np.testing.assert_allclose(cost.speed_up(slow, fast), 50 / (1 + 49 / 4))
+    np.testing.assert_allclose(cost.speed_up(fast, slow), 1)  # not reached: all 50
+
+
+@given(st.integers(1, 40), st.floats(0.1, 10))
+def test_ratios_turn_over_with_their_models(decay: int, factor: float) -> None:
+    first = image(losses(decay), FLAT * factor)
+    second = image(losses(30), evaluations(2.0))
+    for ratio in (cost.loss_over, cost.evaluations_over, cost.evaluations_at_equal_loss):
+        np.testing.assert_allclose(ratio(first, second) * ratio(second, first), 1)
+    np.testing.assert_allclose(cost.loss_over(first, first), 1)
+
+
+def test_fewest_evaluations_are_of_the_best_of_the_others() -> None:
+    cheap, middle, dear = (image(FLAT, FLAT * n) for n in (1, 2, 6))
+    np.testing.assert_allclose(cost.fewest_over(cheap, middle, dear), 2)
+    np.testing.assert_allclose(cost.evaluations_over(dear, middle, cheap), 6)
+
+
+def test_validation_needs_validation_losses() -> None:
+    without = image(FLAT, FLAT)
+    with pytest.raises(ValueError, match="p = 0 of images-overfit has no validation loss"):
+        cost.validation_over(without, without)
+
+
+def test_what_counts_as_unstable() -> None:
+    """Each of the three signs alone; a high loss in the first epoch is none."""
+    loss = np.full((4, EPOCHS), 0.1)
+    nfe = np.full((4, EPOCHS), 20.0)
+    loss[:, 0] = 5.0
+    loss[1, 30], nfe[2, 40] = 2.4, 1001  # log 10 is 2.303
+    signs = case(
+        "images-overfit", "p = 0", history(loss, nfe), model=NeuralODE((2,), seeds=range(4))
+    )
+    assert cost.unstable(signs).tolist() == [0, 1, 1, 0]
+    failed = history(np.full((4, EPOCHS), 0.1), nfe[:1].repeat(4, 0), failed=1)
+    assert cost.unstable(case("images-overfit", "p = 0", failed)).tolist() == [1, 0, 0, 0]
+
+
+def test_a_training_that_failed_counts_as_unstable_and_not_as_missing() -> None:
+    check = BY_ID["C12"].checks[0]
+    outcome = results(image(FLAT, FLAT, failed=SEEDS // 2))
+    measured = check.measure(outcome)
+    assert (measured.failed, measured.value) == (0, 0.5)
+
+
+def test_a_record_has_no_run() -> None:
+    smoke = obtain("images-overfit", "smoke", models=["p = 0"])
+    with pytest.raises(TypeError, match="p = 0 of images-overfit is a record"):
+        _ = Case(smoke, "p = 0").run
+
+
 # The table ----------------------------------------------------------------------------------------
 
 
@@ -326,9 +417,8 @@ def test_the_words_of_a_criterion_name_its_bounds() -> None:
                 assert end in (-inf, inf) or re.search(words, check.criterion.words)
 
 
-def test_claims_are_those_of_the_toy_experiments() -> None:
-    ids = [claim.id for claim in CLAIMS]
-    assert ids == [*(f"C{i}" for i in range(1, 9)), "C16", "C17", "C19"]
+def test_every_claim_has_its_place() -> None:
+    assert [claim.id for claim in CLAIMS] == [f"C{i}" for i in range(1, 20)]
 
 
 def test_needed_is_what_the_checks_measure_and_no_more() -> None:
@@ -339,15 +429,12 @@ def test_needed_is_what_the_checks_measure_and_no_more() -> None:
 
 
 @pytest.fixture(scope="module")
-def smoke() -> Mapping[str, Result]:
+def smoke() -> Mapping[str, Outcome]:
     """All that the claims need, at the smallest size."""
-    return {
-        name: runs.run(name, profile="smoke", models=labels)
-        for name, labels in needed(CLAIMS).items()
-    }
+    return gather(CLAIMS, profile="smoke")
 
 
-def test_every_claim_gets_a_verdict_from_a_real_run(smoke: Mapping[str, Result]) -> None:
+def test_every_claim_gets_a_verdict_from_a_real_run(smoke: Mapping[str, Outcome]) -> None:
     judgements = [claim.judge(smoke) for claim in CLAIMS]
     for judgement in judgements:
         assert judgement.verdict is Verdict.NOT_TESTABLE  # of two seeds and two epochs
@@ -357,7 +444,7 @@ def test_every_claim_gets_a_verdict_from_a_real_run(smoke: Mapping[str, Result])
             assert (finding.measured.seeds, finding.measured.failed) == (2, 0)
 
 
-def test_tables_have_every_claim_and_every_part(smoke: Mapping[str, Result]) -> None:
+def test_tables_have_every_claim_and_every_part(smoke: Mapping[str, Outcome]) -> None:
     judgements = [claim.judge(smoke) for claim in CLAIMS]
     head, _, *rows = verdict_table(judgements).splitlines()
     assert len(rows) == len(CLAIMS)
@@ -373,6 +460,28 @@ def test_tables_have_every_claim_and_every_part(smoke: Mapping[str, Result]) -> 
         assert check.criterion.words in row
         assert re.search(r"\[\S+, \S+\]", row)
     assert "C1a" in rows[0]
+
+
+def test_what_would_test_the_rest_is_told_by_experiment(smoke: Mapping[str, Outcome]) -> None:
+    told = to_test([claim.judge(smoke) for claim in CLAIMS])
+    _, _, *rows = told.splitlines()
+    assert len(rows) == len(needed(CLAIMS))
+    [large] = [row for row in rows if "Tiny ImageNet" in row]
+    assert large.startswith("| C13 |")
+    assert "`anode run images-large --profile paper --device cuda`" in large
+
+
+def test_what_is_not_recorded_is_not_run_and_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RESULTS_VARIABLE, str(tmp_path))
+    claims = [BY_ID["C12"], BY_ID["C13"]]  # one has no laptop size, one no record in this folder
+    found = gather(claims, profile="laptop")
+    assert found == {}
+    for judgement in (claim.judge(found) for claim in claims):
+        assert judgement.verdict is judgement.at_hand is Verdict.NOT_TESTABLE
+        assert {finding.measured.seeds for finding in judgement.findings} == {0}
+        assert measurement_table([judgement]).count("| not run |") == len(judgement.findings)
 
 
 def test_exceptions_are_told_with_their_failures() -> None:

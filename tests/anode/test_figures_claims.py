@@ -13,7 +13,7 @@ def finding(
     value: float, low: float, high: float, criterion: Criterion, verdict: Verdict
 ) -> Finding:
     check = Check("a number", (), lambda: np.zeros(0), criterion, "m")
-    return Finding(check, Measurement(value, low, high, "m", 20, 0), verdict)
+    return Finding(check, Measurement(value, low, high, "m", 20, 0), verdict, verdict)
 
 
 BELOW = Criterion("small: below 2", high=2)
