@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -73,8 +73,15 @@ class Store:
         return self.folder / str(identity["experiment"]) / f"{name}-{digest}.json"
 
     @contextmanager
-    def locked(self, identity: Identity) -> Iterator[None]:
+    def locked(self, identity: Identity, *, wait: bool = True) -> Iterator[bool]:
         """Hold the record: another process that wants it waits, and then finds it there.
+
+        Args:
+            identity: of the record.
+            wait: for another process that holds it.
+
+        Yields:
+            Whether it is held; only without ``wait`` it may not be.
 
         Raises:
             StoreError: if the folder cannot be made or written in.
@@ -83,11 +90,14 @@ class Store:
         lock = FileLock(path.with_suffix(".lock"))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:  # which is an OSError, but none of the folder
+            yield False
+            return
         except OSError as error:
             raise self._error(error) from error
         try:
-            yield
+            yield True
         finally:
             lock.release()
 

@@ -6,6 +6,8 @@ from statistics import median
 import numpy as np
 
 from benchmarks.contestants import BASELINE
+from benchmarks.images.limit import Convolutions
+from benchmarks.images.ways import ADJOINT
 from benchmarks.limit import BMM
 from benchmarks.measure import ONE, STACK, Limit, Results
 from benchmarks.package import PACKAGE
@@ -66,4 +68,23 @@ def aims(results: Results, limit: Limit) -> list[Aim]:
             np.asarray(mine) / limit.seconds(STACK, BMM),
         ),
         Aim(f"one network ÷ one of {BASELINE}", 0.5, ratios(one[PACKAGE.name].step, baseline)),
+    ]
+
+
+def image_rows(results: Results, limit: Convolutions) -> dict[str, Measured]:
+    """Contestant -> its entry for the images and threads that ``limit`` is of."""
+    return {
+        each.contestant: each
+        for each in results.images
+        if (each.model, each.threads) == (limit.model, limit.threads)
+    }
+
+
+def image_aims(results: Results, limit: Convolutions) -> list[Aim]:
+    """Of the images and threads that ``limit`` is of."""
+    entries = image_rows(results, limit)
+    mine, adjoint = entries[PACKAGE.name].step, entries[ADJOINT.name].step
+    return [
+        Aim("a step ÷ its bare convolutions", 1.2, np.asarray(mine) / limit.least()),
+        Aim(f"a step ÷ one of {ADJOINT.name}", 1 / 1.8, ratios(mine, adjoint)),
     ]

@@ -1,11 +1,12 @@
 """Whether contestants do the same: the same solution, the same training, a loss that falls."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 
 from benchmarks.peers.torchdiffeq import prepare
-from benchmarks.task import Contestant, Record, Task
+from benchmarks.task import Contestant, Record, Task, Training
 
 TIGHT = 1e-9
 BOUND = 10.0
@@ -50,13 +51,20 @@ class Checker:
         model: name of the networks.
         task: what was done.
         plain: torchdiffeq's record of a round.
+        reference: makes the task's networks with torchdiffeq.
     """
 
-    def __init__(self, model: str, task: Task, plain: Record) -> None:
+    def __init__(
+        self,
+        model: str,
+        task: Task,
+        plain: Record,
+        reference: Callable[[Task], Training] = prepare,
+    ) -> None:
         self.model, self.task, self.plain = model, task, plain
         self.x = task.batches()[0][0]
-        tight = prepare(replace(task, tolerance=TIGHT))
-        self.reference = tight.features(self.x.double())  # (R, B, D)
+        tight = reference(replace(task, tolerance=TIGHT))
+        self.reference = tight.features(self.x.double())  # (R, B, *state_shape)
 
     def check(self, contestant: Contestant, record: Record) -> Check:
         """A contestant's features before training, and the ``record`` of its round."""

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.peers.one_by_one import OneByOne
 from benchmarks.peers.torchdiffeq import prepare
 from benchmarks.task import HIDDEN, Task
 
@@ -44,23 +45,30 @@ class Work:
     @classmethod
     def of(cls, task: Task) -> "Work":
         """Counted in a round of torchdiffeq."""
-        training = prepare(task)
-        backward = 0
-
-        def count(gradient: Tensor) -> None:
-            nonlocal backward
-            backward += 1
-
-        def watch(module: object, inputs: object, output: Tensor) -> None:
-            if output.requires_grad:
-                output.register_hook(count)
-
-        for model in training.models:
-            model.field.register_forward_hook(watch)
-        nfe = float(training.run().nfe.mean())
-        each = backward / (task.steps * task.networks)
+        nfe, backward = count_evaluations(prepare(task))
         flops = evaluation_flops(task.batch, task.width)
-        return cls(nfe, each, flops * (nfe + 2 * each))
+        return cls(nfe, backward, flops * (nfe + 2 * backward))
+
+
+def count_evaluations(training: OneByOne) -> tuple[float, float]:
+    """Evaluations of a step's forward pass, and those that its gradient passes through.
+
+    Means over the steps and networks of a round with direct gradients.
+    """
+    backward = 0
+
+    def count(gradient: Tensor) -> None:
+        nonlocal backward
+        backward += 1
+
+    def watch(module: object, inputs: object, output: Tensor) -> None:
+        if output.requires_grad:
+            output.register_hook(count)
+
+    for model in training.models:
+        model.field.register_forward_hook(watch)
+    nfe = training.run().nfe
+    return float(nfe.mean()), backward / nfe.size
 
 
 SGEMM, BMM = "sgemm", "bmm"

@@ -11,6 +11,9 @@ import torch
 
 from benchmarks.checks import Check, Checker
 from benchmarks.contestants import BASELINE, installed
+from benchmarks.images import measure as images
+from benchmarks.images.limit import Convolutions
+from benchmarks.images.task import TASKS
 from benchmarks.limit import Rates, Work
 from benchmarks.parts import Parts
 from benchmarks.rounds import Measured, Timed, interleave
@@ -34,7 +37,10 @@ class Plan:
         networks, batches: the values of R and B for growth; :data:`STACK` networks for the latter.
         growth_steps: training steps of a round for growth.
         compiled: whether growth includes contestants that compile anew for each value.
-        threads: numbers of threads for growth; the table is measured on the first.
+        images: names of :data:`benchmarks.images.task.TASKS`.
+        image_rounds: that count for images.
+        image_steps: training steps of a round of images.
+        threads: numbers of threads for growth and images; the table is measured on the first.
     """
 
     rounds: int = 7
@@ -44,6 +50,9 @@ class Plan:
     batches: tuple[int, ...] = (16, 32, 64, 128, 256, 512, 1024)
     growth_steps: int = 10
     compiled: bool = True
+    images: tuple[str, ...] = tuple(TASKS)
+    image_rounds: int = 5
+    image_steps: int = 2
     threads: tuple[int, ...] = (1, 2)
 
     @classmethod
@@ -61,6 +70,8 @@ QUICK = Plan(
     batches=(16, 64),
     growth_steps=3,
     compiled=False,
+    images=tuple(TASKS)[:1],
+    image_rounds=2,
     threads=(1,),
 )
 """Whether everything works, in under a minute; its numbers are rough."""
@@ -98,6 +109,8 @@ class Results:
     by_batch: list[Measured] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
+    images: list[Measured] = field(default_factory=list)
+    convolutions: list[Convolutions] = field(default_factory=list)
 
     def extend(self, other: "Results") -> None:
         """Take over another's."""
@@ -125,6 +138,8 @@ class Results:
                 )
                 for each in values["limits"]
             ],
+            images=[Measured(**each) for each in values["images"]],
+            convolutions=[Convolutions(**each) for each in values["convolutions"]],
         )
 
 
@@ -168,6 +183,18 @@ def growth(plan: Plan) -> Results:
         by_networks=list(_series(networks, [*stacking, *plain], plan.rounds)),
         by_batch=list(_series(batches, stacking, plan.rounds)),
     )
+
+
+def on_images(plan: Plan) -> Results:
+    """Training steps on images, with their limits; with checks on the plan's first threads."""
+    threads, results = torch.get_num_threads(), Results()
+    for name in plan.images:
+        say(f"images on {threads} thread(s): {name}")
+        table, limit, checks = images.measure(
+            name, plan.image_rounds, plan.image_steps, check=threads == plan.threads[0]
+        )
+        results.extend(Results(images=table, convolutions=[limit], checks=checks))
+    return results
 
 
 def _series(tasks: list[Task], contestants: list[Contestant], rounds: int) -> Iterator[Measured]:

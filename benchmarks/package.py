@@ -2,17 +2,21 @@
 
 from torch import Tensor
 
-from anode import Loss, NeuralODE, SolverSettings, TrainingSettings, train
+from anode import Engine, NeuralODE, SolverSettings, TrainingSettings, train
 from benchmarks.task import LEARNING_RATE, Contestant, Record, Task
 
 
 class Stack:
-    """All networks as one model, trained with the package's own loop."""
+    """All networks as one model, trained with the package's own loop.
 
-    def __init__(self, task: Task) -> None:
-        self.solver = SolverSettings(rtol=task.tolerance, atol=task.tolerance)
+    Args:
+        engine: whose code takes the solver's steps.
+    """
+
+    def __init__(self, task: Task, engine: Engine | None = None) -> None:
+        self.solver = SolverSettings(rtol=task.tolerance, atol=task.tolerance, engine=engine)
         self.settings = TrainingSettings(
-            epochs=1, batch_size=task.batch, learning_rate=LEARNING_RATE, loss=Loss.HUBER
+            epochs=1, batch_size=task.batch, learning_rate=LEARNING_RATE, loss=task.loss
         )
         self.task, self.data = task, task.data()
         self.reset()

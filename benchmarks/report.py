@@ -4,9 +4,12 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.aims import aims, rows
+from benchmarks.aims import Aim, aims, image_aims, image_rows, rows
 from benchmarks.checks import BOUND, TIGHT
 from benchmarks.contestants import BASELINE, missing
+from benchmarks.images.limit import Convolutions
+from benchmarks.images.measure import CHECK_BATCH, CHECK_STEPS
+from benchmarks.images.ways import ADJOINT
 from benchmarks.limit import BMM, SGEMM, SIZES
 from benchmarks.measure import GROWTH_MODEL, ONE, STACK, Limit, Plan, Results
 from benchmarks.rounds import Measured, ratios
@@ -15,19 +18,20 @@ from benchmarks.task import DIM, HIDDEN, Task
 
 def report(results: Results, plan: Plan, origin: dict[str, Any]) -> str:
     """All tables; times in milliseconds."""
-    threads = plan.threads[0]
     parts = [
         "# Speed of a training step",
         _origin(plan, origin),
         "## Aims",
         _aims(results),
-        f"## One network and {STACK}, on {threads} thread{'s' if threads > 1 else ''}",
+        f"## One network and {STACK}, on {_threads(plan.threads[0])}",
         _table(results),
         *(f"Not installed, not measured: {name}." for name in missing()),
         "## The machine's rates",
         _rates(results),
         "## Where the time goes",
         _parts(results),
+        "## Images: a training step of one network",
+        _images(results, plan),
         "## Checks",
         _checks(results),
         f"## Growth with the number of networks R ({GROWTH_MODEL}, batch {Task(1).batch})",
@@ -64,11 +68,24 @@ def _spread(values: Iterable[float], digits: int = 2) -> str:
 
 def _aims(results: Results) -> str:
     lines = [
-        [limit.model, aim.text, f"{aim.bound:g}", _spread(aim.measured), "yes" if aim.met else "no"]
-        for limit in results.limits
-        for aim in aims(results, limit)
+        *(_aim(limit.model, aim) for limit in results.limits for aim in aims(results, limit)),
+        *(
+            _aim(f"images {limit.model}, {_threads(limit.threads)}", aim)
+            for limit in results.convolutions
+            for aim in image_aims(results, limit)
+        ),
     ]
     return _markdown(["model", "ratio of times", "at most", "measured", "met"], lines, left=2)
+
+
+def _aim(model: str, aim: Aim) -> list[str]:
+    return [
+        model, aim.text, f"{aim.bound:.3g}", _spread(aim.measured), "yes" if aim.met else "no"
+    ]  # fmt: skip
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def _table(results: Results) -> str:
@@ -149,6 +166,50 @@ def _parts(results: Results) -> str:
     return note + "\n\n" + _markdown(["model", "part", "ms", "per cent"], lines, left=2)
 
 
+def _images(results: Results, plan: Plan) -> str:
+    lines = [line for limit in results.convolutions for line in _image_lines(results, limit)]
+    head = [
+        "images", "threads", "contestant", "how", "NFE", "NFE of the adjoint", "step, ms",
+        "an evaluation, ms", "÷ bare convolutions", f"÷ {ADJOINT.name}",
+    ]  # fmt: skip
+    note = (
+        f"Digits, ten classes, batch {Task(1).batch}, {plan.image_steps} step(s) a round, "
+        f"{plan.image_rounds} round(s). An evaluation is a step's time by all its evaluations, "
+        f"forwards and of the adjoint; its gradient is in it. Bare convolutions: those of a step's "
+        f"evaluations and of their gradients on tensors of their own, in each order in memory; "
+        f"ratios are of the faster one in that round."
+    )
+    return note + "\n\n" + _markdown(head, lines, left=4)
+
+
+def _image_lines(results: Results, limit: Convolutions) -> list[list[str]]:
+    """Of the images and threads that ``limit`` is of, the limit last."""
+    entries, least = image_rows(results, limit), limit.least()
+    adjoint = entries[ADJOINT.name].step
+    timed = [
+        (each.contestant, each.how, each.nfe or 0.0, each.backward_nfe, each.step)
+        for each in entries.values()
+    ] + [
+        ("bare convolutions", order, limit.nfe, 0.0, seconds)
+        for order, seconds in limit.seconds.items()
+    ]
+    return [
+        [
+            limit.model,
+            str(limit.threads),
+            name,
+            how,
+            f"{nfe:.1f}",
+            f"{backward:.1f}",
+            _spread((1e3 * seconds for seconds in step), 1),
+            f"{1e3 * median(step) / (nfe + backward):.2f}",
+            _spread(ratios(step, list(least))),
+            _spread(ratios(step, adjoint)),
+        ]
+        for name, how, nfe, backward, step in timed
+    ]
+
+
 def _checks(results: Results) -> str:
     lines = [
         [
@@ -163,8 +224,9 @@ def _checks(results: Results) -> str:
     ]
     head = ["model", "contestant", "error ÷ tolerance", "losses ÷ tolerance", "loss", "verdict"]
     note = (
-        f"{STACK} networks. Error: of φ(x) before training, from torchdiffeq's in double precision "
-        f"at {TIGHT:g}. Losses: the largest difference from torchdiffeq's in a round. Both at most "
+        f"{STACK} networks; of images one, {CHECK_STEPS} steps of {CHECK_BATCH} samples. Error: of "
+        f"φ(x) before training, from torchdiffeq's in double precision at {TIGHT:g}. Losses: the "
+        f"largest difference from torchdiffeq's in a round. Both at most "
         f"{BOUND:g}; the loss must fall."
     )
     return note + "\n\n" + _markdown(head, lines, left=2)

@@ -22,6 +22,7 @@ class Measured:
         threads: of the process.
         step: seconds of a training step of all networks, one entry a round.
         nfe: mean function evaluations of a forward pass.
+        backward_nfe: of the adjoint's backward solve.
         ready: seconds to make and compile the networks, without the first round's steps.
         skipped: why there are no times, if there are none.
     """
@@ -34,6 +35,7 @@ class Measured:
     threads: int
     step: list[float] = field(default_factory=list)
     nfe: float | None = None
+    backward_nfe: float = 0.0
     ready: float | None = None
     skipped: str | None = None
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anode import NeuralODE
+from anode import Loss, NeuralODE
 from anode.data import Data, concentric_spheres
 from anode.fields import MLPField
 from anode.training import Batches
@@ -47,7 +47,7 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """Training steps of R networks with Adam on the Huber loss, dopri5, direct gradients.
+    """Training steps of R networks with Adam, dopri5, direct gradients.
 
     Attributes:
         networks: R; network r has the weights and the order of the data of the package's seed r.
@@ -62,6 +62,9 @@ class Task:
     batch: int = 64
     steps: int = 20
     tolerance: float = 1e-3
+
+    loss: ClassVar[Loss] = Loss.HUBER
+    """What is minimised."""
 
     @property
     def width(self) -> int:
@@ -101,10 +104,15 @@ class Task:
 
 
 class Record(NamedTuple):
-    """What a round's steps gave: losses before each update and function evaluations, ``(S, R)``."""
+    """What a round's steps gave, ``(S, R)`` each.
+
+    ``losses`` before each update, ``nfe`` evaluations of the forward solve, ``backward_nfe`` of the
+    adjoint's; None is none.
+    """
 
     losses: Floats
     nfe: Floats
+    backward_nfe: Floats | None = None
 
 
 class Training(Protocol):

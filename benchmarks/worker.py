@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.measure import Plan, Results, growth, table
+from benchmarks.measure import Plan, Results, growth, on_images, table
 
 
 def main(plan_file: str, results_file: str, threads: str) -> None:
@@ -26,6 +26,7 @@ def main(plan_file: str, results_file: str, threads: str) -> None:
     if int(threads) == plan.threads[0]:
         results.extend(table(plan))
     results.extend(growth(plan))
+    results.extend(on_images(plan))
     Path(results_file).write_text(json.dumps(results.as_dict()))
 
 

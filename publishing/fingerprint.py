@@ -52,6 +52,7 @@ def fingerprints(project: Project, pages: Iterable[Page], parameters: Parameters
         "parameters": parameters.as_dict(),
         "versions": versions(),
         "data": data_identity(),
+        "records": records_identity(),
     }
     return {page.name: _digest(json.dumps([page.text, shared], sort_keys=True)) for page in pages}
 
@@ -64,6 +65,16 @@ def data_identity() -> str:
         return ""
     identity = getattr(images, "identity", None)
     return str(identity()) if identity else ""
+
+
+def records_identity() -> str:
+    """Which recorded trainings a chapter would find here; each record has a digest of its own."""
+    try:
+        recordings = importlib.import_module("anode.recordings")
+    except ModuleNotFoundError:
+        return ""
+    folder: Path = recordings.results_folder()
+    return _digest_files(folder, sorted(folder.rglob("*.json")))
 
 
 def _digest(text: str) -> str:

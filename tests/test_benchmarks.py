@@ -19,6 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import contestants, measure
 from benchmarks.aims import Aim
 from benchmarks.checks import TIGHT, Checker
+from benchmarks.images.limit import Convolutions, Step
+from benchmarks.images.task import TASKS, ImageTask
+from benchmarks.images.ways import ADJOINT, DIRECT, FIELD, WAYS, plain
 from benchmarks.limit import BMM, SGEMM, Rates, Work, evaluation_flops
 from benchmarks.measure import ONE, STACK, Plan, Results
 from benchmarks.package import PACKAGE
@@ -36,6 +39,10 @@ EVERYONE = [
         for name in contestants.PEERS
     ),
 ]
+
+
+IMAGES = next(iter(TASKS))
+SMALL = ImageTask(size=8, filters=4, augment_dim=2, batch=16, steps=30)
 
 
 def contestant(name: str) -> Contestant:
@@ -72,6 +79,52 @@ def test_contestants_converge_to_one_solution(name: str, augment_dim: int) -> No
     # A ReLU field has kinks, and single precision is what they compute in.
     assert (tight - reference).abs().max() < 3e-4
     assert (tight - reference).abs().max() < 0.5 * (loose - reference).abs().max()
+
+
+@pytest.mark.parametrize("way", WAYS, ids=[way.name for way in WAYS])
+def test_ways_to_train_on_images_do_the_same_task(way: Contestant) -> None:
+    plain_record = plain(SMALL).run()
+    record = way.prepare(SMALL).run()
+    assert Checker("any", SMALL, plain_record, plain).check(way, record).faults == []
+    if way in (PACKAGE, FIELD):  # the same steps, and gradients through them
+        np.testing.assert_allclose(record.losses, plain_record.losses, rtol=1e-3)
+        assert np.mean(record.nfe != plain_record.nfe) <= 0.1
+    backward = 0 if record.backward_nfe is None else record.backward_nfe.min()
+    assert (backward > 0) == (way is ADJOINT)
+    training = way.prepare(SMALL)
+    training.run()
+    training.reset()
+    np.testing.assert_allclose(training.run().losses, record.losses, rtol=1e-5)
+
+
+def test_the_limit_on_images_has_the_convolutions_of_torchdiffeqs_graph() -> None:
+    """The field's own without the time channels, and a gradient where the graph has one."""
+    task = replace(SMALL, steps=2)
+    limit = Convolutions.of(task)
+    with FlopCounterMode(display=False) as bare:
+        Step(task, torch.channels_last).run(round(limit.nfe), round(limit.backward))
+    training = DIRECT.prepare(task)
+    with FlopCounterMode(display=False) as counter:
+        training.run()
+    # Of the graph: a column for the time in each convolution, the linear layer after the solve; the
+    # input of the first evaluation has no gradient.
+    per_pixel = 2 * task.batch * task.size**2
+    k, width, nfe, backward = task.filters, task.width, limit.nfe, limit.backward
+    column = per_pixel * (k + 9 * k + width) * (nfe + 2 * backward)
+    head = 3 * 2 * task.batch * width * task.size**2 * 10
+    first_input = per_pixel * k * (width + 1)
+    flops = bare.get_total_flops() + column + head - first_input
+    assert counter.get_total_flops() / task.steps == pytest.approx(flops)
+
+
+def test_the_limit_on_images_is_the_faster_order_of_each_round() -> None:
+    limit = Convolutions("", 1, 8, 7, {"a": [1.0, 5.0], "b": [2.0, 3.0]})
+    np.testing.assert_array_equal(limit.least(), [1.0, 3.0])
+    limit = Convolutions.of(SMALL)
+    limit.measure(SMALL)
+    limit.measure(SMALL)
+    assert limit.least().shape == (2,)
+    assert (limit.least() > 0).all()
 
 
 def test_a_check_finds_another_solution_another_training_and_a_loss_that_rises() -> None:
@@ -219,7 +272,8 @@ def results() -> tuple[Results, Plan]:
     """Of everyone who is installed and need not compile, once."""
     plan = Plan(
         rounds=2, steps=2, models=("NODE",), networks=(1, 4, 8), batches=(8, 16), growth_steps=1,
-        compiled=False, threads=(torch.get_num_threads(),),
+        compiled=False, threads=(torch.get_num_threads(),), images=(IMAGES,), image_rounds=2,
+        image_steps=1,
     )  # fmt: skip
     taking_part = [each for each in contestants.installed() if not each.compiles]
     with pytest.MonkeyPatch.context() as patch:
@@ -227,6 +281,7 @@ def results() -> tuple[Results, Plan]:
         patch.setattr(measure, "TOO_LONG", 1e-3)
         found = measure.table(plan)
         found.extend(measure.growth(plan))
+    found.extend(measure.on_images(plan))
     return found, plan
 
 
@@ -240,6 +295,11 @@ def test_the_report_has_everyone_and_says_who_is_missing(results: tuple[Results,
     text = report(found, plan, ORIGIN)
     for name in names:
         assert f"| {name} |" in text
+    for name in (*(way.name for way in WAYS), "bare convolutions"):
+        assert f"| {IMAGES} | {plan.threads[0]} | {name} |" in text
+    for aim in ("bare convolutions", ADJOINT.name):
+        assert f"| images {IMAGES}, {plan.threads[0]} thread" in text
+        assert aim in text.partition("## One network")[0]
     for name in contestants.missing():
         assert f"Not installed, not measured: {name}." in text
 

@@ -38,7 +38,7 @@ def _ratio(
 _AS_5, _AS_10 = "p = 0, as large as p = 5", "p = 0, as large as p = 10"
 _DECAY = "weight decay"
 
-IMAGES = (
+IMAGE_CLAIMS = (
     Claim(
         "C9",
         "section 5.2, Fig. 10",

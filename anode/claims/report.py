@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from anode.claims.claim import Finding, Judgement, needed
 from anode.claims.criterion import Verdict
 from anode.claims.table import CHAPTERS
-from anode.experiments import EXPERIMENTS, Profile
+from anode.experiments import EXPERIMENTS, Experiment, Profile
 from anode.report import table
 
 
@@ -73,21 +73,28 @@ def exceptions(judgements: Sequence[Judgement], verdict: Verdict) -> str:
 
 
 def to_test(judgements: Sequence[Judgement]) -> str:
-    """A table of the experiments that would test what could not be tested, a row each."""
+    """A table of what would test the claims that could not be tested, and how to run it."""
     untested = [j.claim for j in judgements if j.verdict is Verdict.NOT_TESTABLE]
-    rows = []
+    claims: dict[tuple[str, str], list[str]] = {}
     for name in needed(untested):
-        size = EXPERIMENTS[name].size(Profile.PAPER)
         ids = [claim.id for claim in untested if name in needed([claim])]
-        command = f"anode run {name} --profile paper --device cuda"
-        data = (
-            f"{size.images.title}, {size.max_side} × {size.max_side}" if size.images else "toy data"
-        )
-        rows.append(
-            [
-                ", ".join(ids),
-                f"{size.samples} samples of {data}, {size.epochs} epochs, width {size.hidden}",
-                f"`{command if EXPERIMENTS[name].recorded else 'make book PROFILE=paper'}`",
-            ]
-        )
+        known = claims.setdefault(_full_size(EXPERIMENTS[name]), [])
+        known += [each for each in ids if each not in known]
+    rows = [
+        [", ".join(sorted(ids, key=lambda each: int(each[1:]))), what, f"`{command}`"]
+        for (what, command), ids in claims.items()
+    ]
     return table(["claims", "what would test them", "command"], rows)
+
+
+def _full_size(experiment: Experiment) -> tuple[str, str]:
+    """The paper's size of an experiment, and the command that runs it."""
+    if not experiment.recorded:
+        return "toy data, as many and for as long as in the paper", "make book PROFILE=paper"
+    size = experiment.size(Profile.PAPER)
+    title = size.images.title if size.images else experiment.name
+    return (
+        f"{size.samples:,} images of {title}, {size.max_side} × {size.max_side} pixels, "
+        f"{size.epochs} epochs, {size.hidden} filters",
+        f"anode run {experiment.name} --profile paper --device cuda",
+    )

@@ -1,9 +1,9 @@
 """All claims, and the chapters that show what was measured."""
 
-from anode.claims.images import IMAGES
-from anode.claims.toy import TOY
+from anode.claims.images import IMAGE_CLAIMS
+from anode.claims.toy import TOY_CLAIMS
 
-CLAIMS = tuple(sorted(TOY + IMAGES, key=lambda claim: int(claim.id.removeprefix("C"))))
+CLAIMS = tuple(sorted(TOY_CLAIMS + IMAGE_CLAIMS, key=lambda claim: int(claim.id.removeprefix("C"))))
 """Those of the paper, in its order."""
 
 CHAPTERS = {

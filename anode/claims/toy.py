@@ -59,7 +59,7 @@ def _detour(name: str, label: str, subject: str, criterion: Criterion) -> Check:
 _STRAIGHT = Criterion("nearly linear: at most a tenth longer than the straight line", high=1.1)
 _BENT = Criterion("not nearly linear: more than a tenth longer than the straight line", low=1.1)
 
-TOY = (
+TOY_CLAIMS = (
     Claim(
         "C1",
         "section 3, Fig. 3 (bottom)",

@@ -3,8 +3,9 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from anode.cli.options import add_experiment, chosen
+from anode.cli.options import add_experiment, check_data, chosen, positive
 from anode.recordings import check, missing, results_folder
+from anode.recordings.records import not_recorded
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -20,7 +21,7 @@ def add(subparsers: "Subparsers") -> None:
     )
     add_experiment(checking)
     checking.add_argument(
-        "--steps", type=int, default=20, metavar="N", help="how many; default: %(default)s"
+        "--steps", type=positive, default=20, metavar="N", help="how many; default: %(default)s"
     )
     checking.set_defaults(call=_check)
 
@@ -29,6 +30,10 @@ def _check(arguments: argparse.Namespace) -> None:
     folder = arguments.results or results_folder()
     wanted = chosen(arguments)
     lacking = {id(task) for task in missing(wanted, folder)}
+    if len(lacking) == len(wanted):
+        first = wanted[0]
+        raise not_recorded("none of these seeds is", first.experiment.name, first.profile, folder)
+    check_data(wanted)
     for task in wanted:
         name = f"{task.spec.label}, seed {task.seed}"
         if id(task) in lacking:
@@ -38,6 +43,6 @@ def _check(arguments: argparse.Namespace) -> None:
         same = (
             "the same numbers"
             if found.identical
-            else (f"losses within {found.loss:.1e} of theirs, evaluations within {found.nfe}")
+            else f"losses within {found.loss:.1e} of theirs, evaluations within {found.nfe:.0f}"
         )
         print(f"{name}: {found.steps} steps give {same}", flush=True)

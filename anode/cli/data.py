@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anode.cli.options import asked
 from anode.data import readers
 from anode.data.catalogue import (
     FOLDER_VARIABLE,
@@ -44,7 +45,8 @@ def add(subparsers: "Subparsers") -> None:
 
 
 def _list(_: argparse.Namespace) -> None:
-    rows = [(which.value, _state(which), which.title) for which in ImageSet]
+    with asked():
+        rows = [(which.value, _state(which), which.title) for which in ImageSet]
     widths = [max(len(row[i]) for row in rows) for i in range(2)]
     for name, state, title in rows:
         print(f"{name:{widths[0]}}  {state:{widths[1]}}  {title}")

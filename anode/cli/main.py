@@ -5,11 +5,17 @@ import sys
 from collections.abc import Sequence
 
 from anode.cli import check, data, run
-from anode.recordings import OutOfMemoryError
+from anode.cli.options import UsageError
+from anode.data.catalogue import DataError
+from anode.recordings import NotRecordedError, OutOfMemoryError
 
 SUBCOMMANDS = (data, run, check)
 """Modules of the subcommands. Each has ``add(subparsers)``, which adds its parser and sets ``call``
 to what is done with the parsed arguments."""
+
+ANSWERED = (UsageError, DataError, NotRecordedError, OutOfMemoryError, OSError)
+"""Errors that whoever typed the command can do something about, or the machine: a line says what.
+Any other is a mistake of the program and shows where it happened."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         parsed.call(parsed)
-    except (ValueError, OSError, OutOfMemoryError) as error:  # DataError, StoreError are among them
+    except ANSWERED as error:
         print(f"anode: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

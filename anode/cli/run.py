@@ -1,11 +1,10 @@
 """``anode run``: trains the models of an experiment on images, and records each seed."""
 
 import argparse
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anode.cli.options import add_experiment, chosen
+from anode.cli.options import add_experiment, asked, check_data, chosen
 from anode.recordings import Task, missing, pace, record, results_folder
 from anode.runs import check_device
 from anode.training import History
@@ -30,15 +29,17 @@ def add(subparsers: "Subparsers") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    device = check_device(arguments.device)
+    with asked():
+        device = check_device(arguments.device)
     folder: Path = arguments.results or results_folder()
     wanted = chosen(arguments)
     left = missing(wanted, folder)
     print(f"{len(wanted)} trainings, of which {len(wanted) - len(left)} are recorded in {folder}.")
     if not left:
         return
-    forecast = Forecast(left, pace(left, device))
-    print(forecast)
+    check_data(left)
+    forecast = Forecast(left, pace(left, device), folder)
+    print(forecast, flush=True)
     record(left, folder=folder, device=device, progress=arguments.progress, ended=forecast.ended)
 
 
@@ -46,13 +47,15 @@ class Forecast:
     """How long the trainings that are left take: by their first steps, and by those that ended.
 
     Args:
-        left: trainings.
+        left: trainings that are not recorded.
         seconds: label of a model -> seconds at the pace of its first steps.
+        folder: of the records: other processes may record some of them there.
     """
 
-    def __init__(self, left: list[Task], seconds: dict[str, float]) -> None:
+    def __init__(self, left: list[Task], seconds: dict[str, float], folder: Path) -> None:
+        self.left = left
         self.seconds = seconds
-        self.left = Counter(task.spec.label for task in left)
+        self.folder = folder
         self.foreseen = self.taken = 0.0
 
     @property
@@ -63,10 +66,10 @@ class Forecast:
     @property
     def remaining(self) -> float:
         """Seconds."""
-        return self.factor * sum(self.seconds[label] * n for label, n in self.left.items())
+        return self.factor * sum(self.seconds[task.spec.label] for task in self.left)
 
     def __str__(self) -> str:
-        each = ", ".join(f"{label}: {duration(self.seconds[label])}" for label in self.left)
+        each = ", ".join(f"{label}: {duration(time)}" for label, time in self.seconds.items())
         return (
             f"At the pace of the first steps a training takes ({each}), and all that are left "
             f"{duration(self.remaining)}. Function evaluations grow in training, so it will be "
@@ -76,7 +79,7 @@ class Forecast:
     def ended(self, task: Task, history: History) -> None:
         """Say what came out of a training, and what is left."""
         label = task.spec.label
-        self.left[label] -= 1
+        self.left = missing(self.left, self.folder)
         self.taken += history.seconds
         self.foreseen += self.seconds[label]
         failed = "; failed: " + "; ".join(map(str, history.failures.values()))

@@ -3,9 +3,11 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -73,12 +75,10 @@ def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
     both.invert_xaxis()  # training goes to the right, as in the other panels
     plain_numbers(loss.yaxis)
     plain_numbers(both.xaxis)
-    high = max(nfe.get_ylim()[1], both.get_ylim()[1])
-    for ax in (nfe, both):
-        ax.set_ylim(0, high)
+    from_zero((nfe, both))
     finish_epochs((loss, nfe))
     both.grid(visible=True)
-    legend_of_models(fig, loss, histories)
+    legend_of_models(fig, loss.get_legend_handles_labels()[0], histories)
     fig.suptitle(textwrap.fill(title, 95), fontsize=10.5)
     return fig
 
@@ -90,23 +90,32 @@ def finish_epochs(axes: Sequence[Axes]) -> None:
         ax.grid(visible=True)
 
 
-def legend_of_models(fig: Figure, ax: Axes, histories: Mapping[str, History]) -> None:
-    """A legend under all panels for the curves in ``ax``, which says how many seeds there are.
+def from_zero(axes: Sequence[Axes]) -> None:
+    """One vertical scale for all, from 0 to a bit above the highest number."""
+    high = max(ax.dataLim.y1 for ax in axes)
+    for ax in axes:
+        ax.set_ylim(0, 1.05 * high if np.isfinite(high) else None)
 
-    Single seeds' lines are made fainter if there are many of them.
+
+def legend_of_models(
+    fig: Figure, handles: Sequence[Artist], histories: Mapping[str, History]
+) -> None:
+    """A legend under all panels for mean curves, which says how many seeds there are.
+
+    Single seeds' lines, those thinner than 1, are made fainter if there are many of them.
     """
-    handles, _ = ax.get_legend_handles_labels()
-    legend_below(fig, handles, f"mean of {count_seeds(histories)} seeds (thin: each)")
-    if sum(len(history.step_loss) for history in histories.values()) > _CROWDED:
-        for line in (line for panel in fig.axes for line in panel.lines):
-            if line.get_linewidth() < 1:
-                line.set_alpha(0.18)
+    legend_below(fig, handles, f"mean of {count_seeds(histories)} (thin: each)")
+    crowded = sum(len(history.step_loss) for history in histories.values()) > _CROWDED
+    for line in (line for panel in fig.axes for line in panel.lines):
+        if line.get_linewidth() < 1:
+            line.set_alpha(0.3 if crowded else 0.55)
 
 
 def count_seeds(histories: Mapping[str, History]) -> str:
-    """How many seeds the models have: "5", or "3 to 5" if they differ."""
+    """How many seeds the models have: "1 seed", "5 seeds", or "3 to 5 seeds" if they differ."""
     counts = sorted({len(history.step_loss) for history in histories.values()})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    numbers = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    return f"{numbers} seed" + ("s" if counts[-1] > 1 else "")
 
 
 def _draw_nfe_against_loss(ax: Axes, label: str, history: History) -> None:
@@ -178,11 +187,11 @@ def validation(
     if baseline is not None:
         name = f"{baseline.label}, validation"
         handles.append(Line2D([], [], color=ink, linestyle="-.", linewidth=1, label=name))
-    legend_below(fig, handles, f"mean of {count_seeds(histories)} seeds (thin: each)")
+    legend_of_models(fig, handles, histories)
     return fig
 
 
-_PHASES = {"training": "-", "validation": ":"}
+_PHASES: dict[str, Literal["-", ":"]] = {"training": "-", "validation": ":"}
 
 
 def _draw_validation(ax: Axes, label: str, history: History, baseline: Baseline | None) -> None:
@@ -212,12 +221,13 @@ def _draw_accuracies(ax: Axes, accuracies: Mapping[str, Floats], baseline: Basel
         ax.plot(places, 100 * values, marker, color=palette.model(label), markersize=5)
     if baseline is not None:
         ax.axhline(100 * baseline.accuracy, color=palette.ink(), linestyle="-.", linewidth=1)
-    ax.set(title="After training", ylabel="validation accuracy, %")
+    ax.set(title="Final validation", ylabel="accuracy, %")
     ax.set_xlim(-0.6, len(accuracies) - 0.4)
-    many = len(accuracies) > 3
+    broken = [label.replace(", ", ",\n") for label in accuracies]
+    many = sum(max(map(len, label.splitlines())) for label in broken) > 30  # letters in a row
     ax.set_xticks(
         range(len(accuracies)),
-        [label.replace(", ", ",\n") for label in accuracies],
+        list(accuracies) if many else broken,
         rotation=40 if many else 0, ha="right" if many else "center",
         rotation_mode="anchor" if many else "default", fontsize=8,
     )  # fmt: skip

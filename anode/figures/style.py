@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 DARK_PNG = "application/vnd.anode.dark+png"
 """MIME type of the dark variant of a figure, beside ``image/png`` for the light one."""
@@ -83,7 +83,7 @@ _LINES: dict[str, Any] = {
     "p = 1": ":",
     "p = 2": (0, (4, 1.2, 1, 1.2, 1, 1.2)),
     "p = 10": "-.",
-    "p = 100": (0, (9, 2)),
+    "p = 100": (0, (5, 1)),
     "p = 0, as large": (0, (1, 3)),
     "p = 0, weight decay": (0, (2, 1)),
     "p = 5, weight decay": (0, (6, 1, 2, 1)),
@@ -98,8 +98,8 @@ _MARKERS = {
     "p = 10": "^",
     "p = 100": "P",
     "p = 0, as large": "X",
-    "p = 0, weight decay": "p",
-    "p = 5, weight decay": "h",
+    "p = 0, weight decay": "*",
+    "p = 5, weight decay": "d",
 }
 
 
@@ -222,8 +222,9 @@ def legend_below(fig: Figure, handles: Sequence[Artist], title: str | None = Non
 
 def plain_numbers(axis: Axis) -> None:
     """Labels 2, 1, 0.5 on a logarithmic axis that may be shorter than a power of ten."""
-    low, high = axis.get_view_interval()
-    few = max(low, high) / min(low, high) > 100
-    axis.set_major_locator(LogLocator(subs=(1,) if few else (1, 2, 5)))
+    low, high = sorted(axis.get_view_interval())
+    few = (1,) if high > 100 * low else (1, 2, 5) if high > 7 * low else (1, 2, 3, 4, 5, 7)
+    even = high < 2 * low  # so short that it is as good as linear
+    axis.set_major_locator(MaxNLocator(nbins=5) if even else LogLocator(subs=few))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from anode.models import Model, NeuralODE
+from anode.recordings import Recording
 from anode.runs import Run
 from anode.training import Floats
 
@@ -62,7 +63,7 @@ def _numbered(letter: str, count: int) -> list[str]:
     return [f"${letter}$"] if count == 1 else [f"${letter}_{i + 1}$" for i in range(count)]
 
 
-def median_replica(run: Run) -> int:
+def median_replica(run: Run | Recording) -> int:
     """The replica whose loss in the last epoch is the median: neither the best nor the worst.
 
     Raises:

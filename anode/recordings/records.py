@@ -43,7 +43,7 @@ class Recording:
         data: the training data's name.
         samples: their number.
         accuracy: share of right answers on the validation images after training, ``(R,)``; NaN
-            where the training failed.
+            where the training failed, or a solve on these images.
     """
 
     label: str
@@ -117,7 +117,8 @@ def record(
 ) -> None:
     """Run the trainings of which there is no record, and record each as soon as it ends.
 
-    Several processes may do so at once: none runs what another one is running.
+    Several processes may do so at once: each takes what no other is running, and in the end waits
+    for the others, or does what one of them was stopped at.
 
     Args:
         wanted: trainings, see :func:`tasks`.
@@ -131,16 +132,17 @@ def record(
         DataError: if the data are not on this machine.
         OutOfMemoryError: if the device's memory is too small.
     """
-    store = Store(folder or results_folder(), lasting=True)
-    for task in wanted:
-        if store.read(task.identity) is not None:
-            continue
-        with store.locked(task.identity):
-            if store.read(task.identity) is not None:  # by another process, meanwhile
+    store, wanted = Store(folder or results_folder(), lasting=True), list(wanted)
+    for wait in (False, True):
+        for task in wanted:
+            if store.read(task.identity) is not None:
                 continue
-            model, record = _run(task, device, progress)
-            store.save(task.identity, model, record.history, record.provenance, record.about)
-        ended(task, record.history)
+            with store.locked(task.identity, wait=wait) as held:
+                if not held or store.read(task.identity) is not None:  # by another, meanwhile
+                    continue
+                model, record = _run(task, device, progress)
+                store.save(task.identity, model, record.history, record.provenance, record.about)
+            ended(task, record.history)
 
 
 def _run(task: Task, device: str = "cpu", progress: bool = False) -> tuple[Model, Record]:
@@ -153,7 +155,9 @@ def _run(task: Task, device: str = "cpu", progress: bool = False) -> tuple[Model
         "input_shape": list(data.input_shape),
     }
     if validation is not None and not history.failures:
-        about["accuracy"] = float(accuracy(model, validation)[0])
+        share = float(accuracy(model, validation)[0])
+        if np.isfinite(share):  # JSON has no other numbers
+            about["accuracy"] = share
     weights = {name: values.cpu() for name, values in model.state_dict().items()}
     return model, Record(history, Provenance.now(device, started, history.seconds), weights, about)
 
@@ -188,12 +192,17 @@ def obtain(
     if lacking := [
         each for each in dict.fromkeys(t.spec.label for t in wanted) if each not in found
     ]:
-        raise NotRecordedError(
-            f"{name}, profile {profile.value}: no seed of {'; '.join(lacking)} is recorded in "
-            f"{folder}; 'anode run {name} --profile {profile.value}' does it"
-        )
+        raise not_recorded(f"no seed of {'; '.join(lacking)} is", name, profile, folder)
     runs = {label: _join(label, kept) for label, kept in found.items()}
     return Recorded(experiment, profile, size, runs)
+
+
+def not_recorded(what: str, name: str, profile: Profile, folder: Path) -> NotRecordedError:
+    """The error that ``what`` ("no seed of p = 5 is") recorded of an experiment in a folder."""
+    return NotRecordedError(
+        f"{name}, profile {profile.value}: {what} recorded in {folder}; "
+        f"'anode run {name} --profile {profile.value}' does it"
+    )
 
 
 _Kept = list[tuple[Task, Record]]

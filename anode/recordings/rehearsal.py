@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anode.recordings.records import NotRecordedError, results_folder
+from anode.recordings.records import not_recorded, results_folder
 from anode.recordings.tasks import Task
 from anode.store import Store
 from anode.training import Floats
@@ -18,17 +18,20 @@ class Difference:
 
     Attributes:
         task: the training.
-        loss: largest relative difference of a step's loss.
-        nfe: largest difference of a step's function evaluations.
+        loss: largest relative difference of a step's loss; infinite if only one of the two failed.
+        nfe: largest difference of a step's function evaluations; infinite likewise.
         steps: that were compared.
-        identical: whether all numbers are the same to the last bit.
     """
 
     task: Task
     loss: float
-    nfe: int
+    nfe: float
     steps: int
-    identical: bool
+
+    @property
+    def identical(self) -> bool:
+        """Whether all numbers are the same to the last bit."""
+        return self.loss == self.nfe == 0
 
 
 def check(task: Task, steps: int = 20, folder: Path | None = None) -> Difference:
@@ -41,26 +44,27 @@ def check(task: Task, steps: int = 20, folder: Path | None = None) -> Difference
         NotRecordedError: if there is no record.
         DataError: if the data are not on this machine.
     """
-    kept = Store(folder or results_folder(), lasting=True).read(task.identity)
+    folder = folder or results_folder()
+    kept = Store(folder, lasting=True).read(task.identity)
     if kept is None:
-        raise NotRecordedError(
-            f"{task.spec.label}, seed {task.seed}, of {task.experiment.name} is not recorded"
-        )
+        what = f"seed {task.seed} of {task.spec.label} is not"
+        raise not_recorded(what, task.experiment.name, task.profile, folder)
     _, again = task.train(batches=steps)
     count = again.step_loss.shape[1]
-    loss, nfe = (
-        _relative(again.step_loss, kept.history.step_loss[:, :count]),
-        np.abs(again.step_nfe - kept.history.step_nfe[:, :count]),
+    loss, reference = again.step_loss, kept.history.step_loss[:, :count]
+    return Difference(
+        task,
+        _largest(loss, reference, np.abs(reference)),
+        _largest(again.step_nfe, kept.history.step_nfe[:, :count], np.ones(count)),
+        count,
     )
-    identical = bool(
-        np.array_equal(again.step_loss, kept.history.step_loss[:, :count]) and not nfe.any()
-    )
-    return Difference(task, float(loss.max()), int(nfe.max()), count, identical)
 
 
-def _relative(values: Floats, reference: Floats) -> Floats:
-    difference: Floats = np.abs(values - reference) / np.abs(reference)
-    return difference
+def _largest(values: Floats, reference: Floats, unit: Floats) -> float:
+    """The largest difference, in units; NaN, of a step after a failure, equals NaN alone."""
+    same = (values == reference) | (np.isnan(values) & np.isnan(reference))
+    difference = np.divide(np.abs(values - reference), unit, out=np.zeros_like(values), where=~same)
+    return float(np.nan_to_num(difference, nan=np.inf).max())
 
 
 def pace(wanted: Iterable[Task], device: str = "cpu", steps: int = 8) -> dict[str, float]:

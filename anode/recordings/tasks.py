@@ -16,6 +16,7 @@ from anode.experiments import (
     Split,
     check_profile,
 )
+from anode.fields import check_seeds
 from anode.models import Model
 from anode.training import History, train
 
@@ -114,16 +115,19 @@ def tasks(
     Args:
         name: one of :data:`NAMES`.
         profile: how much of it.
-        models: labels; all if left out.
+        models: labels; all if left out. One that is named twice counts once, and so does a seed.
         seeds: 0, 1, ... as many as the profile has, if left out.
 
     Raises:
-        ValueError: if there is no such experiment, profile or model.
+        ValueError: if there is no such experiment, profile or model, or a seed is negative.
     """
     if name not in NAMES:
         raise ValueError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
     experiment, profile = EXPERIMENTS[name], check_profile(profile)
     size = experiment.size(profile)
-    specs = experiment.models if models is None else [experiment.model(m) for m in models]
-    chosen = range(size.seeds) if seeds is None else list(seeds)
+    labels = [spec.label for spec in experiment.models] if models is None else dict.fromkeys(models)
+    specs = [experiment.model(label) for label in labels]
+    if not specs:
+        raise ValueError("models must be one label or more, got none")
+    chosen = check_seeds(range(size.seeds) if seeds is None else dict.fromkeys(seeds))
     return [Task(experiment, spec, profile, seed) for spec in specs for seed in chosen]

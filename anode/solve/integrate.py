@@ -76,16 +76,34 @@ def integrate(
     Returns:
         The states at ``times``, the cost, and how each replica's solve ended.
 
+    On CUDA this turns TF32 off, and leaves it off: see :func:`keep_precision`.
+
     Raises:
-        ValueError: if shapes, dtype or device of the arguments do not fit together.
+        ValueError: if shapes, dtype or device of the arguments do not fit together, or torch's
+            autocast is on.
     """
     settings = settings or SolverSettings()
     _check_problem(field, h0, times)
+    keep_precision(h0.device)
     if settings.stacked:
         return _stacked(field, h0, times, settings)
     if settings.method.adaptive:
         return _one_by_one(field, h0, times, settings)
     return _fixed_steps(field, h0, times, settings)
+
+
+def keep_precision(device: torch.device) -> None:
+    """Have fields evaluated on a GPU in the precision of their weights.
+
+    Torch lets convolutions in single precision round their inputs to TF32, 10 bits of mantissa for
+    23. The solver estimates its error from differences of slopes and cannot tell that rounding from
+    it: it takes smaller steps, which do not help, so that NFE would depend on the device. Gradients
+    are computed after :func:`integrate` has returned, and in torch's threads, so that this is a
+    setting of the process, not one for a while.
+    """
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def _stacked(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings) -> Solution:
@@ -160,4 +178,10 @@ def _check_problem(field: VectorField, h0: Tensor, times: Tensor) -> None:
         raise ValueError(
             f"h0 is {h0.dtype} on {h0.device}, the field's weights are {weight.dtype} on "
             f"{weight.device}; move one to the other"
+        )
+    if torch.is_autocast_enabled(h0.device.type):
+        raise ValueError(
+            f"torch.autocast is on for {h0.device.type}: fields would be evaluated in half "
+            f"precision, whose rounding the solver takes for its own error; leave it or turn it "
+            f"off around the model"
         )

@@ -8,9 +8,15 @@ from torch import Tensor
 from anode.data import Data
 from anode.randomness import Stream, generator
 
+RESIDENT_BYTES = 2 * 2**30
+"""Larger data stay in the host's memory, and each batch is copied from there."""
+
 
 class Batches:
     """Batches for R replicas, each in an order of its own drawn from its seed.
+
+    Data up to :data:`RESIDENT_BYTES` are moved to the device once. Batches of larger ones go
+    through pinned memory, so that a copy to a GPU runs beside the training step before it.
 
     Args:
         seeds: one a replica.
@@ -30,12 +36,16 @@ class Batches:
         device: torch.device,
     ) -> None:
         x, y = stacked(data, len(seeds))
-        self.x, self.y = x.to(device), y.to(device)  # (1 or R, N, ...)
+        self.device = device
+        self.streamed = device.type == "cuda" and x.nbytes > RESIDENT_BYTES
+        if not self.streamed:
+            x, y = x.to(device), y.to(device)
+        self.x, self.y = x, y  # (1 or R, N, ...)
         self.batch_size = batch_size
         self.orders = [generator(seed, Stream.ORDER) for seed in seeds]
         # Which data set each replica reads, shape (R, 1).
         own = torch.arange(len(seeds)) if len(x) > 1 else torch.zeros(len(seeds)).long()
-        self.own = own[:, None].to(device)
+        self.own = own[:, None].to(self.x.device)
 
     @property
     def per_epoch(self) -> int:
@@ -46,8 +56,18 @@ class Batches:
         """The batches ``x (R, B, *input_shape)``, ``y (R, B, ...)`` of the next epoch."""
         size = self.x.shape[1]
         order = torch.stack([torch.randperm(size, generator=rng) for rng in self.orders])
+        ahead: tuple[Tensor, Tensor] | None = None
         for chunk in order.to(self.x.device).split(self.batch_size, dim=1):
-            yield self.x[self.own, chunk], self.y[self.own, chunk]
+            batch = self._load(self.x[self.own, chunk]), self._load(self.y[self.own, chunk])
+            if ahead is not None:
+                yield ahead
+            ahead = batch
+        if ahead is not None:
+            yield ahead
+
+    def _load(self, values: Tensor) -> Tensor:
+        """Begin the copy to the device, if it is not there."""
+        return values.pin_memory().to(self.device, non_blocking=True) if self.streamed else values
 
 
 def stacked(data: Data | Sequence[Data], replicas: int) -> tuple[Tensor, Tensor]:
@@ -62,4 +82,6 @@ def stacked(data: Data | Sequence[Data], replicas: int) -> tuple[Tensor, Tensor]
             f"data must be one data set or {replicas} of equal size, one a replica, got "
             f"{len(sets)} of sizes {[len(each) for each in sets]}"
         )
+    if len(sets) == 1:  # without a copy
+        return sets[0].x[None], sets[0].y[None]
     return torch.stack([each.x for each in sets]), torch.stack([each.y for each in sets])

@@ -1,7 +1,7 @@
 """What libraries share that solve one network's problem at a time: a module a network, a loop."""
 
-from abc import abstractmethod
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,23 @@ from torch.nn import functional as F
 from benchmarks.task import HIDDEN, LEARNING_RATE, Record, Task, Weights
 
 
-class PlainField(nn.Module):
+class CountedField(nn.Module):
+    """f(h, t) that counts its evaluations."""
+
+    nfe: int = 0
+
+
+class PlainModel(nn.Module, ABC):
+    """A network of one problem at a time."""
+
+    field: CountedField
+
+    @abstractmethod
+    def features(self, x: Tensor) -> Tensor:
+        """phi(x) of inputs ``(B, ...)``."""
+
+
+class PlainField(CountedField):
     """f(h, t): the time appended to h ``(B, dim)``, then a two-hidden-layer ReLU network."""
 
     def __init__(self, dim: int) -> None:
@@ -23,15 +39,16 @@ class PlainField(nn.Module):
             nn.ReLU(),
             nn.Linear(HIDDEN, dim),
         )
-        self.nfe = 0
 
     def forward(self, t: Tensor, h: Tensor) -> Tensor:
         self.nfe += 1
         return self.net(torch.cat([h, t.expand(len(h), 1)], dim=1))
 
 
-class PlainNeuralODE(nn.Module):
+class PlainNeuralODE(PlainModel):
     """Inputs ``(B, d)`` to outputs ``(B, 1)``: p zeros appended, a solve, a linear layer."""
+
+    field: PlainField
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -66,42 +83,56 @@ class PlainNeuralODE(nn.Module):
 
 
 class OneByOne:
-    """The networks of a task, trained one after another with torch's Adam."""
+    """The networks of a task, trained one after another with torch's Adam.
 
-    def __init__(self, task: Task, make: Callable[[Task], PlainNeuralODE]) -> None:
-        self.task, self.make = task, make
-        self.batches, self.weights = task.batches(), task.weights()
+    Args:
+        build: makes the networks with their weights before training.
+    """
+
+    def __init__(self, task: Task, build: Callable[[], Sequence[PlainModel]]) -> None:
+        self.task, self.build, self.batches = task, build, task.batches()
         self.reset()
 
     def reset(self) -> None:
-        self.models = self._models()
-
-    def _models(self) -> list[PlainNeuralODE]:
-        models = [self.make(self.task) for _ in self.task.seeds]
-        for network, model in enumerate(models):
-            model.load(self.weights.of(network))
-        return models
+        self.models = self.build()
 
     def run(self) -> Record:
         columns = [self._train(network, model) for network, model in enumerate(self.models)]
-        losses, nfe = (np.stack(values, axis=1) for values in zip(*columns, strict=True))
-        return Record(losses, nfe)
+        return Record(*(np.stack(values, axis=1) for values in zip(*columns, strict=True)))
 
-    def _train(self, network: int, model: PlainNeuralODE) -> tuple[list[float], list[float]]:
+    def _train(
+        self, network: int, model: PlainModel
+    ) -> tuple[list[float], list[float], list[float]]:
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
-        losses, nfe = [], []
+        losses, nfe, backward_nfe = [], [], []
         for x, y in self.batches:
             model.field.nfe = 0
             optimizer.zero_grad()
-            loss = F.smooth_l1_loss(model(x[network]), y[network])
-            nfe.append(float(model.field.nfe))
+            own = slice(network, network + 1)
+            loss = self.task.loss(model(x[network])[None], y[own]).sum()
+            forward = float(model.field.nfe)
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-        return losses, nfe
+            nfe.append(forward)
+            backward_nfe.append(float(model.field.nfe) - forward)
+        return losses, nfe, backward_nfe
 
     @torch.no_grad()
     def features(self, x: Tensor) -> Tensor:
         """phi(x) before training, in double precision if ``x`` is."""
-        models = [model.to(x.dtype) for model in self._models()]
+        models = [model.to(x.dtype) for model in self.build()]
         return torch.stack([model.features(own) for model, own in zip(models, x, strict=True)])
+
+
+def one_by_one(task: Task, make: Callable[[Task], PlainNeuralODE]) -> OneByOne:
+    """The toy networks of a task, each made by ``make``."""
+    weights = task.weights()
+
+    def build() -> list[PlainNeuralODE]:
+        models = [make(task) for _ in task.seeds]
+        for network, model in enumerate(models):
+            model.load(weights.of(network))
+        return models
+
+    return OneByOne(task, build)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torchdiffeq import odeint
 
-from benchmarks.peers.one_by_one import OneByOne, PlainNeuralODE
+from benchmarks.peers.one_by_one import OneByOne, PlainNeuralODE, one_by_one
 from benchmarks.task import Contestant, Task
 
 
@@ -21,7 +21,7 @@ class Network(PlainNeuralODE):
 
 def prepare(task: Task) -> OneByOne:
     """The networks of a task."""
-    return OneByOne(task, Network)
+    return one_by_one(task, Network)
 
 
 CONTESTANT = Contestant(

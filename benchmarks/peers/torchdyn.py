@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchdyn.core import NeuralODE
 
-from benchmarks.peers.one_by_one import OneByOne, PlainField, PlainNeuralODE
+from benchmarks.peers.one_by_one import OneByOne, PlainField, PlainNeuralODE, one_by_one
 from benchmarks.task import Contestant, Task
 
 
@@ -46,7 +46,7 @@ class Network(PlainNeuralODE):
 
 def prepare(task: Task) -> OneByOne:
     """The networks of a task."""
-    return OneByOne(task, Network)
+    return one_by_one(task, Network)
 
 
 CONTESTANT = Contestant(

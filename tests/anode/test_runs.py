@@ -11,6 +11,7 @@ import torch
 
 from anode import Profile, runs
 from anode.experiments import EXPERIMENTS
+from anode.experiments.images import OVERFIT
 from anode.runs import STORE_VARIABLE, Result, Run
 from anode.store import Store, StoreError
 
@@ -23,9 +24,13 @@ def no_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(STORE_VARIABLE, raising=False)
 
 
-@pytest.fixture(scope="module", params=EXPERIMENTS)
+RUN = [name for name, experiment in EXPERIMENTS.items() if not experiment.recorded] + [OVERFIT]
+"""One on images stands for all: ``test_recordings.py`` trains every one that is recorded."""
+
+
+@pytest.fixture(scope="module", params=RUN)
 def result(request: pytest.FixtureRequest) -> Result:
-    """Every experiment at its smallest size."""
+    """Experiments at their smallest size."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(STORE_VARIABLE, raising=False)
         return runs.run(request.param, profile="smoke", seed=3)
@@ -99,6 +104,8 @@ def test_what_is_not_there_is_refused_with_what_is() -> None:
         runs.run("moons")
     with pytest.raises(ValueError, match="profile must be one of smoke, laptop, paper, got 'big'"):
         runs.run("g1d", profile="big")
+    with pytest.raises(ValueError, match="images-large has the profiles smoke, paper, got 'lapto"):
+        runs.run("images-large")
     with pytest.raises(ValueError, match=r"device must be one of cpu.* here, got 'tpu'"):
         runs.run("g1d", profile="smoke", device="tpu")
     with pytest.raises(ValueError, match=r"seeds must be .* got \(-1, 0\)"):

@@ -51,11 +51,15 @@ def _data(_: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fingerprint, "data_identity", lambda: "other images")
 
 
+def _records(_: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprint, "records_identity", lambda: "other records")
+
+
 def _installed(_: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fingerprint, "versions", lambda: {"torch": "9"})
 
 
-@pytest.mark.parametrize("change", [_package, _lock, _data, _installed])
+@pytest.mark.parametrize("change", [_package, _lock, _data, _records, _installed])
 def test_change_below_all_chapters_executes_all(
     two: Book,
     papermill: FakePapermill,

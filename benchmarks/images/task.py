@@ -1,0 +1,65 @@
+"""Training steps of one convolutional network on handwritten digits."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch.nn import functional as F
+
+from anode import Loss, NeuralODE
+from anode.data import Data
+from anode.data.catalogue import ImageSet
+from anode.data.images import load
+from benchmarks.task import Task
+
+CLASSES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageTask(Task):
+    """As :class:`benchmarks.task.Task`, of images ``(1, size, size)`` in ten classes.
+
+    Attributes:
+        size: height and width of the images.
+        filters: k, of the field's two hidden layers.
+    """
+
+    networks: int = 1
+    size: int
+    filters: int
+
+    loss: ClassVar[Loss] = Loss.CROSS_ENTROPY
+
+    @property
+    def width(self) -> int:
+        """c + p, the channels of the state."""
+        return 1 + self.augment_dim
+
+    @property
+    def name(self) -> str:
+        """As tables print it."""
+        return f"{self.size}×{self.size}, k = {self.filters}, p = {self.augment_dim}"
+
+    def model(self) -> NeuralODE:
+        return NeuralODE(
+            (1, self.size, self.size),
+            CLASSES,
+            augment_dim=self.augment_dim,
+            hidden=self.filters,
+            seeds=self.seeds,
+        )
+
+    def data(self) -> Data:
+        """Digits, enlarged from 8x8 pixels: what they show has no part in the time they take."""
+        digits, _ = load(ImageSet.DIGITS, n_train=self.steps * self.batch, n_test=1)
+        size = (self.size, self.size)
+        return Data(F.interpolate(digits.x, size, mode="bilinear"), digits.y, digits.name)
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        *(ImageTask(size=14, filters=k, augment_dim=p) for k in (16, 32) for p in (0, 5)),
+        ImageTask(size=28, filters=64, augment_dim=5),
+    )
+}
+"""Name -> task; the last is the paper's size of MNIST."""

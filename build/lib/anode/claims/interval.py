@@ -1,0 +1,95 @@
+"""A measurement over seeds: its mean, and an interval that says how far other seeds may differ.
+
+The interval is a bootstrap percentile interval, widened for few seeds so that it is about as wide
+as Student's would be for normal numbers (Hesterberg 2015, "expanded percentile").
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from math import inf, sqrt
+
+import numpy as np
+from scipy.stats import bootstrap, norm, t
+
+from anode.training import Floats
+
+LEVEL = 0.95
+"""How often an interval covers the mean over all seeds, about."""
+
+_RESAMPLES = 9999
+_SEED = 20190402  # any; fixed, so that the same numbers have the same interval
+
+
+class Average(Enum):
+    """What is averaged over the seeds: numbers, or for ratios their logarithms."""
+
+    MEAN = "mean"
+    GEOMETRIC = "geometric mean"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number, measured over seeds.
+
+    Attributes:
+        value: the average; NaN if no seed has a number.
+        low, high: ends of the interval; without two seeds it is the whole line.
+        unit: of all three.
+        seeds: how many were run.
+        failed: how many of them have no number, since their training failed.
+    """
+
+    value: float
+    low: float
+    high: float
+    unit: str
+    seeds: int
+    failed: int
+
+    def __str__(self) -> str:
+        numbers = f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return numbers if np.isfinite(self.value) else "–"
+
+
+def measure(values: Floats, unit: str, average: Average = Average.MEAN) -> Measurement:
+    """Average and interval of one number a seed.
+
+    Two models that saw the same data are compared seed by seed: give their ratios or differences.
+
+    Args:
+        values: shape ``(R,)``; NaN for a seed that failed.
+        unit: of the numbers.
+        average: what is averaged.
+
+    Raises:
+        ValueError: if a geometric mean is asked of a number that is not positive.
+    """
+    finite = values[np.isfinite(values)]
+    failed = len(values) - len(finite)
+    if average is Average.GEOMETRIC:
+        if np.any(finite <= 0):
+            raise ValueError(f"a geometric mean needs positive numbers, got {finite.min():g}")
+        finite = np.log(finite)
+    value = float(finite.mean()) if len(finite) else np.nan
+    low, high = _interval(finite)
+    if average is Average.GEOMETRIC:
+        value, low, high = (float(np.exp(number)) for number in (value, low, high))
+    return Measurement(value, low, high, unit, len(values), failed)
+
+
+def _interval(values: Floats) -> tuple[float, float]:
+    n = len(values)
+    if n < 2:
+        return -inf, inf
+    if np.ptp(values) == 0:
+        return float(values[0]), float(values[0])
+    expanded = sqrt(n / (n - 1)) * t.ppf((1 + LEVEL) / 2, n - 1)
+    result = bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=_RESAMPLES,
+        confidence_level=2 * norm.cdf(expanded) - 1,
+        method="percentile",
+        rng=np.random.default_rng(_SEED),
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)

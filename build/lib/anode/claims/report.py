@@ -1,0 +1,100 @@
+"""Verdicts as Markdown tables."""
+
+from collections.abc import Sequence
+
+from anode.claims.claim import Finding, Judgement, needed
+from anode.claims.criterion import Verdict
+from anode.claims.table import CHAPTERS
+from anode.experiments import EXPERIMENTS, Experiment, Profile
+from anode.report import table
+
+
+def verdict_table(judgements: Sequence[Judgement]) -> str:
+    """One row a claim: what is claimed, the verdict, the chapter with the figure."""
+    rows = [
+        [
+            judgement.claim.id,
+            judgement.claim.statement,
+            judgement.claim.source,
+            f"**{judgement.verdict.value}**" + _at_hand(judgement),
+            CHAPTERS[judgement.claim.chapter],
+        ]
+        for judgement in judgements
+    ]
+    return table(["", "claim", "in the paper", "verdict", "chapter"], rows)
+
+
+def measurement_table(judgements: Sequence[Judgement]) -> str:
+    """One row a part of a claim: criterion, measurement with its interval, seeds, verdict.
+
+    The criterion's words say what the unit is.
+    """
+    rows = [
+        [
+            name,
+            finding.check.subject.replace("d = ", "d\u00a0=\u00a0"),  # no line ends within it
+            finding.check.criterion.words,
+            finding.measured,
+            seeds(finding),
+            finding.verdict.value + _at_hand(finding),
+        ]
+        for judgement in judgements
+        for name, finding in judgement.rows()
+    ]
+    return table(["", "what is measured", "criterion", "measured", "seeds", "verdict"], rows)
+
+
+def _at_hand(found: Finding | Judgement) -> str:
+    """What the criterion says of what was trained, where it tests the paper's claim at no size."""
+    if found.verdict is not Verdict.NOT_TESTABLE or found.at_hand is Verdict.NOT_TESTABLE:
+        return ""
+    return f" (here: {found.at_hand.value})"
+
+
+def seeds(finding: Finding) -> str:
+    """How many seeds were measured, and how many failed if any did."""
+    measured = finding.measured
+    if not measured.seeds:
+        return "not run"
+    failed = f" ({measured.failed} failed)" if measured.failed else ""
+    return f"{measured.seeds}{failed}"
+
+
+def exceptions(judgements: Sequence[Judgement], verdict: Verdict) -> str:
+    """A list of the parts with that verdict, each with its numbers; a dash if there is none."""
+    lines = [
+        f"- {name}, {finding.check.subject}: {finding.measured} {finding.measured.unit}, over "
+        f"{seeds(finding)} seeds. The criterion was: {finding.check.criterion.words}."
+        for judgement in judgements
+        for name, finding in judgement.rows()
+        if finding.verdict is verdict
+    ]
+    return "\n".join(lines) or "–"
+
+
+def to_test(judgements: Sequence[Judgement]) -> str:
+    """A table of what would test the claims that could not be tested, and how to run it."""
+    untested = [j.claim for j in judgements if j.verdict is Verdict.NOT_TESTABLE]
+    claims: dict[tuple[str, str], list[str]] = {}
+    for name in needed(untested):
+        ids = [claim.id for claim in untested if name in needed([claim])]
+        known = claims.setdefault(_full_size(EXPERIMENTS[name]), [])
+        known += [each for each in ids if each not in known]
+    rows = [
+        [", ".join(sorted(ids, key=lambda each: int(each[1:]))), what, f"`{command}`"]
+        for (what, command), ids in claims.items()
+    ]
+    return table(["claims", "what would test them", "command"], rows)
+
+
+def _full_size(experiment: Experiment) -> tuple[str, str]:
+    """The paper's size of an experiment, and the command that runs it."""
+    if not experiment.recorded:
+        return "toy data, as many and for as long as in the paper", "make book PROFILE=paper"
+    size = experiment.size(Profile.PAPER)
+    title = size.images.title if size.images else experiment.name
+    return (
+        f"{size.samples:,} images of {title}, {size.max_side} × {size.max_side} pixels, "
+        f"{size.epochs} epochs, {size.hidden} filters",
+        f"anode run {experiment.name} --profile paper --device cuda",
+    )

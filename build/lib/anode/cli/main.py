@@ -1,0 +1,45 @@
+"""Parses the command line and calls a subcommand: ``anode data``, ``run`` or ``check``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from anode.cli import check, data, run
+from anode.cli.options import UsageError
+from anode.data.catalogue import DataError
+from anode.recordings import NotRecordedError, OutOfMemoryError
+
+SUBCOMMANDS = (data, run, check)
+"""Modules of the subcommands. Each has ``add(subparsers)``, which adds its parser and sets ``call``
+to what is done with the parsed arguments."""
+
+ANSWERED = (UsageError, DataError, NotRecordedError, OutOfMemoryError, OSError)
+"""Errors that whoever typed the command can do something about, or the machine: a line says what.
+Any other is a mistake of the program and shows where it happened."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status: 0, or 1 after a line on stderr says what is wrong.
+
+    Args:
+        arguments: without the program's name; None for those of this process.
+
+    Raises:
+        SystemExit: with status 2 if the arguments are wrong, 0 after ``--help``.
+    """
+    parser = argparse.ArgumentParser(
+        prog="anode", description="Experiments and data of the book on Augmented Neural ODEs."
+    )
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for subcommand in SUBCOMMANDS:
+        subcommand.add(subparsers)
+    parsed = parser.parse_args(arguments)
+    try:
+        parsed.call(parsed)
+    except ANSWERED as error:
+        print(f"anode: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("anode: interrupted", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,19 @@
+"""Data sets: toy sets made from a seed, and images read from disk."""
+
+from anode.data.dataset import Data
+from anode.data.toy import (
+    concentric_spheres,
+    g1d,
+    identity_1d,
+    separable,
+    spheres_without_slice,
+)
+
+__all__ = [
+    "Data",
+    "concentric_spheres",
+    "g1d",
+    "identity_1d",
+    "separable",
+    "spheres_without_slice",
+]

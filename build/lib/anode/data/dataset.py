@@ -1,0 +1,46 @@
+"""A data set in memory: inputs, targets, and a name that says what they are."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Data:
+    """Inputs and targets.
+
+    Attributes:
+        x: inputs, shape ``(N, *input_shape)``.
+        y: targets, shape ``(N, outputs)``, or class indices of shape ``(N,)``.
+        name: what the data is, as figures print it.
+
+    Raises:
+        ValueError: if there are no samples, or ``x`` and ``y`` differ in number.
+    """
+
+    x: Tensor
+    y: Tensor
+    name: str
+
+    def __post_init__(self) -> None:
+        if len(self.x) == 0 or len(self.x) != len(self.y):
+            raise ValueError(
+                f"{self.name}: x and y need the same number of samples, 1 or more, got "
+                f"{len(self.x)} and {len(self.y)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return tuple(self.x.shape[1:])
+
+    def select(self, index: Tensor) -> "Data":
+        """The samples at ``index``, a mask or indices."""
+        return Data(self.x[index], self.y[index], self.name)
+
+    def to(self, device: str) -> "Data":
+        """The same data on ``device``."""
+        return Data(self.x.to(device), self.y.to(device), self.name)

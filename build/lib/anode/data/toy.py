@@ -1,0 +1,162 @@
+"""Toy data: concentric spheres, a separable set, two points of the line (paper, sections 3, 4)."""
+
+from math import pi
+
+import torch
+from torch import Tensor
+
+from anode.data.dataset import Data
+from anode.randomness import Stream, generator
+
+RADII = (0.5, 1.0, 1.5)
+"""r1, r2, r3: the ball A is ||x|| <= r1, the annulus r2 <= ||x|| <= r3 (appendix F.2.1)."""
+
+
+def concentric_spheres(
+    dim: int,
+    n_inner: int = 1000,
+    n_outer: int = 2000,
+    *,
+    radii: tuple[float, float, float] = RADII,
+    seed: int = 0,
+) -> Data:
+    """g on a ball and an annulus: -1 for ``||x|| <= r1``, +1 for ``r2 <= ||x|| <= r3`` (Fig. 4).
+
+    Points have uniform density in the ball and in the annulus.
+
+    Args:
+        dim: d, the dimension of the space.
+        n_inner, n_outer: number of points in the ball and in the annulus.
+        radii: r1, r2, r3.
+        seed: of the points.
+
+    Returns:
+        x of shape ``(n_inner + n_outer, dim)``, y of shape ``(n_inner + n_outer, 1)``.
+
+    Raises:
+        ValueError: unless ``dim``, ``n_inner`` and ``n_outer`` are positive and 0 < r1 < r2 < r3.
+    """
+    _check_counts(dim=dim, n_inner=n_inner, n_outer=n_outer)
+    r1, r2, r3 = radii
+    if not 0 < r1 < r2 < r3:
+        raise ValueError(f"radii must satisfy 0 < r1 < r2 < r3, got {radii}")
+    rng = generator(seed, Stream.DATA)
+    inner = uniform_shell(n_inner, dim, 0.0, r1, rng)
+    outer = uniform_shell(n_outer, dim, r2, r3, rng)
+    return Data(
+        torch.cat([inner, outer]), _labels(n_inner, n_outer), name=f"concentric spheres, d = {dim}"
+    )
+
+
+def separable(dim: int, n_negative: int = 1000, n_positive: int = 2000, *, seed: int = 0) -> Data:
+    """Two separate balls, which a flow can move apart: the paper's easy contrast to g (Fig. 5c).
+
+    The negative ball has radius 0.4 and centre (-1, 0, ...), the positive one 0.8 and (1, 0, ...).
+    The paper does not state its own; these have the same sizes of classes and about the same extent
+    as :func:`concentric_spheres`.
+
+    Returns:
+        x of shape ``(n_negative + n_positive, dim)``, y of shape ``(n_negative + n_positive, 1)``.
+    """
+    _check_counts(dim=dim, n_negative=n_negative, n_positive=n_positive)
+    rng = generator(seed, Stream.DATA)
+    centre = torch.zeros(dim)
+    centre[0] = 1.0
+    negative = uniform_shell(n_negative, dim, 0.0, 0.4, rng) - centre
+    positive = uniform_shell(n_positive, dim, 0.0, 0.8, rng) + centre
+    return Data(
+        torch.cat([negative, positive]),
+        _labels(n_negative, n_positive),
+        name=f"separable, d = {dim}",
+    )
+
+
+def g1d(repeats: int = 32) -> Data:
+    """The two conditions of g1d, g(-1) = 1 and g(1) = -1 (paper, section 3), each repeated."""
+    x = _two_points(repeats)
+    return Data(x, -x, name="g1d")
+
+
+def identity_1d(repeats: int = 32) -> Data:
+    """The identity on the same two points, -1 -> -1 and 1 -> 1, each repeated."""
+    x = _two_points(repeats)
+    return Data(x, x.clone(), name="identity, d = 1")
+
+
+def uniform_shell(n: int, dim: int, inner: float, outer: float, rng: torch.Generator) -> Tensor:
+    """``n`` points of uniform density with ``inner <= ||x|| <= outer``, shape ``(n, dim)``.
+
+    The direction is a normalised Gaussian; the radius's power ``dim`` is uniform, since the volume
+    within radius r grows as r^dim.
+    """
+    direction = torch.randn(n, dim, generator=rng)
+    direction = direction / direction.norm(dim=1, keepdim=True)
+    volume = torch.rand(n, 1, generator=rng) * (outer**dim - inner**dim) + inner**dim
+    return direction * volume ** (1 / dim)
+
+
+def spheres_without_slice(
+    n_inner: int = 1000,
+    n_outer: int = 2000,
+    *,
+    start: float = 0.0,
+    stop: float = pi / 5,
+    seed: int = 0,
+) -> tuple[Data, Data]:
+    """:func:`concentric_spheres` in the plane, without a slice of angles, and that slice (Fig. 9).
+
+    Of each class the share of the angle, rounded, lies in the slice and the rest outside, so that
+    all seeds have equally many points.
+
+    Args:
+        n_inner, n_outer: points of the two classes, in the slice and outside together.
+        start, stop: the slice's angles in radians, counted from the first axis.
+        seed: of the points.
+
+    Returns:
+        The points outside the slice, to train on, and those inside.
+
+    Raises:
+        ValueError: unless 0 <= start < stop < 2 pi, and each class has a point in both parts.
+    """
+    if not 0 <= start < stop < 2 * pi:
+        raise ValueError(f"angles must satisfy 0 <= start < stop < 2 pi, got {start}, {stop}")
+    share = (stop - start) / (2 * pi)
+    inside = (round(share * n_inner), round(share * n_outer))
+    outside = (n_inner - inside[0], n_outer - inside[1])
+    rest = (stop, start + 2 * pi)
+    rng = generator(seed, Stream.DATA)
+    return (
+        _sector(outside, rest, "spheres without a slice", rng),
+        _sector(inside, (start, stop), "the slice left out", rng),
+    )
+
+
+def _sector(
+    counts: tuple[int, int], angles: tuple[float, float], name: str, rng: torch.Generator
+) -> Data:
+    """Points of the ball and of the annulus, of uniform density, between two angles."""
+    _check_counts(inner_points=counts[0], outer_points=counts[1])
+    r1, r2, r3 = RADII
+    parts = []
+    for n, (inner, outer) in zip(counts, ((0.0, r1), (r2, r3)), strict=True):
+        angle = torch.rand(n, 1, generator=rng) * (angles[1] - angles[0]) + angles[0]
+        direction = torch.cat([angle.cos(), angle.sin()], dim=1)
+        area = torch.rand(n, 1, generator=rng) * (outer**2 - inner**2) + inner**2
+        parts.append(direction * area.sqrt())
+    return Data(torch.cat(parts), _labels(*counts), name=name)
+
+
+def _labels(n_negative: int, n_positive: int) -> Tensor:
+    return torch.cat([-torch.ones(n_negative, 1), torch.ones(n_positive, 1)])
+
+
+def _two_points(repeats: int) -> Tensor:
+    _check_counts(repeats=repeats)
+    return torch.tensor([[-1.0], [1.0]]).repeat(repeats, 1)
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be 1 or more, got {count}")

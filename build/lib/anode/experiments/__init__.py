@@ -1,0 +1,31 @@
+"""The paper's experiments as a table: which models on which data for which figure, at which size.
+
+:mod:`anode.runs` runs them.
+"""
+
+from anode.experiments.experiment import (
+    Experiment,
+    ModelSpec,
+    Profile,
+    Size,
+    Split,
+    check_profile,
+)
+from anode.experiments.images import IMAGES
+from anode.experiments.toy import ANODES, NODE, RESNET, TOY
+
+EXPERIMENTS = {experiment.name: experiment for experiment in (*TOY, *IMAGES)}
+"""Name -> experiment."""
+
+__all__ = [
+    "ANODES",
+    "EXPERIMENTS",
+    "NODE",
+    "RESNET",
+    "Experiment",
+    "ModelSpec",
+    "Profile",
+    "Size",
+    "Split",
+    "check_profile",
+]

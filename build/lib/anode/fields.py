@@ -1,0 +1,292 @@
+"""Vector fields f(h, t), the right-hand sides of dh/dt = f(h, t).
+
+Every field is a stack of R replicas: R networks of one shape with separate weights, evaluated
+together. A state has shape ``(R, B, *state_shape)``; axis 2 is always the feature axis (the
+dimension d of a point, or the channels of an image), the one that augmentation extends.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from anode.randomness import Stream, generator
+
+Dynamics = Callable[[Tensor, Tensor], Tensor]
+"""A function (t, h) -> dh/dt, in torchdiffeq's argument order."""
+
+
+class Activation(Enum):
+    """The nonlinearity of a field. ReLU fields are Lipschitz, not C1; softplus's are smooth."""
+
+    RELU = "relu"
+    SOFTPLUS = "softplus"
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.relu(x) if self is Activation.RELU else F.softplus(x)
+
+    def in_place(self, x: Tensor) -> Tensor:
+        """The same, in the memory of ``x`` where that can be."""
+        return x.relu_() if self is Activation.RELU else F.softplus(x)
+
+
+class VectorField(nn.Module, ABC):
+    """A stack of R networks f(h, t) of one architecture.
+
+    Subclasses keep all weights in parameters whose first axis is R and evaluate them in
+    :meth:`evaluate`, which is given the weights explicitly, so that one replica can be evaluated
+    alone without a copy.
+    """
+
+    def __init__(self, state_shape: Sequence[int], seeds: Iterable[int]) -> None:
+        super().__init__()
+        self.state_shape = tuple(state_shape)
+        self.seeds = check_seeds(seeds)
+
+    @property
+    def replicas(self) -> int:
+        """R, the number of networks in the stack."""
+        return len(self.seeds)
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        """All weights, each of shape ``(R, ...)``, in the order :meth:`evaluate` takes them."""
+        return tuple(self.parameters())
+
+    @abstractmethod
+    def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        """f(h, t) for ``weights`` of r replicas: ``h (r, B, *state_shape)``, ``t () or (r,)``."""
+
+    def flatten(self, h: Tensor) -> Tensor:
+        """States ``(..., B, *state_shape)`` as ``(..., N)``.
+
+        Solvers keep states so, in the order that evaluations like best; the way back is
+        :meth:`unflatten`.
+        """
+        return h.flatten(-1 - len(self.state_shape))
+
+    def unflatten(self, flat: Tensor) -> Tensor:
+        """``(..., N)`` -> ``(..., B, *state_shape)``, without a copy."""
+        return flat.unflatten(-1, (self._batch(flat), *self.state_shape))
+
+    def _batch(self, flat: Tensor) -> int:
+        """B of flat states."""
+        return flat.shape[-1] // math.prod(self.state_shape)
+
+    def forward(self, t: Tensor, h: Tensor) -> Tensor:
+        """f(h, t) of all replicas, in torchdiffeq's argument order.
+
+        Args:
+            t: time, shape ``()`` or ``(R,)`` for a time of its own for each replica.
+            h: states, shape ``(R, B, *state_shape)``.
+
+        Returns:
+            dh/dt, same shape as ``h``.
+        """
+        return self.evaluate(self.weights, t, h)
+
+    def select(self, replica: int) -> tuple[Dynamics, tuple[Tensor, ...]]:
+        """One replica on its own: ``(t, h (1, B, ...)) -> dh/dt`` and the weights that it uses."""
+        # A stack of one needs no slicing, and slices would cost a node each in the graph.
+        weights = self.weights
+        if self.replicas > 1:
+            weights = tuple(w[replica : replica + 1] for w in weights)
+        return lambda t, h: self.evaluate(weights, t, h), weights
+
+
+class MLPField(VectorField):
+    """dim (+ t) -> hidden -> hidden -> dim, the toy experiments' field (paper, appendix F.1.1).
+
+    The time enters as one more input of the first layer. Its column of weights is kept apart, so
+    that no tensor is concatenated: ``W [h; t] = W_h h + t w_t``.
+
+    Args:
+        dim: dimension of the state, d + p.
+        hidden: width of the two hidden layers.
+        activation: nonlinearity after each hidden layer.
+        time_dependent: whether t is an input; a residual block is the same map without it.
+        seeds: one seed a replica; replica r's weights depend on ``seeds[r]`` only.
+        index: tells apart several maps of one model, the blocks of a ResNet.
+
+    Raises:
+        ValueError: if ``dim`` or ``hidden`` is not positive, or ``seeds`` is empty or negative.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        hidden: int = 32,
+        activation: Activation = Activation.RELU,
+        time_dependent: bool = True,
+        seeds: Iterable[int] = (0,),
+        index: int = 0,
+    ) -> None:
+        check_positive(dim=dim, hidden=hidden)
+        super().__init__((dim,), seeds)
+        self.activation = activation
+        self.time_dependent = time_dependent
+        rngs = [generator(seed, Stream.WEIGHTS, index) for seed in self.seeds]
+        inputs = dim + 1 if time_dependent else dim
+        first, self.bias1 = linear_layers(inputs, hidden, rngs)
+        self.weight1 = nn.Parameter(first.detach()[:, :dim].clone())  # (R, dim, hidden)
+        self.weight2, self.bias2 = linear_layers(hidden, hidden, rngs)
+        self.weight3, self.bias3 = linear_layers(hidden, dim, rngs)
+        self.time_weight = (  # (R, 1, hidden)
+            nn.Parameter(first.detach()[:, dim:].clone()) if time_dependent else None
+        )
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        time = () if self.time_weight is None else (self.time_weight,)
+        first = (self.weight1, self.bias1, self.weight2, self.bias2, self.weight3, self.bias3)
+        return first + time
+
+    def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        w1, b1, w2, b2, w3, b3, *time = weights
+        if time:
+            b1 = b1 + time[0] * t.view(-1, 1, 1)  # (R, 1, hidden)
+        z = self.activation(torch.baddbmm(b1, h, w1))  # (R, B, hidden)
+        z = self.activation(torch.baddbmm(b2, z, w2))  # (R, B, hidden)
+        return torch.baddbmm(b3, z, w3)  # (R, B, dim)
+
+
+class ConvField(VectorField):
+    """1x1 -> 3x3 -> 1x1 convolutions, the image experiments' field (paper, appendix F.1.2).
+
+    The time enters as a constant channel before each convolution. As for :class:`MLPField`, the
+    weights of that channel are kept apart; the 3x3 convolution of a constant channel is not
+    constant at the zero-padded border, so its response to a channel of ones is computed.
+
+    Args:
+        channels: channels of the state, c + p.
+        size: height and width of the image.
+        filters: k, the width of the two hidden layers.
+        activation: nonlinearity after the first and the second convolution.
+        time_dependent: whether the time channel is there.
+        seeds: one seed a replica.
+
+    Raises:
+        ValueError: if a size is not positive, or ``seeds`` is empty or negative.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, int],
+        *,
+        filters: int = 64,
+        activation: Activation = Activation.RELU,
+        time_dependent: bool = True,
+        seeds: Iterable[int] = (0,),
+    ) -> None:
+        check_positive(channels=channels, filters=filters, height=size[0], width=size[1])
+        super().__init__((channels, *size), seeds)
+        self.activation = activation
+        self.time_dependent = time_dependent
+        rngs = [generator(seed, Stream.WEIGHTS) for seed in self.seeds]
+        layers = [(channels, filters, 1), (filters, filters, 3), (filters, channels, 1)]
+        self.kernels, self.biases = nn.ParameterList(), nn.ParameterList()
+        self.time_kernels = nn.ParameterList()
+        for inputs, outputs, width in layers:
+            kernel, bias = conv_layers(inputs + time_dependent, outputs, width, rngs)
+            # (R, outputs, inputs, width, width) and (R, outputs, 1, width, width)
+            self.kernels.append(nn.Parameter(kernel.detach()[:, :, :inputs].clone()))
+            self.biases.append(bias)
+            if time_dependent:
+                self.time_kernels.append(nn.Parameter(kernel.detach()[:, :, inputs:].clone()))
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        return (*self.kernels, *self.biases, *self.time_kernels)
+
+    def flatten(self, h: Tensor) -> Tensor:
+        return h.movedim(-3, -1).flatten(-4)  # channels last, as convolutions are fastest
+
+    def unflatten(self, flat: Tensor) -> Tensor:
+        channels, height, width = self.state_shape
+        shape = (self._batch(flat), height, width, channels)
+        return flat.unflatten(-1, shape).movedim(-1, -3)
+
+    def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        if len(h) == 1:  # without slices, which would cost a node each in the graph
+            return self._evaluate_one([w.squeeze(0) for w in weights], t, h.squeeze(0))[None]
+        # One replica after the other: grouped convolutions are slower, and have no channels last.
+        times = t.expand(len(h))
+        each = zip(*(w.unbind() for w in weights), strict=True)
+        return torch.stack([self._evaluate_one(w, times[r], h[r]) for r, w in enumerate(each)])
+
+    def _evaluate_one(self, weights: Sequence[Tensor], t: Tensor, h: Tensor) -> Tensor:
+        """f of one replica, ``(B, c+p, H, W)`` -> the same."""
+        kernels, biases, time_kernels = weights[:3], weights[3:6], weights[6:]
+        z = h.contiguous(memory_format=torch.channels_last)
+        for layer, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
+            if layer > 0:
+                z = self.activation.in_place(z)
+            time_kernel = time_kernels[layer] if time_kernels else None
+            z = _convolve(z, kernel, bias, time_kernel, t)
+        return z
+
+
+def _convolve(
+    z: Tensor, kernel: Tensor, bias: Tensor, time_kernel: Tensor | None, t: Tensor
+) -> Tensor:
+    """One layer: ``z (B, inputs, H, W)`` -> ``(B, outputs, H, W)``."""
+    width = kernel.shape[-1]
+    if time_kernel is None:
+        return F.conv2d(z, kernel, bias, padding=width // 2)
+    if width == 1:
+        return F.conv2d(z, kernel, bias + t * time_kernel.flatten())
+    ones = z.new_ones(1, 1, *z.shape[2:])
+    ramp = F.conv2d(ones, time_kernel, padding=width // 2)[0]  # (outputs, H, W)
+    return F.conv2d(z, kernel, padding=width // 2).add_(t * ramp + bias[:, None, None])
+
+
+def linear_layers(
+    inputs: int, outputs: int, rngs: Sequence[torch.Generator]
+) -> tuple[nn.Parameter, nn.Parameter]:
+    """Weights ``(R, inputs, outputs)``, biases ``(R, 1, outputs)``, drawn as ``nn.Linear`` does."""
+    bound = 1 / math.sqrt(inputs)
+    weight = torch.stack([_uniform((inputs, outputs), bound, rng) for rng in rngs])
+    bias = torch.stack([_uniform((1, outputs), bound, rng) for rng in rngs])
+    return nn.Parameter(weight), nn.Parameter(bias)
+
+
+def conv_layers(
+    inputs: int, outputs: int, width: int, rngs: Sequence[torch.Generator]
+) -> tuple[nn.Parameter, nn.Parameter]:
+    """Kernels ``(R, outputs, inputs, width, width)``, biases ``(R, outputs)``, as ``nn.Conv2d``."""
+    bound = 1 / math.sqrt(inputs * width * width)
+    kernel = torch.stack([_uniform((outputs, inputs, width, width), bound, rng) for rng in rngs])
+    bias = torch.stack([_uniform((outputs,), bound, rng) for rng in rngs])
+    return nn.Parameter(kernel), nn.Parameter(bias)
+
+
+def _uniform(shape: tuple[int, ...], bound: float, rng: torch.Generator) -> Tensor:
+    return torch.empty(shape).uniform_(-bound, bound, generator=rng)
+
+
+def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
+    """The seeds as a tuple.
+
+    Raises:
+        ValueError: if there is none, or one is negative or not an integer.
+    """
+    checked = tuple(seeds)
+    bad = [seed for seed in checked if not isinstance(seed, int) or seed < 0]
+    if not checked or bad:
+        raise ValueError(
+            f"seeds must be one or more integers, each 0 or more (one a replica), got {checked}"
+        )
+    return checked
+
+
+def check_positive(**sizes: int) -> None:
+    """Raise a ``ValueError`` that names the first of ``sizes`` that is not a positive integer."""
+    for name, value in sizes.items():
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a positive integer, got {value!r}")

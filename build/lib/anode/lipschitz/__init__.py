@@ -1,0 +1,10 @@
+"""Lipschitz constants of vector fields: how fast, at most, two trajectories part or approach.
+
+:mod:`anode.lipschitz.overall` has the one constant for all states, and :mod:`anode.lipschitz.local`
+smaller ones for the states and times in given boxes.
+"""
+
+from anode.lipschitz.local import Boxes, Rates, jacobian, local_bound
+from anode.lipschitz.overall import lipschitz_bound, slopes
+
+__all__ = ["Boxes", "Rates", "jacobian", "lipschitz_bound", "local_bound", "slopes"]

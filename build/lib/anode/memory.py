@@ -1,0 +1,143 @@
+"""How much memory a training step takes, and how that grows with the function evaluations (NFE).
+
+Gradients through the solver's steps keep every evaluation until the way back; the adjoint method
+keeps the end state alone and solves backwards (Chen et al. 2018, section 2). Both are measured: no
+formula is used.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.autograd.profiler import profile
+
+from anode.models import Model, NeuralODE
+from anode.solve import Gradient, compiled
+from anode.training import Loss
+
+ALLOCATION = "[memory]"
+"""Torch's profiler's name for an allocation; its bytes are negative when memory is given back."""
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """What one forward and backward pass of all replicas cost.
+
+    Attributes:
+        nfe: evaluations of the forward solves, summed over the replicas.
+        backward_nfe: of the adjoint's backward solves, likewise; 0 for direct gradients.
+        bytes: most that were allocated at once, beyond what was there before the step.
+    """
+
+    nfe: int
+    backward_nfe: int
+    bytes: int
+
+
+def peak(model: Model, x: Tensor, y: Tensor, loss: Loss = Loss.CROSS_ENTROPY) -> StepMemory:
+    """Memory of one training step up to its gradients, which are computed and dropped.
+
+    On CUDA it is what torch's caching allocator counts. On a CPU every allocation of a tensor is
+    followed, those of the backward pass and the solver's own too, so that the number is exact and
+    the same each time.
+
+    Args:
+        model: R replicas; neither its weights nor its ``grad`` are touched.
+        x: inputs ``(R or 1, B, *input_shape)``.
+        y: targets, classes ``(R, B)`` or values ``(R, B, outputs)``.
+        loss: what is differentiated, summed over the replicas.
+
+    Raises:
+        ValueError: if a solve would take place in the compiled solver of the toy experiments, whose
+            memory is numpy's, or if a solve fails, forwards or backwards.
+    """
+    _refuse_compiled(model, x)
+    nfe, backward_nfe = 0, 0
+
+    def step() -> None:
+        nonlocal nfe, backward_nfe
+        output = model.run(x)
+        total = loss(output.prediction, y).sum()
+        gradients = torch.autograd.grad(total, list(model.parameters()), allow_unused=True)
+        del gradients
+        failures = output.failures | output.backward_failures()
+        if failures:
+            raise ValueError(f"the model's solve failed, so its memory says nothing: {failures}")
+        nfe, backward_nfe = int(output.nfe.sum()), int(output.backward_nfe().sum())
+
+    measure = _peak_on_cuda if x.device.type == "cuda" else _peak_on_cpu
+    size = measure(step, x.device)
+    return StepMemory(nfe, backward_nfe, size)
+
+
+def against_nfe(
+    model: NeuralODE,
+    x: Tensor,
+    y: Tensor,
+    tolerances: Sequence[float],
+    loss: Loss = Loss.CROSS_ENTROPY,
+) -> dict[Gradient, list[StepMemory]]:
+    """Memory of the same model's step at several NFE, for each way to differentiate.
+
+    Args:
+        model: its solver's tolerances and gradient are varied, and set back at the end.
+        x, y, loss: as for :func:`peak`.
+        tolerances: rtol = atol of each measurement; tighter ones need more evaluations.
+
+    Returns:
+        For each gradient one measurement a tolerance, in their order.
+
+    Raises:
+        ValueError: as for :func:`peak`, or if there is no tolerance or one is not positive.
+    """
+    if not tolerances:
+        raise ValueError("tolerances must be one or more positive numbers, got none")
+    solver = model.solver
+    found: dict[Gradient, list[StepMemory]] = {}
+    try:
+        for gradient in Gradient:
+            engine = solver.engine if gradient is Gradient.DIRECT else None
+            found[gradient] = []
+            for tolerance in tolerances:
+                model.solver = replace(
+                    solver, rtol=tolerance, atol=tolerance, gradient=gradient, engine=engine
+                )
+                found[gradient].append(peak(model, x, y, loss))
+    finally:
+        model.solver = solver
+    return found
+
+
+def _refuse_compiled(model: Model, x: Tensor) -> None:
+    if (
+        isinstance(model, NeuralODE)
+        and model.solver.stacked
+        and x.device.type == "cpu"
+        and compiled.suits(model.field, x)
+    ):
+        raise ValueError(
+            "this model is solved by anode.solve.compiled, whose memory is not torch's; measure it "
+            "with SolverSettings(engine=Engine.TORCHDIFFEQ) or on CUDA"
+        )
+
+
+def _peak_on_cuda(step: Callable[[], None], device: torch.device) -> int:
+    torch.cuda.synchronize(device)
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    step()
+    torch.cuda.synchronize(device)
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+def _peak_on_cpu(step: Callable[[], None], device: torch.device) -> int:
+    # Without kineto, which writes to the error stream and looks for a GPU.
+    with profile(profile_memory=True, use_kineto=False) as events:
+        step()
+    now = highest = 0
+    for event in events.kineto_results.events():
+        if event.name() == ALLOCATION:
+            now += event.nbytes()
+            highest = max(highest, now)
+    return highest

@@ -1,0 +1,188 @@
+"""A circle in the plane and its image under trained models, refined where neighbours part.
+
+A trained flow can pull a ring apart so far within a ten-thousandth of its length that evenly spaced
+points show two loose ends. So points are added until neighbours' features are close everywhere.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from math import pi
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anode.models import Model, NeuralODE
+from anode.solve import Method, SolverSettings
+
+Floats = NDArray[np.float64]
+
+FIXED = SolverSettings(method=Method.RK4, step_size=1 / 64)
+"""Steps of one size carry a point to the same place whatever else is in its batch.
+
+Adaptive steps do not. Points that were solved apart would then differ by the solver's error, which
+a strong stretch of the flow makes as large as the image itself.
+"""
+
+GAP = 0.05
+"""Largest distance between neighbours' features, where a trained image is a few units wide."""
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A circle around ``centre`` and its image under R models.
+
+    Attributes:
+        centre, radius: of the circle.
+        angles: from 0 to 2 pi, increasing, in radians, shape ``(R, n + 1)``; the first and the last
+            are one point.
+        features: shape ``(R, n + 1, dim)``.
+        outputs: shape ``(R, n + 1)``.
+    """
+
+    centre: tuple[float, float]
+    radius: float
+    angles: Floats
+    features: Floats
+    outputs: Floats
+
+    @property
+    def widths(self) -> Floats:
+        """Angles between neighbours, shape ``(R, n)``."""
+        widths: Floats = np.diff(self.angles, axis=1)
+        return widths
+
+    @property
+    def gaps(self) -> Floats:
+        """Distances between neighbours' features, shape ``(R, n)``."""
+        gaps: Floats = np.linalg.norm(np.diff(self.features, axis=1), axis=2)
+        return gaps
+
+    def stretch(self) -> Floats:
+        """Largest ratio of the distances of two neighbours, after the flow and before it, ``(R,)``.
+
+        A lower bound of the flow's Lipschitz constant.
+        """
+        chords = 2 * self.radius * np.sin(self.widths / 2)
+        largest: Floats = (self.gaps / chords).max(1)
+        return largest
+
+    def share_below(self, level: float = 0.0) -> Floats:
+        """The part of the circle on which the output is below ``level``, shape ``(R,)``.
+
+        An arc counts half if only one of its ends is below. NaN where an output is.
+        """
+        below = (self.outputs < level).astype(float)
+        share: Floats = (self.widths * (below[:, 1:] + below[:, :-1]) / 2).sum(1) / (2 * pi)
+        share[np.isnan(self.outputs).any(1)] = np.nan
+        return share
+
+    def crossings(self, level: float = 0.0) -> NDArray[np.int64]:
+        """How often the output crosses ``level`` on the way around, shape ``(R,)``."""
+        count: NDArray[np.int64] = np.diff(self.outputs < level, axis=1).sum(1)
+        return count
+
+    def lowest(self) -> tuple[Floats, Floats]:
+        """Angle and value of the lowest output, each of shape ``(R,)``."""
+        index = self.outputs.argmin(1)[:, None]
+        found = (np.take_along_axis(each, index, 1)[:, 0] for each in (self.angles, self.outputs))
+        return next(found), next(found)
+
+
+def points(angles: Tensor, radius: float, centre: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+    """The points of a circle at ``angles (...)`` in radians, shape ``(..., 2)``."""
+    circle = torch.stack([angles.cos(), angles.sin()], dim=-1)
+    return radius * circle + torch.tensor(centre).to(circle)
+
+
+def even(model: Model, n: int, radius: float, centre: tuple[float, float] = (0.0, 0.0)) -> Ring:
+    """The image of ``n`` evenly spaced points of a circle, in double precision.
+
+    Raises:
+        ValueError: if the inputs of the model are no points of the plane, or n is below 3.
+    """
+    if model.input_shape != (2,):
+        raise ValueError(f"a ring lies in the plane, the model's inputs are {model.input_shape}")
+    if n < 3:
+        raise ValueError(f"a ring needs 3 or more points, got {n}")
+    angles = torch.linspace(0, 2 * pi, n + 1, dtype=torch.float64).repeat(model.replicas, 1)
+    return _image(_precise(model), angles, radius, centre)
+
+
+def resolved(
+    model: Model,
+    radius: float,
+    centre: tuple[float, float] = (0.0, 0.0),
+    *,
+    gap: float = GAP,
+    start: int = 500,
+    batch: int = 100,
+    rounds: int = 60,
+) -> Ring:
+    """The image of a circle, with points added until no two neighbours' features are far apart.
+
+    In each round the arcs whose ends part most are halved, for each replica its own. What the map
+    does between two neighbours is not seen: a loop that leaves one and comes back to the other
+    would be missed, unless a bound of the map's slope excludes it.
+
+    Args:
+        model: R models whose inputs are points of the plane.
+        radius, centre: of the circle.
+        gap: largest distance between the features of neighbours.
+        start: number of evenly spaced points to begin with.
+        batch: arcs that are halved in a round.
+        rounds: most rounds; an arc of the first round has then 2^rounds parts.
+
+    Returns:
+        The ring; its :attr:`~Ring.gaps` say how far the refinement came.
+
+    Raises:
+        ValueError: as :func:`even`, or if ``gap`` is not positive.
+    """
+    if not gap > 0:
+        raise ValueError(f"gap must be positive, got {gap}")
+    ring, precise = even(model, start, radius, centre), _precise(model)
+    for _ in range(rounds):
+        gaps = torch.from_numpy(ring.gaps).nan_to_num(0)  # nothing to resolve where a solve failed
+        if gaps.max() <= gap:
+            break
+        index = gaps.topk(min(batch, gaps.shape[1]), dim=1).indices
+        angles = torch.from_numpy(ring.angles)
+        middles = (angles.gather(1, index) + angles.gather(1, index + 1)) / 2
+        ring = _joined(ring, _image(precise, middles, radius, centre))
+    return ring
+
+
+def _precise(model: Model) -> Model:
+    """The same weights in double precision, with steps of one size."""
+    precise = deepcopy(model).cpu().double()
+    if isinstance(precise, NeuralODE):
+        precise.solver = FIXED
+    return precise
+
+
+@torch.no_grad()
+def _image(model: Model, angles: Tensor, radius: float, centre: tuple[float, float]) -> Ring:
+    output = model.run(points(angles, radius, centre))
+    return Ring(
+        centre=centre,
+        radius=radius,
+        angles=angles.numpy(),
+        features=output.features.numpy(),
+        outputs=output.prediction[..., 0].numpy(),
+    )
+
+
+def _joined(ring: Ring, new: Ring) -> Ring:
+    """Both rings' points, in the order of their angles."""
+    angles = np.concatenate([ring.angles, new.angles], axis=1)
+    order = angles.argsort(axis=1)
+    features = np.concatenate([ring.features, new.features], axis=1)
+    outputs = np.concatenate([ring.outputs, new.outputs], axis=1)
+    return replace(
+        ring,
+        angles=np.take_along_axis(angles, order, 1),
+        features=np.take_along_axis(features, order[..., None], 1),
+        outputs=np.take_along_axis(outputs, order, 1),
+    )

@@ -1,0 +1,20 @@
+"""Training: one loop for all models, its settings, its history, and what is measured after it."""
+
+from anode.training.batches import Batches
+from anode.training.evaluation import accuracy, evaluate, features_of
+from anode.training.history import Floats, History, TrainingFailure
+from anode.training.loop import train
+from anode.training.settings import Loss, TrainingSettings
+
+__all__ = [
+    "Batches",
+    "Floats",
+    "History",
+    "Loss",
+    "TrainingFailure",
+    "TrainingSettings",
+    "accuracy",
+    "evaluate",
+    "features_of",
+    "train",
+]
