@@ -81,7 +81,7 @@ def _processor() -> str:
 def main() -> None:
     """Exit status 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--quick", action="store_true", help="a rough run, under a minute")
+    parser.add_argument("--quick", action="store_true", help="a rough run, about a minute")
     parser.add_argument("--rounds", type=int, help="rounds that count")
     parser.add_argument("--steps", type=int, help="training steps a round in the table")
     parser.add_argument("--out", type=Path, help="folder of the tables, the picture, the numbers")

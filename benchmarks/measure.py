@@ -38,7 +38,6 @@ class Plan:
         growth_steps: training steps of a round for growth.
         compiled: whether growth includes contestants that compile anew for each value.
         images: names of :data:`benchmarks.images.task.TASKS`.
-        image_rounds: that count for images.
         image_steps: training steps of a round of images.
         threads: numbers of threads for growth and images; the table is measured on the first.
     """
@@ -51,7 +50,6 @@ class Plan:
     growth_steps: int = 10
     compiled: bool = True
     images: tuple[str, ...] = tuple(TASKS)
-    image_rounds: int = 5
     image_steps: int = 2
     threads: tuple[int, ...] = (1, 2)
 
@@ -71,10 +69,9 @@ QUICK = Plan(
     growth_steps=3,
     compiled=False,
     images=tuple(TASKS)[:1],
-    image_rounds=2,
     threads=(1,),
 )
-"""Whether everything works, in under a minute; its numbers are rough."""
+"""Whether everything works, in about a minute; its numbers are rough."""
 
 GROWTH_MODEL = "NODE"
 
@@ -191,7 +188,7 @@ def on_images(plan: Plan) -> Results:
     for name in plan.images:
         say(f"images on {threads} thread(s): {name}")
         table, limit, checks = images.measure(
-            name, plan.image_rounds, plan.image_steps, check=threads == plan.threads[0]
+            name, plan.rounds, plan.image_steps, check=threads == plan.threads[0]
         )
         results.extend(Results(images=table, convolutions=[limit], checks=checks))
     return results

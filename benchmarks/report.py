@@ -174,7 +174,7 @@ def _images(results: Results, plan: Plan) -> str:
     ]  # fmt: skip
     note = (
         f"Digits, ten classes, batch {Task(1).batch}, {plan.image_steps} step(s) a round, "
-        f"{plan.image_rounds} round(s). An evaluation is a step's time by all its evaluations, "
+        f"{plan.rounds} round(s). An evaluation is a step's time by all its evaluations, "
         f"forwards and of the adjoint; its gradient is in it. Bare convolutions: those of a step's "
         f"evaluations and of their gradients on tensors of their own, in each order in memory; "
         f"ratios are of the faster one in that round."

@@ -81,18 +81,21 @@ def test_contestants_converge_to_one_solution(name: str, augment_dim: int) -> No
     assert (tight - reference).abs().max() < 0.5 * (loose - reference).abs().max()
 
 
+@pytest.fixture(scope="module")
+def image_checker() -> Checker:
+    return Checker("any", SMALL, plain(SMALL).run(), plain)
+
+
 @pytest.mark.parametrize("way", WAYS, ids=[way.name for way in WAYS])
-def test_ways_to_train_on_images_do_the_same_task(way: Contestant) -> None:
-    plain_record = plain(SMALL).run()
-    record = way.prepare(SMALL).run()
-    assert Checker("any", SMALL, plain_record, plain).check(way, record).faults == []
+def test_ways_to_train_on_images_do_the_same_task(way: Contestant, image_checker: Checker) -> None:
+    training = way.prepare(SMALL)
+    record = training.run()
+    assert image_checker.check(way, record).faults == []
     if way in (PACKAGE, FIELD):  # the same steps, and gradients through them
-        np.testing.assert_allclose(record.losses, plain_record.losses, rtol=1e-3)
-        assert np.mean(record.nfe != plain_record.nfe) <= 0.1
+        np.testing.assert_allclose(record.losses, image_checker.plain.losses, rtol=1e-3)
+        assert np.mean(record.nfe != image_checker.plain.nfe) <= 0.1
     backward = 0 if record.backward_nfe is None else record.backward_nfe.min()
     assert (backward > 0) == (way is ADJOINT)
-    training = way.prepare(SMALL)
-    training.run()
     training.reset()
     np.testing.assert_allclose(training.run().losses, record.losses, rtol=1e-5)
 
@@ -272,8 +275,7 @@ def results() -> tuple[Results, Plan]:
     """Of everyone who is installed and need not compile, once."""
     plan = Plan(
         rounds=2, steps=2, models=("NODE",), networks=(1, 4, 8), batches=(8, 16), growth_steps=1,
-        compiled=False, threads=(torch.get_num_threads(),), images=(IMAGES,), image_rounds=2,
-        image_steps=1,
+        compiled=False, threads=(torch.get_num_threads(),), images=(IMAGES,), image_steps=1,
     )  # fmt: skip
     taking_part = [each for each in contestants.installed() if not each.compiles]
     with pytest.MonkeyPatch.context() as patch:

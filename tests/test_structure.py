@@ -21,6 +21,7 @@ from publishing.project import HOME, Project
 # Of the package, from the bottom upwards: a module imports only from those before it.
 ORDER = (
     "randomness",
+    "precision",
     "fields",
     "lipschitz",
     "solve",

@@ -80,7 +80,7 @@ class Task:
             settings, validation = replace(settings, epochs=1, batches=batches), None
         try:
             history = train(model, training, settings, validation=validation, progress=progress)
-        except torch.OutOfMemoryError as error:
+        except torch.cuda.OutOfMemoryError as error:
             raise OutOfMemoryError(
                 f"{self.spec.label} of {self.experiment.name} does not fit into the memory of "
                 f"{device}: lower batch_size={self.size.batch_size}, hidden={self.size.hidden} or "

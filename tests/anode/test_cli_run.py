@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from image_sets import register
-from recorded import MODULE, OVERFIT, Trainer, shorten
+from recorded import MODULE, Trainer, shorten
 
 from anode.cli import main
 from anode.cli.run import Forecast, duration
 from anode.data.catalogue import FOLDER_VARIABLE, ImageSet
+from anode.experiments.images import OVERFIT
 from anode.recordings import RESULTS_VARIABLE, missing, obtain, record, tasks
 from anode.store import Store
 from anode.training import History

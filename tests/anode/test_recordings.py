@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recorded import MODULE, OVERFIT, STEPS, assert_same, change_size, make, read, shorten, watch
+from recorded import MODULE, STEPS, assert_same, change_size, make, read, shorten, watch
 
 from anode.data.catalogue import DataError, ImageSet
 from anode.experiments import EXPERIMENTS, Profile
+from anode.experiments.images import OVERFIT
 from anode.recordings import (
     NAMES,
     RESULTS_VARIABLE,

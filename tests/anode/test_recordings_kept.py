@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 from image_sets import register
-from recorded import MODULE, OVERFIT, assert_same, make, read, shorten, watch
+from recorded import MODULE, assert_same, make, read, shorten, watch
 
 from anode.data.catalogue import FOLDER_VARIABLE, DataError, ImageSet
-from anode.experiments.images import COLOUR
+from anode.experiments.images import COLOUR, OVERFIT
 from anode.recordings import (
     NotRecordedError,
     OutOfMemoryError,
@@ -56,7 +56,7 @@ def test_what_is_recorded_is_not_run_again(tmp_path: Path, monkeypatch: pytest.M
         (task.spec.label, task.seed) for task in tasks(OVERFIT)
     }
     monkeypatch.setattr(MODULE, "train", pytest.fail)
-    record(tasks(OVERFIT), folder=tmp_path, ended=pytest.fail)
+    record(tasks(OVERFIT), folder=tmp_path, ended=lambda *_: pytest.fail("run again"))
     obtain(OVERFIT, folder=tmp_path)
 
 
