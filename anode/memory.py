@@ -5,7 +5,9 @@ keeps the end state alone and solves backwards (Chen et al. 2018, section 2). Bo
 formula is used.
 """
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,6 +20,8 @@ from anode.training import Loss
 
 ALLOCATION = "[memory]"
 """Torch's profiler's name for an allocation; its bytes are negative when memory is given back."""
+
+LOG_LEVEL = "KINETO_LOG_LEVEL"
 
 
 @dataclass(frozen=True)
@@ -132,9 +136,20 @@ def _peak_on_cuda(step: Callable[[], None], device: torch.device) -> int:
     return torch.cuda.max_memory_allocated(device) - before
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch's profiler writes to the error stream when it starts, unless it is told not to."""
+    before = os.environ.get(LOG_LEVEL)
+    os.environ.setdefault(LOG_LEVEL, "6")  # above errors, of which a missing GPU is one
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[LOG_LEVEL]
+
+
 def _peak_on_cpu(step: Callable[[], None], device: torch.device) -> int:
-    # Without kineto, which writes to the error stream and looks for a GPU.
-    with profile(profile_memory=True, use_kineto=False) as events:
+    with _quiet(), profile(profile_memory=True) as events:
         step()
     now = highest = 0
     for event in events.kineto_results.events():

@@ -8,7 +8,7 @@ from benchmarks.aims import Aim, aims, image_aims, image_rows, rows
 from benchmarks.checks import BOUND, TIGHT
 from benchmarks.contestants import BASELINE, missing
 from benchmarks.images.limit import Convolutions
-from benchmarks.images.measure import CHECK_BATCH, CHECK_STEPS
+from benchmarks.images.measure import CHECK_BATCH, CHECK_DIGITS, CHECK_STEPS
 from benchmarks.images.ways import ADJOINT
 from benchmarks.limit import BMM, SGEMM, SIZES
 from benchmarks.measure import GROWTH_MODEL, ONE, STACK, Limit, Plan, Results
@@ -224,9 +224,10 @@ def _checks(results: Results) -> str:
     ]
     head = ["model", "contestant", "error ÷ tolerance", "losses ÷ tolerance", "loss", "verdict"]
     note = (
-        f"{STACK} networks; of images one, {CHECK_STEPS} steps of {CHECK_BATCH} samples. Error: of "
-        f"φ(x) before training, from torchdiffeq's in double precision at {TIGHT:g}. Losses: the "
-        f"largest difference from torchdiffeq's in a round. Both at most "
+        f"{STACK} networks; of images one, {CHECK_STEPS} steps of {CHECK_BATCH} samples among "
+        f"{CHECK_DIGITS} digits. Error: of φ(x) before training, from torchdiffeq's in double "
+        f"precision at {TIGHT:g}. Losses: the largest difference from torchdiffeq's in a round. "
+        f"Both at most "
         f"{BOUND:g}; the loss must fall."
     )
     return note + "\n\n" + _markdown(head, lines, left=2)

@@ -12,8 +12,12 @@ from benchmarks.images.ways import WAYS, plain
 from benchmarks.rounds import Measured, Timed, interleave
 from benchmarks.task import Contestant
 
-CHECK_STEPS, CHECK_BATCH = 15, 16
-"""What is trained to see if all do the same: few samples, and enough steps for the loss to fall."""
+CHECK_STEPS, CHECK_BATCH, CHECK_DIGITS = 4, 16, 4
+"""What is trained to see if all do the same.
+
+Few steps, since the smallest difference grows in training; few digits, so that the loss falls in
+them.
+"""
 
 
 def measure(
@@ -30,7 +34,11 @@ def measure(
     limit = Convolutions.of(task)
     timed = interleave(task, WAYS, rounds, [partial(limit.measure, task)])
     table = [_measured(way, task, timed[way.name]) for way in WAYS]
-    checks = _checks(replace(task, steps=CHECK_STEPS, batch=CHECK_BATCH)) if check else []
+    checks = (
+        _checks(replace(task, steps=CHECK_STEPS, batch=CHECK_BATCH, digits=CHECK_DIGITS))
+        if check
+        else []
+    )
     return table, limit, checks
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch.nn import functional as F
 
 from anode import Loss, NeuralODE
@@ -21,11 +22,13 @@ class ImageTask(Task):
     Attributes:
         size: height and width of the images.
         filters: k, of the field's two hidden layers.
+        digits: how many different ones there are, each as often as the others; None is all.
     """
 
     networks: int = 1
     size: int
     filters: int
+    digits: int | None = None
 
     loss: ClassVar[Loss] = Loss.CROSS_ENTROPY
 
@@ -50,9 +53,11 @@ class ImageTask(Task):
 
     def data(self) -> Data:
         """Digits, enlarged from 8x8 pixels: what they show has no part in the time they take."""
-        digits, _ = load(ImageSet.DIGITS, n_train=self.steps * self.batch, n_test=1)
-        size = (self.size, self.size)
-        return Data(F.interpolate(digits.x, size, mode="bilinear"), digits.y, digits.name)
+        count = self.steps * self.batch
+        digits, _ = load(ImageSet.DIGITS, n_train=min(count, self.digits or count), n_test=1)
+        x = F.interpolate(digits.x, (self.size, self.size), mode="bilinear")
+        which = torch.arange(count) % len(x)
+        return Data(x[which], digits.y[which], digits.name)
 
 
 TASKS = {

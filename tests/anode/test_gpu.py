@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,11 +22,13 @@ from anode import (
     TrainingSettings,
     experiments,
     integrate,
+    recordings,
     runs,
     train,
 )
 from anode.data import Data, concentric_spheres
 from anode.training import accuracy, evaluate, features_of
+from anode.training.batches import Batches
 
 pytestmark = [
     pytest.mark.gpu,
@@ -166,3 +169,31 @@ def test_every_experiment_runs(name: str) -> None:
     for run in result.runs.values():
         assert not run.history.failures
         assert next(run.model.parameters()).device.type == "cuda"
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_batches_streamed_from_the_host_are_those_kept_on_the_device(
+    replicas: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, cuda = concentric_spheres(2, 20, 30), torch.device("cuda")
+
+    def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
+        return list(Batches(range(replicas), data, 16, cuda).epoch())
+
+    kept = batches()
+    monkeypatch.setattr("anode.training.batches.RESIDENT_BYTES", 0)
+    streamed = batches()
+    assert Batches(range(replicas), data, 16, cuda).streamed
+    for (x, y), (other_x, other_y) in zip(kept, streamed, strict=True):
+        assert other_x.device.type == "cuda"
+        assert torch.equal(x, other_x)
+        assert torch.equal(y, other_y)
+
+
+def test_an_image_experiment_is_trained_and_recorded_as_on_the_cpu(tmp_path: Path) -> None:
+    wanted = recordings.tasks("images-colour", "smoke", models=["p = 5"], seeds=[0])
+    recordings.record(wanted, folder=tmp_path, device="cuda")
+    assert recordings.missing(wanted, tmp_path) == []
+    gpu, cpu = (wanted[0].train(device)[1] for device in ("cuda", "cpu"))
+    np.testing.assert_allclose(gpu.step_loss, cpu.step_loss, rtol=1e-3)
+    assert (gpu.step_nfe == cpu.step_nfe).all()

@@ -1,46 +1,25 @@
 """Why a field is evaluated in the precision of its states, and that it is.
 
 dopri5 estimates the error of a step as a difference of slopes. Rounding in the field is a part of
-it that smaller steps hardly lessen. Lower precision is emulated here: what goes into each
-convolution is rounded, as a GPU's TF32 units do, and for half precision what comes out too.
+it that smaller steps hardly lessen. Lower precision is emulated, see :mod:`anode.precision`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from anode import NeuralODE, SolverSettings, SolveStatus, integrate
 from anode.fields import ConvField
+from anode.precision import Mantissa, emulated, rounded
 from anode.solve.integrate import keep_precision
 
-SINGLE, TF32, HALF = 23, 10, 7
-"""Bits of the mantissa; HALF is bfloat16's."""
+SINGLE, TF32, HALF = Mantissa.SINGLE, Mantissa.TF32, Mantissa.BFLOAT16
 SHAPE, BATCH, SEEDS = (2, 14, 14), 16, (0, 1, 2)
 GROWN = 2.0
 """Times the weights before training: the flows of trained networks are longer."""
-
-
-def rounded(x: Tensor, bits: int) -> Tensor:
-    """To the nearest number with so many bits of mantissa."""
-    mantissa, exponent = torch.frexp(x)  # x = mantissa 2^exponent, 1/2 <= |mantissa| < 1
-    scale = 2.0 ** (bits + 1)
-    return torch.ldexp(torch.round(mantissa * scale) / scale, exponent)
-
-
-def emulate(bits: int, patch: pytest.MonkeyPatch) -> None:
-    """Convolutions as units of this precision make them; sums are of products in full."""
-    convolve: Callable[..., Tensor] = F.conv2d
-
-    def lower(x: Tensor, kernel: Tensor, *rest: Tensor, **options: int) -> Tensor:
-        out = convolve(rounded(x, bits), rounded(kernel, bits), *rest, **options)
-        return rounded(out, bits) if bits == HALF else out
-
-    if bits < SINGLE:
-        patch.setattr(F, "conv2d", lower)
 
 
 def problem(seed: int) -> tuple[ConvField, Tensor, Tensor]:
@@ -64,15 +43,14 @@ def exact(seed: int) -> Tensor:
 
 
 @cache
-def cost(bits: int, tolerance: float, *, double: bool = False) -> tuple[int, float]:
+def cost(format_: Mantissa, tolerance: float, *, double: bool = False) -> tuple[int, float]:
     """NFE and the root mean square error in multiples of the tolerance, summed over the seeds."""
     nfe, error = 0, 0.0
     for seed in SEEDS:
         field, h0, times = problem(seed)
         if double:
             field, h0, times = field.double(), h0.double(), times.double()
-        with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
-            emulate(bits, patch)
+        with torch.no_grad(), emulated(format_):
             settings = SolverSettings(rtol=tolerance, atol=tolerance)
             solution = integrate(field, h0, times, settings)
         assert solution.status == (SolveStatus.OK,)
@@ -88,6 +66,9 @@ def test_rounding_is_to_the_bits_that_are_said() -> None:
     assert torch.equal(rounded(x, SINGLE), x)
     assert torch.equal(rounded(x, TF32), x.half().float())  # as many bits, of numbers this large
     assert not torch.equal(rounded(x, TF32), x)
+    for each in Mantissa:
+        error = ((rounded(x.double(), each) - x.double()) / x.double()).abs().max()
+        assert error <= each.unit
 
 
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-5])
@@ -99,7 +80,7 @@ def test_single_precision_takes_the_steps_of_double(tolerance: float) -> None:
 
 
 def test_at_the_papers_tolerance_tf32_does_no_harm_and_bfloat16_costs_evaluations() -> None:
-    (nfe, error), tf32, half = (cost(bits, 1e-3) for bits in (SINGLE, TF32, HALF))
+    (nfe, error), tf32, half = (cost(each, 1e-3) for each in (SINGLE, TF32, HALF))
     assert tf32[0] == nfe
     assert tf32[1] == pytest.approx(error, rel=0.1)
     assert half[0] > nfe
@@ -107,8 +88,8 @@ def test_at_the_papers_tolerance_tf32_does_no_harm_and_bfloat16_costs_evaluation
 
 def test_at_tighter_tolerances_rounding_is_taken_for_error() -> None:
     """More evaluations, and yet a larger error: it is not one that smaller steps lessen."""
-    for tolerance, bits, more, worse in ((1e-5, HALF, 1.5, 2.0), (1e-6, TF32, 1.1, 1.5)):
-        single, lower = cost(SINGLE, tolerance), cost(bits, tolerance)
+    for tolerance, low, more, worse in ((1e-5, HALF, 1.5, 2.0), (1e-6, TF32, 1.1, 1.5)):
+        single, lower = cost(SINGLE, tolerance), cost(low, tolerance)
         assert lower[0] > more * single[0]
         assert lower[1] > worse * single[1]
 
