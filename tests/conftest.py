@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from publishing.chapters import read_pages
 from publishing.execute import execute
@@ -11,6 +12,10 @@ from publishing.project import HOME, Project
 from publishing.site import build_site
 
 SMOKE = Parameters(profile="smoke")
+
+# The same examples each time, and no limit on one example's time: machines differ, and are busy.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

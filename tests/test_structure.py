@@ -26,6 +26,7 @@ ORDER = (
     "lipschitz",
     "solve",
     "models",
+    "dilution",
     "weights",
     "geometry",
     "orientation",

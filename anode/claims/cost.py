@@ -79,18 +79,20 @@ def validation_over(case: Case, other: Case) -> Floats:
 def unstable(case: Case) -> Floats:
     """Whether a training was unstable, 1 or 0 for each seed, ``(R,)``.
 
-    It is if it failed; if a forward pass took more than :data:`MAX_EVALUATIONS`; or if after the
-    first epoch a batch's loss was larger than that of equal outputs for all classes.
+    It is if it failed; if a forward pass took more than :data:`MAX_EVALUATIONS`; or if a batch's
+    loss was larger than that of equal outputs for all classes, after one had been below half of
+    that. (Before, the training has not lost what it had learnt: it has not learnt it yet.)
     """
     history = case.history
-    classes = case.result.experiment.outputs or 1
-    later = history.step_loss[:, history.steps_per_epoch :]
+    of_equal_outputs = log(case.result.experiment.outputs or 1)
+    learnt = np.logical_or.accumulate(history.step_loss < of_equal_outputs / 2, axis=1)
+    lost = (learnt & (history.step_loss > of_equal_outputs)).any(axis=1)
     return np.array(
         [
             float(
                 replica in history.failures
                 or np.nanmax(history.step_nfe[replica]) > MAX_EVALUATIONS
-                or bool((later[replica] > log(classes)).any())
+                or lost[replica]
             )
             for replica in range(len(history.seeds))
         ]

@@ -223,14 +223,8 @@ def _draw_accuracies(ax: Axes, accuracies: Mapping[str, Floats], baseline: Basel
         ax.axhline(100 * baseline.accuracy, color=palette.ink(), linestyle="-.", linewidth=1)
     ax.set(title="Final validation", ylabel="accuracy, %")
     ax.set_xlim(-0.6, len(accuracies) - 0.4)
-    broken = [label.replace(", ", ",\n") for label in accuracies]
-    many = sum(max(map(len, label.splitlines())) for label in broken) > 30  # letters in a row
-    ax.set_xticks(
-        range(len(accuracies)),
-        list(accuracies) if many else broken,
-        rotation=40 if many else 0, ha="right" if many else "center",
-        rotation_mode="anchor" if many else "default", fontsize=8,
-    )  # fmt: skip
+    names = [label.replace(", ", ",\n").replace(" as p", "\nas p") for label in accuracies]
+    ax.set_xticks(range(len(accuracies)), names, fontsize=8)
     ax.grid(visible=True, axis="y")
 
 

@@ -47,11 +47,13 @@ class Palette:
     def model(self, label: str) -> str:
         """The colour of a model by its label in the experiments.
 
-        What follows a comma, as in "p = 0, weight decay", changes the line and not the colour.
+        What follows a comma, as in "p = 0, weight decay", changes the line and not the colour,
+        except that a wider model, as in "p = 0, as large as p = 5", is another model.
         """
         colours = {
             "NODE": self.node,
             "p = 0": self.node,
+            "p = 0, as large": self.muted,
             "ANODE (p = 1)": self.anode_small,
             "p = 1": self.anode_small,
             "p = 2": "#6f8cf5",
@@ -61,7 +63,8 @@ class Palette:
             "p = 100": "#a3256f",
             "ResNet": self.resnet,
         }
-        return colours.get(label.partition(",")[0], self.accent)
+        name = _line(label)
+        return colours.get(name if name in colours else name.partition(",")[0], self.accent)
 
     def line_style(self, label: str) -> Any:
         """A dash pattern by label, so that no curve is told by its colour alone.

@@ -56,7 +56,7 @@ def alone(field: MLPField, replica: int, h0: Tensor, times: Tensor) -> tuple[Ten
     return states[:, 0], evaluations
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(
     kind=st.sampled_from(FIELDS),
     seed=st.integers(0, 10_000),

@@ -63,7 +63,7 @@ def test_inequalities_hold_for_any_points(points: list[tuple[float, float, float
     assert 0 <= found.turning <= 3 * pi + 1e-12
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(UNIT, st.floats(0.1, 2))
 def test_constant_field_is_straight(up: float, right: float) -> None:
     model = flow_of(lambda t, h: torch.tensor([right, up], dtype=h.dtype).expand_as(h))

@@ -10,7 +10,7 @@ from anode import Activation, ConvField, MLPField
 from anode.lipschitz import lipschitz_bound, slopes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     dim=st.integers(1, 5),

@@ -38,7 +38,7 @@ def within(rates: Rates, matrices: np.ndarray) -> bool:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     dim=st.integers(1, 5),
@@ -67,7 +67,7 @@ def test_no_derivative_in_a_box_exceeds_its_bounds(
                 assert within(there, found)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), activation=st.sampled_from(Activation))
 def test_cutting_makes_no_bound_worse(seed: int, activation: Activation) -> None:
     field = scaled(seed, 2, activation)

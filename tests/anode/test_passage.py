@@ -41,7 +41,7 @@ def test_even_points_of_a_circle(n: int) -> None:
 
 
 @given(n=st.integers(20, 200), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_loop_winds_and_its_longest_edge_is_the_width(n: int, seed: int) -> None:
     x = annulus(n, seed)
     found = widest_passage(x)
@@ -50,7 +50,7 @@ def test_the_loop_winds_and_its_longest_edge_is_the_width(n: int, seed: int) -> 
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_loop_of_six_points_is_better(seed: int) -> None:
     """Every cyclic order of every subset is tried."""
     x = annulus(6, seed)
@@ -64,7 +64,7 @@ def test_no_loop_of_six_points_is_better(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), angle=st.floats(-3, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_ray_comes_as_near_as_the_width(seed: int, angle: float) -> None:
     """A ray is a way out, so a point of it lies within the half-width of a sample."""
     x = annulus(60, seed)
@@ -75,7 +75,7 @@ def test_every_ray_comes_as_near_as_the_width(seed: int, angle: float) -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), angle=st.floats(-3, 3), scale=st.floats(0.1, 10))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_turning_and_scaling(seed: int, angle: float, scale: float) -> None:
     x = annulus(40, seed)
     c, s = np.cos(angle), np.sin(angle)

@@ -32,7 +32,7 @@ SEEDS = st.integers(0, 10_000)
 ACTIVATIONS = st.sampled_from(Activation)
 CONSTANTS = st.sampled_from([0.1, 1.0, 3.0, 8.0])  # gentle to stiff
 HEIGHTS = st.floats(2.5, 10.0)  # of bumps; beyond 1 they fold
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=12)
 
 
 def points(seed: int, count: int, dim: int, radius: float = 2.0) -> Tensor:
@@ -178,7 +178,7 @@ def annulus_error(model: NeuralODE, tolerance: float) -> float:
 TOLERANCES = st.floats(-12, 2).map(lambda exponent: 10**exponent)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(TOLERANCES)
 def test_the_network_by_hand_is_exact_at_any_tolerance(tolerance: float) -> None:
     assert annulus_error(annulus_by_hand(), tolerance) < 1e-12

@@ -132,7 +132,7 @@ def test_a_bound_of_the_growth_that_is_too_small_is_found_out(
     assert found.radii[0] < 0.01 * np.exp(1.5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10_000),
     dim=st.integers(1, 4),
@@ -148,7 +148,7 @@ def test_a_solver_of_high_order_ends_inside(seed: int, dim: int, activation: Act
     assert found.radii.max() < 1e-5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     dim=st.integers(1, 4),
@@ -172,7 +172,7 @@ def test_sets_contain_the_images_of_their_points(
     assert (distance <= whole.radii + points.radii).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), tolerance=st.sampled_from([1e-3, 1e-5, 1e-8]))
 def test_enclosures_of_all_tolerances_meet(seed: int, tolerance: float) -> None:
     model = random_model(seed, 2, Activation.RELU, scale=2.5)

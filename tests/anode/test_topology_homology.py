@@ -84,7 +84,7 @@ def test_beyond_three_dimensions_points_are_chosen_and_the_choice_is_counted() -
     assert len(certain(diagram, 0.0).births[1]) == (~shorter).sum()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), noise=st.floats(0, 0.15))
 def test_moved_points_lose_no_certain_class(seed: int, noise: float) -> None:
     """The stability theorem: lives change by no more than twice the distance."""
@@ -98,7 +98,7 @@ def test_moved_points_lose_no_certain_class(seed: int, noise: float) -> None:
     assert len(certain(persistence(moved), noise + 1e-9).births[1]) <= 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(n=st.integers(3, 40), seed=st.integers(0, 10_000), power=st.integers(-20, 20))
 def test_scale_and_order_do_not_matter(n: int, seed: int, power: int) -> None:
     points = np.random.default_rng(seed).normal(size=(n, 2))
@@ -125,7 +125,7 @@ def test_a_gap_is_closed_by_balls_of_half_its_width() -> None:
     assert enclosed([0, 0], arc).closed == pytest.approx(gap / 2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000))
 def test_enclosure_is_what_a_grid_shows(seed: int) -> None:
     """On a grid of the distances to the points, flooded at a level just above and just below."""

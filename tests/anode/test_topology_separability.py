@@ -62,7 +62,7 @@ def tampered(found: Hyperplane | CommonPoint) -> list[Hyperplane | CommonPoint]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sets=two_sets())
 def test_what_is_found_is_verified_and_small(sets: tuple[Floats, Floats]) -> None:
     a, b = sets
@@ -73,7 +73,7 @@ def test_what_is_found_is_verified_and_small(sets: tuple[Floats, Floats]) -> Non
         assert len(found.indices_a) + len(found.indices_b) <= a.shape[1] + 2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sets=two_sets(), seed=st.integers(0, 1000))
 def test_never_both(sets: tuple[Floats, Floats], seed: int) -> None:
     """Farkas: the other certificate would have to be of the same kind, whoever finds it.
@@ -91,7 +91,7 @@ def test_never_both(sets: tuple[Floats, Floats], seed: int) -> None:
         assert isinstance(other, Hyperplane)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sets=two_sets(), power=st.sampled_from([-900, -300, 0, 300, 900]))
 def test_scale_does_not_matter(sets: tuple[Floats, Floats], power: int) -> None:
     a, b = (np.round(each) for each in sets)  # a power of 2 times these is exact
@@ -159,7 +159,7 @@ def test_depth_of_a_triangle_is_the_distance_to_its_sides() -> None:
     assert triangle([1.0, 1.0], a) == inside
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     seed=st.integers(0, 10_000),
     dim=st.integers(1, 3),
@@ -221,7 +221,7 @@ def test_the_float_filter_gives_the_exact_maximum() -> None:
         assert separability._largest(some, normal) == exact
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     matrix=arrays(
         np.int64, st.tuples(st.integers(1, 4), st.integers(1, 7)), elements=st.integers(-3, 3)

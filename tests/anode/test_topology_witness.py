@@ -49,7 +49,7 @@ def check(found: list[witness.Witness], radii: tuple[float, float] = (1.0, 1.5))
         assert Fraction(radii[0]) ** 2 <= square <= Fraction(radii[1]) ** 2
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), dim=st.integers(1, 2))
 def test_every_flow_has_one(seed: int, dim: int) -> None:
     check(witness.find(NeuralODE((dim,), hidden=8, seeds=[seed, seed + 1])))

@@ -68,7 +68,7 @@ def test_what_was_not_measured_is_not_measured_after_joining() -> None:
     assert joined.step_loss.shape == (2, SETTINGS.epochs * PER_EPOCH)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.integers(1, PER_EPOCH + 2), st.integers(1, 2))
 def test_the_first_batches_of_an_epoch_are_those_of_a_whole_one(batches: int, epochs: int) -> None:
     """With the same bits in the first epoch; then the weights differ, the batches do not."""
