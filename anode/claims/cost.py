@@ -86,13 +86,13 @@ def unstable(case: Case) -> Floats:
     history = case.history
     of_equal_outputs = log(case.result.experiment.outputs or 1)
     learnt = np.logical_or.accumulate(history.step_loss < of_equal_outputs / 2, axis=1)
-    lost = (learnt & (history.step_loss > of_equal_outputs)).any(axis=1)
+    lost = learnt & (history.step_loss > of_equal_outputs)
     return np.array(
         [
             float(
                 replica in history.failures
                 or np.nanmax(history.step_nfe[replica]) > MAX_EVALUATIONS
-                or lost[replica]
+                or lost[replica].any()
             )
             for replica in range(len(history.seeds))
         ]
