@@ -14,10 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from anode.convolutions import Convolution
 from anode.randomness import Stream, generator
 
 Dynamics = Callable[[Tensor, Tensor], Tensor]
 """A function (t, h) -> dh/dt, in torchdiffeq's argument order."""
+
+PullBack = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
+"""From the gradient of slopes to those of the state and of the weights."""
 
 
 class Activation(Enum):
@@ -32,6 +36,14 @@ class Activation(Enum):
     def in_place(self, x: Tensor) -> Tensor:
         """The same, in the memory of ``x`` where that can be."""
         return x.relu_() if self is Activation.RELU else F.softplus(x)
+
+    def pull_back_in_place(self, gradient: Tensor, value: Tensor) -> Tensor:
+        """``gradient`` times the derivative, in its memory, where the activation is ``value``."""
+        if self is Activation.RELU:
+            return torch.ops.aten.threshold_backward.grad_input(
+                gradient, value, 0, grad_input=gradient
+            )
+        return gradient.mul_(-torch.expm1(-value))
 
 
 class VectorField(nn.Module, ABC):
@@ -60,6 +72,31 @@ class VectorField(nn.Module, ABC):
     @abstractmethod
     def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
         """f(h, t) for ``weights`` of r replicas: ``h (r, B, *state_shape)``, ``t () or (r,)``."""
+
+    def trace(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> tuple[Tensor, PullBack]:
+        """f(h, t) as :meth:`evaluate` gives it, without a graph, and the way back.
+
+        Returns:
+            The slopes, and a function from their gradient to the gradients of ``h`` and of each of
+            ``weights``. It may be called more than once, as long as nobody changes ``h``.
+        """
+        leaves = tuple(w.detach().requires_grad_() for w in weights)
+        state = h.detach().requires_grad_()
+        with torch.enable_grad():
+            value = self.evaluate(leaves, t, state)
+
+        def pull_back(gradient: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+            of_state, *of_weights = torch.autograd.grad(
+                value,
+                (state, *leaves),
+                gradient,
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            return of_state, tuple(of_weights)
+
+        return value.detach(), pull_back
 
     def flatten(self, h: Tensor) -> Tensor:
         """States ``(..., B, *state_shape)`` as ``(..., N)``.
@@ -215,35 +252,66 @@ class ConvField(VectorField):
     def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
         if len(h) == 1:  # without slices, which would cost a node each in the graph
             return self._evaluate_one([w.squeeze(0) for w in weights], t, h.squeeze(0))[None]
-        # One replica after the other: grouped convolutions are slower, and have no channels last.
         times = t.expand(len(h))
         each = zip(*(w.unbind() for w in weights), strict=True)
         return torch.stack([self._evaluate_one(w, times[r], h[r]) for r, w in enumerate(each)])
 
     def _evaluate_one(self, weights: Sequence[Tensor], t: Tensor, h: Tensor) -> Tensor:
         """f of one replica, ``(B, c+p, H, W)`` -> the same."""
-        kernels, biases, time_kernels = weights[:3], weights[3:6], weights[6:]
         z = h.contiguous(memory_format=torch.channels_last)
-        for layer, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
-            if layer > 0:
+        for number, layer in enumerate(self._layers(weights)):
+            if number > 0:
                 z = self.activation.in_place(z)
-            time_kernel = time_kernels[layer] if time_kernels else None
-            z = _convolve(z, kernel, bias, time_kernel, t)
+            z = layer(z, t)
         return z
 
+    def trace(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> tuple[Tensor, PullBack]:
+        # Written out: what a graph adds takes as long as a third of small convolutions.
+        times = t.expand(len(h))
+        each = zip(*(w.unbind() for w in weights), strict=True)
+        traced = [self._trace_one(w, times[r], h[r]) for r, w in enumerate(each)]
+        values, backs = zip(*traced, strict=True)
 
-def _convolve(
-    z: Tensor, kernel: Tensor, bias: Tensor, time_kernel: Tensor | None, t: Tensor
-) -> Tensor:
-    """One layer: ``z (B, inputs, H, W)`` -> ``(B, outputs, H, W)``."""
-    width = kernel.shape[-1]
-    if time_kernel is None:
-        return F.conv2d(z, kernel, bias, padding=width // 2)
-    if width == 1:
-        return F.conv2d(z, kernel, bias + t * time_kernel.flatten())
-    ones = z.new_ones(1, 1, *z.shape[2:])
-    ramp = F.conv2d(ones, time_kernel, padding=width // 2)[0]  # (outputs, H, W)
-    return F.conv2d(z, kernel, padding=width // 2).add_(t * ramp + bias[:, None, None])
+        def pull_back(gradient: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+            found = [back(g) for back, g in zip(backs, gradient.unbind(), strict=True)]
+            states, sums = zip(*found, strict=True)
+            return _stacked(states), tuple(map(_stacked, zip(*sums, strict=True)))
+
+        return _stacked(values), pull_back
+
+    @torch.no_grad()
+    def _trace_one(
+        self, weights: Sequence[Tensor], t: Tensor, h: Tensor
+    ) -> tuple[Tensor, PullBack]:
+        """f of one replica, and the way back to its state and its weights."""
+        layers = self._layers(weights)
+        inputs = [h.contiguous(memory_format=torch.channels_last)]
+        for layer in layers[:-1]:
+            inputs.append(self.activation.in_place(layer(inputs[-1], t)))
+        value = layers[-1](inputs[-1], t)
+
+        @torch.no_grad()
+        def pull_back(gradient: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+            found = []
+            for number in reversed(range(len(layers))):
+                gradient, of_weights = layers[number].pull_back(gradient, inputs[number], t)
+                found.append(of_weights)
+                if number > 0:
+                    gradient = self.activation.pull_back_in_place(gradient, inputs[number])
+            by_kind = zip(*reversed(found), strict=True)
+            return gradient, tuple(w for kind in by_kind for w in kind if w is not None)
+
+        return value, pull_back
+
+    def _layers(self, weights: Sequence[Tensor]) -> list[Convolution]:
+        """Of one replica, from weights in the order of :attr:`weights`."""
+        time_kernels: Sequence[Tensor | None] = weights[6:] or [None] * 3
+        return list(map(Convolution, weights[:3], weights[3:6], time_kernels))
+
+
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """As ``torch.stack``, without a copy of a single one."""
+    return tensors[0][None] if len(tensors) == 1 else torch.stack(tuple(tensors))
 
 
 def linear_layers(

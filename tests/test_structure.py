@@ -22,6 +22,7 @@ from publishing.project import HOME, Project
 ORDER = (
     "randomness",
     "precision",
+    "convolutions",
     "fields",
     "lipschitz",
     "solve",

@@ -7,15 +7,14 @@ its state, and adds to sums that become the gradients of the weights at the end 
 Within a solve a state lies flat, N numbers a problem.
 """
 
-import torch
 from torch import Tensor
 
-from anode.fields import VectorField
+from anode.fields import PullBack, VectorField
 from anode.solve.solver import Weights
 
 
 class Stages:
-    """Evaluations of n vector fields, each at a time of its own, with a graph for each.
+    """Evaluations of n vector fields, each at a time of its own.
 
     Args:
         field: the field.
@@ -33,19 +32,18 @@ class Stages:
         slopes: Tensor,
         record: bool,
     ) -> None:
-        self.field, self.record = field, record
-        self.leaves = tuple(w.detach().requires_grad_(record) for w in weights)
+        self.field, self.weights, self.record = field, weights, record
         self.times, self.slopes = times, slopes
-        self.graphs: dict[int, tuple[Tensor, Tensor]] = {}
+        self.ways_back: dict[int, PullBack] = {}
 
     def evaluate(self, i: int, state: Tensor) -> None:
         """Write the slopes at a state of N numbers a problem and at the i-th time."""
-        h = self.field.unflatten(state).detach().requires_grad_(self.record)
-        with torch.set_grad_enabled(self.record):
-            value = self.field.evaluate(self.leaves, self.times[i], h)
+        h = self.field.unflatten(state)
         if self.record:
-            self.graphs[i] = h, value
-        self.slopes[i] = self.field.flatten(value.detach())
+            value, self.ways_back[i] = self.field.trace(self.weights, self.times[i], h)
+        else:
+            value = self.field.evaluate(self.weights, self.times[i], h)
+        self.slopes[i] = self.field.flatten(value)
 
     def pull_back(self, i: int, gradient: Tensor, out: Tensor, sums: list[Tensor]) -> None:
         """Write the gradient of the i-th state to ``out (n, N)``, from that of its slope.
@@ -53,15 +51,8 @@ class Stages:
         Args:
             sums: of the weights' gradients, or rows of it for the n problems; added to in place.
         """
-        h, value = self.graphs[i]
-        found = torch.autograd.grad(
-            value,
-            (h, *self.leaves),
-            self.field.unflatten(gradient),
-            retain_graph=True,  # the caller may go back through its solve more than once
-            allow_unused=True,
-            materialize_grads=True,
-        )
-        for total, part in zip(sums, found[1:], strict=True):
+        # The caller may go back through its solve more than once.
+        of_state, of_weights = self.ways_back[i](self.field.unflatten(gradient))
+        for total, part in zip(sums, of_weights, strict=True):
             total += part
-        out.copy_(self.field.flatten(found[0]))
+        out.copy_(self.field.flatten(of_state))

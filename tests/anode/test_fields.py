@@ -49,6 +49,28 @@ def test_each_replica_is_a_plain_network_with_the_time_concatenated(
             torch.testing.assert_close(gradient[r], part.grad, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("activation", list(Activation))
+@pytest.mark.parametrize("time_dependent", [True, False])
+@pytest.mark.parametrize("seeds", [(5,), SEEDS])
+@pytest.mark.parametrize("make", [mlp, conv])
+def test_a_traced_evaluation_goes_back_as_autograd_does(
+    make: MakeField, seeds: tuple[int, ...], time_dependent: bool, activation: object
+) -> None:
+    """To the state and to each weight, as often as one likes, and without a graph."""
+    field = make(seeds, activation=activation, time_dependent=time_dependent).double()
+    h, t = states(field).requires_grad_(), torch.tensor(0.7).double()
+    value = field(t, h)
+    gradient = torch.randn(value.shape, generator=torch.Generator().manual_seed(2)).double()
+    expected = torch.autograd.grad(value, (h, *field.weights), gradient)
+    traced, pull_back = field.trace(field.weights, t, h)
+    assert not traced.requires_grad
+    torch.testing.assert_close(traced, value, rtol=0, atol=0)
+    for _ in range(2):
+        of_state, of_weights = pull_back(gradient)
+        for found, known in zip((of_state, *of_weights), expected, strict=True):
+            torch.testing.assert_close(found, known, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("make", [mlp, conv])
 def test_weights_get_the_gradients_of_the_plain_network(make: MakeField) -> None:
     """Summed over all weights but per replica, in float64."""
