@@ -19,6 +19,7 @@ PACKAGES = ("torch", "torchdiffeq", "numpy", "numba", "scikit-learn", "scikit-im
 
 NUMERICS = (
     "randomness",
+    "convolutions",
     "fields",
     "solve",
     "models",
