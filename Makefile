@@ -38,7 +38,7 @@ screenshots: $(ENVIRONMENT) ## pictures of every page of the built site, into _b
 notebooks: $(ENVIRONMENT) ## export notebooks/ for Colab from book/
 	$(RUN) -m publishing notebooks
 
-bench: $(BENCH_ENVIRONMENT) ## speed beside four other libraries (BENCH=--quick: under a minute)
+bench: $(BENCH_ENVIRONMENT) ## speed beside four other libraries (BENCH=--quick: two minutes)
 	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH)
 
 lock: ## renew requirements.lock and benchmarks/requirements.lock

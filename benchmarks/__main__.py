@@ -1,6 +1,6 @@
 """Measure, print the tables, and write them with a picture and the numbers.
 
-python -m benchmarks [--quick] [--rounds N] [--steps N] [--out FOLDER]
+python -m benchmarks [--quick] [--rounds N] [--steps N] [--threads N ...] [--out FOLDER]
 """
 
 import argparse
@@ -84,13 +84,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a rough run, about a minute")
     parser.add_argument("--rounds", type=int, help="rounds that count")
     parser.add_argument("--steps", type=int, help="training steps a round in the table")
+    parser.add_argument("--threads", type=int, nargs="+", help="numbers of threads; 1 and 2")
     parser.add_argument("--out", type=Path, help="folder of the tables, the picture, the numbers")
     options = parser.parse_args()
     changes = {name: getattr(options, name) for name in ("rounds", "steps")}
     for name, value in changes.items():
         if value is not None and value < 1:
             parser.error(f"--{name} must be 1 or more, got {value}")
+    if any(threads < 1 for threads in options.threads or ()):
+        parser.error(f"--threads must be 1 or more, got {options.threads}")
     plan = QUICK if options.quick else Plan()
+    if options.threads:
+        plan = replace(plan, threads=tuple(options.threads))
     plan = replace(plan, **{name: value for name, value in changes.items() if value is not None})
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     plan = replace(plan, threads=tuple(n for n in plan.threads if n <= (available or 1)))
