@@ -41,6 +41,10 @@ _SETTLE = """async () => {
     for (const image of document.images) image.loading = 'eager';
     const shown = [...document.images].filter(image => image.checkVisibility());
     await Promise.all(shown.map(image => image.decode().catch(() => null)));
+    // Colours that are on their way from one theme to the other have neither's contrast.
+    const moving = document.getAnimations().filter(one => one.playState === 'running'
+        && one.effect.getComputedTiming().endTime < Infinity);
+    await Promise.all(moving.map(one => one.finished.catch(() => null)));
 }"""
 
 
