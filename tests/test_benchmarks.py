@@ -16,7 +16,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import contestants, measure
+from anode.provenance import Provenance
+from benchmarks import contestants, gpu, measure
+from benchmarks.__main__ import FULL_OUT
 from benchmarks.aims import Aim
 from benchmarks.checks import TIGHT, Checker
 from benchmarks.images.limit import Convolutions, Step
@@ -338,3 +340,15 @@ def test_a_quick_run_writes_tables_picture_and_numbers(tmp_path: Any) -> None:
     numbers = json.loads((tmp_path / "training-step.json").read_text(encoding="utf8"))
     assert numbers["provenance"]["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert numbers["plan"]["rounds"] == 1
+
+
+def test_the_table_of_a_gpu_is_that_of_its_numbers() -> None:
+    numbers = json.loads((FULL_OUT / "gpu.json").read_text(encoding="utf8"))
+    measured = [gpu.Cost(**cost) for cost in numbers["costs"]]
+    origin = Provenance(**numbers["provenance"])
+    text = (FULL_OUT / "gpu.md").read_text(encoding="utf8")
+    assert text == gpu.report(measured, numbers["trainings"], origin)
+    assert text.count("\n| p = ") == len(measured) + len(numbers["trainings"])
+    assert {cost.model for cost in measured} == {
+        spec.label for spec in gpu.experiment()[0].models if not spec.weight_decay
+    }
