@@ -22,7 +22,6 @@ from torch import Tensor
 
 from anode.models import Model
 from anode.provenance import Provenance, numerics, versions
-from anode.solve import SolveFailure, SolveStatus
 from anode.training import Floats, History, TrainingFailure
 
 Identity = Mapping[str, Any]
@@ -150,7 +149,7 @@ class Store:
             "seeds": list(history.seeds),
             "steps_per_epoch": history.steps_per_epoch,
             "seconds": history.seconds,
-            "failures": {str(r): _failure(f) for r, f in history.failures.items()},
+            "failures": {str(r): f.as_dict() for r, f in history.failures.items()},
             "epoch_loss": _rounded(history.epoch_loss),
             "epoch_nfe": _rounded(history.epoch_nfe),
             "validation_loss": _rounded(history.validation_loss),
@@ -211,36 +210,10 @@ def _history(record: dict[str, Any], arrays: dict[str, Tensor]) -> History:
         steps_per_epoch=record["steps_per_epoch"],
         validation_loss=array("validation_loss") if "validation_loss" in arrays else None,
         snapshots={int(k.split("/")[1]): array(k) for k in arrays if k.startswith("snapshot/")},
-        failures={int(r): _parsed(f) for r, f in record["failures"].items()},
+        failures={int(r): TrainingFailure.from_dict(f) for r, f in record["failures"].items()},
         seconds=record["seconds"],
         seeds=tuple(record["seeds"]),
     )
-
-
-def _failure(failure: TrainingFailure) -> dict[str, Any]:
-    cause: Any = failure.cause
-    if isinstance(failure.cause, SolveFailure):
-        solve = failure.cause
-        cause = {
-            "status": solve.status.value,
-            "step": solve.step,
-            "time": solve.time,
-            "nfe": solve.nfe,
-        }
-    return {
-        "seed": failure.seed,
-        "epoch": failure.epoch,
-        "iteration": failure.iteration,
-        "phase": failure.phase,
-        "cause": cause,
-    }
-
-
-def _parsed(record: dict[str, Any]) -> TrainingFailure:
-    cause = record["cause"]
-    if isinstance(cause, dict):
-        cause = SolveFailure(SolveStatus(cause.pop("status")), **cause)
-    return TrainingFailure(**(record | {"cause": cause}))
 
 
 def _rounded(values: Floats | None) -> list[list[float | None]] | None:

@@ -1,6 +1,7 @@
 """Training: one loop for all models, its settings, its history, and what is measured after it."""
 
 from anode.training.batches import Batches
+from anode.training.checkpoint import Checkpoint
 from anode.training.evaluation import accuracy, evaluate, features_of
 from anode.training.history import Floats, History, TrainingFailure
 from anode.training.loop import train
@@ -8,6 +9,7 @@ from anode.training.settings import Loss, TrainingSettings
 
 __all__ = [
     "Batches",
+    "Checkpoint",
     "Floats",
     "History",
     "Loss",

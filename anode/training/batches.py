@@ -52,6 +52,15 @@ class Batches:
         """Number of batches in an epoch."""
         return -(-self.x.shape[1] // self.batch_size)
 
+    def state(self) -> Tensor:
+        """Where the orders stand, ``(R, n)`` bytes."""
+        return torch.stack([rng.get_state() for rng in self.orders])
+
+    def restore(self, state: Tensor) -> None:
+        """Go on from there."""
+        for rng, own in zip(self.orders, state, strict=True):
+            rng.set_state(own.clone())  # torch reads from the start of the storage, not of the view
+
     def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches ``x (R, B, *input_shape)``, ``y (R, B, ...)`` of the next epoch."""
         size = self.x.shape[1]

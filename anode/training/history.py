@@ -1,13 +1,13 @@
 """What happened in a training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anode.solve import SolveFailure
+from anode.solve import SolveFailure, SolveStatus
 
 Floats = NDArray[np.float64]
 Phase = Literal["forward", "backward"]
@@ -29,6 +29,21 @@ class TrainingFailure:
     iteration: int
     phase: Phase
     cause: SolveFailure | str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        cause: Any = self.cause
+        if isinstance(cause, SolveFailure):
+            cause = vars(cause) | {"status": cause.status.value}
+        return vars(self) | {"cause": cause}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrainingFailure":
+        """The inverse of :meth:`as_dict`."""
+        cause = values["cause"]
+        if isinstance(cause, Mapping):
+            cause = SolveFailure(**dict(cause) | {"status": SolveStatus(cause["status"])})
+        return cls(**dict(values) | {"cause": cause})
 
     def __str__(self) -> str:
         return (

@@ -13,6 +13,7 @@ from anode.data import Data
 from anode.models import Model
 from anode.solve import SolveFailure
 from anode.training.batches import Batches
+from anode.training.checkpoint import Checkpoint, State
 from anode.training.evaluation import average, features_of, stop
 from anode.training.history import Floats, History, Phase, TrainingFailure
 from anode.training.optimizer import StackedAdam
@@ -27,6 +28,7 @@ def train(
     *,
     validation: Data | Sequence[Data] | None = None,
     snapshot_x: Tensor | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: bool = False,
 ) -> History:
     """Train all replicas of ``model`` with Adam, in place.
@@ -42,6 +44,8 @@ def train(
         validation: data whose loss is computed after each epoch; one set for all, or one of equal
             size for each.
         snapshot_x: inputs ``(n, *input_shape)`` whose features are kept at ``snapshot_epochs``.
+        checkpoint: where the training leaves checkpoints, and goes on from one: to the same bits,
+            on one machine, as without. Whoever gives it deletes the last one.
         progress: show a progress bar.
 
     Raises:
@@ -56,7 +60,7 @@ def train(
     trainer = _Trainer(model, settings)
     snapshots: dict[int, Floats] = {}
     validation_losses: list[Floats] = []
-    seconds = 0.0
+    seconds, first = 0.0, 1
 
     def observe(epoch: int) -> None:
         stopped = tuple(trainer.failures)
@@ -65,13 +69,27 @@ def train(
         if validation is not None and epoch > 0:
             validation_losses.append(average(model, validation, settings.loss, stopped=stopped))
 
-    observe(0)
-    for epoch in tqdm(range(1, settings.epochs + 1), unit="epoch", disable=not progress):
+    found = checkpoint.read() if checkpoint else None
+    if found is None:
+        observe(0)
+    else:
+        seconds, first = found.plain["seconds"], found.epoch + 1
+        trainer.restore(found)
+        batches.restore(found.arrays["orders"])
+        validation_losses, snapshots = _observed(found)
+    written, epochs = time.monotonic(), range(first, settings.epochs + 1)
+    for epoch in tqdm(
+        epochs, unit="epoch", initial=first - 1, total=settings.epochs, disable=not progress
+    ):
         start = time.perf_counter()
         for x, y in islice(batches.epoch(), settings.batches):
             trainer.step(x, y, epoch)
         seconds += time.perf_counter() - start
         observe(epoch)
+        if checkpoint and time.monotonic() - written >= checkpoint.seconds:
+            arrays = {"orders": batches.state(), **_observations(validation_losses, snapshots)}
+            checkpoint.write(trainer.state(epoch, seconds, arrays))
+            written = time.monotonic()
     trainer.optimizer.release()
     return trainer.history(
         steps_per_epoch=min(batches.per_epoch, settings.batches or batches.per_epoch),
@@ -84,9 +102,13 @@ def train(
 class _Trainer:
     """Takes steps, keeps the record, and holds failed replicas still."""
 
+    SERIES = ("losses", "nfe", "backward_nfe")
+    """What is kept of each step."""
+
     def __init__(self, model: Model, settings: TrainingSettings) -> None:
         self.model = model
         self.settings = settings
+        self.device = next(model.parameters()).device
         self.optimizer = StackedAdam(
             list(model.parameters()), *settings.per_replica(model.replicas)
         )
@@ -121,6 +143,25 @@ class _Trainer:
                 seed = self.model.seeds[replica]
                 self.failures[replica] = TrainingFailure(seed, epoch, iteration, phase, cause)
 
+    def state(self, epoch: int, seconds: float, others: Mapping[str, Tensor]) -> State:
+        """Where the training stands, with what others have to say of it."""
+        plain = {
+            "seconds": seconds,
+            "steps": self.optimizer.steps,
+            "failures": {str(r): failure.as_dict() for r, failure in self.failures.items()},
+        }
+        series = {name: torch.stack(getattr(self, name), dim=1) for name in self.SERIES}
+        return State(epoch, plain, {**self.optimizer.state(), **series, **others})
+
+    def restore(self, state: State) -> None:
+        """Go on from there."""
+        self.optimizer.restore(state.arrays, state.plain["steps"])
+        for name in self.SERIES:
+            getattr(self, name)[:] = state.arrays[name].to(self.device).unbind(dim=1)
+        self.failures |= {
+            int(r): TrainingFailure.from_dict(each) for r, each in state.plain["failures"].items()
+        }
+
     def history(
         self,
         *,
@@ -148,6 +189,22 @@ class _Trainer:
             seconds=seconds,
             seeds=self.model.seeds,
         )
+
+
+def _observations(validation: list[Floats], snapshots: Mapping[int, Floats]) -> dict[str, Tensor]:
+    """What was observed between the epochs, for a checkpoint."""
+    found = {f"snapshot/{epoch}": values for epoch, values in snapshots.items()}
+    if validation:
+        found["validation"] = np.stack(validation, axis=1)
+    return {name: torch.from_numpy(values) for name, values in found.items()}
+
+
+def _observed(state: State) -> tuple[list[Floats], dict[int, Floats]]:
+    """The inverse of :func:`_observations`."""
+    kept = state.arrays
+    validation = list(kept["validation"].numpy().T) if "validation" in kept else []
+    names = [name for name in kept if name.startswith("snapshot/")]
+    return validation, {int(name.partition("/")[2]): kept[name].numpy() for name in names}
 
 
 def _not_finite(values: Tensor, what: str) -> dict[int, str]:

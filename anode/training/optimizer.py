@@ -1,6 +1,6 @@
 """Adam for a stack of replicas, each with a learning rate and a weight decay of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ class StackedAdam:
         learning_rate, weight_decay: one a replica; the decay is added to the gradient (L2).
         betas, eps: Adam's.
     """
+
+    STATE = ("weights", "mean", "square", "active")
 
     def __init__(
         self,
@@ -86,6 +88,17 @@ class StackedAdam:
         self.square.mul_(second).addcmul_(g, g, value=1 - second)
         size = self.square.sqrt().div_((1 - second**self.steps) ** 0.5).add_(self.eps)
         self.weights.addcmul_(self.mean / size, rate, value=-1 / (1 - first**self.steps))
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next update depends on, :attr:`steps` and the gradient aside."""
+        return {name: getattr(self, name) for name in self.STATE}
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from there, with these weights."""
+        for name in self.STATE:
+            getattr(self, name).copy_(state[name])
+        self.steps, self.all_active = steps, bool(self.active.all())
 
     def release(self) -> None:
         """Give each parameter memory of its own again."""

@@ -1,0 +1,113 @@
+"""Checkpoints: where a training stands after an epoch, in one file, to go on from there.
+
+The file is safetensors, with JSON in its header; nothing is pickled. It is written beside itself
+and then renamed, so that it is whole or the one before it.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+SUFFIX = ".checkpoint"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training leaves its checkpoints, and finds the one to go on from.
+
+    Attributes:
+        path: the file; its folder must be there.
+        key: says what is trained, by what. A checkpoint that has another key is not used.
+        seconds: least time between two of them; 0 for one after every epoch.
+    """
+
+    path: Path
+    key: str
+    seconds: float = 30.0
+
+    def read(self) -> "State | None":
+        """Where a training stopped; None if there is no checkpoint, or none that can be used.
+
+        One that cannot be used is left where it is, and a warning says why.
+        """
+        if not self.path.is_file():
+            return None
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                head = json.loads((file.metadata() or {})["anode"])
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if head["digest"] != _digest(head, arrays):
+                raise ValueError("its content has changed since it was written")
+            if head["key"] != self.key:
+                raise ValueError("it is of another training, or of other code or libraries")
+            return State(head["epoch"], head["plain"], arrays)
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            warnings.warn(
+                f"the checkpoint {self.path} cannot be used, so the training starts anew: {error}",
+                stacklevel=2,
+            )
+            return None
+
+    def write(self, state: "State") -> None:
+        """Replace the file; where that fails a warning says so, and the training goes on."""
+        head = {"key": self.key, "epoch": state.epoch, "plain": dict(state.plain)}
+        arrays = {
+            name: values.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, values in state.arrays.items()
+        }
+        head["digest"] = _digest(head, arrays)
+        temporary = self.path.with_suffix(f".{os.getpid()}")
+        try:
+            temporary.write_bytes(save(arrays, metadata={"anode": json.dumps(head)}))
+            os.replace(temporary, self.path)
+        except OSError as error:
+            reason = error.strerror or error
+            warnings.warn(f"no checkpoint could be written, {self.path}: {reason}", stacklevel=2)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a training stands after an epoch.
+
+    Attributes:
+        epoch: how many were done.
+        plain: what JSON can hold.
+        arrays: by name.
+    """
+
+    epoch: int
+    plain: Mapping[str, Any]
+    arrays: Mapping[str, Tensor]
+
+
+def epoch_of(path: Path) -> int | None:
+    """How many epochs the training has done that left this checkpoint; None without a whole one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int(json.loads((file.metadata() or {})["anode"])["epoch"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _digest(head: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> str:
+    """Of all that a checkpoint has, the digest itself aside."""
+    digest = hashlib.sha256()
+    rest = {name: value for name, value in head.items() if name != "digest"}
+    digest.update(json.dumps(rest, sort_keys=True).encode())
+    for name in sorted(arrays):
+        values = arrays[name].contiguous()
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
