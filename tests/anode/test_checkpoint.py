@@ -233,11 +233,14 @@ def test_there_is_no_epoch_where_there_is_no_checkpoint(tmp_path: Path) -> None:
 
 
 PROCESS = """
+import signal
 import sys
 from pathlib import Path
 from test_checkpoint import begin
 from anode.training import Checkpoint, loop
 
+# A shell starts what runs in its background with this signal ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.argv[2] == "slow":
     import time
     step = loop._Trainer.step
