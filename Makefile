@@ -48,7 +48,7 @@ clean: ## remove what was built; the environment stays
 	rm -rf _build
 
 $(ENVIRONMENT): pyproject.toml requirements.lock
-	PYTHON=$(PYTHON) scripts/environment $(VENV) book,test requirements.lock
+	PYTHON=$(PYTHON) scripts/environment $(VENV) book,cluster,test requirements.lock
 
 $(BENCH_ENVIRONMENT): pyproject.toml benchmarks/requirements.lock
 	PYTHON=$(PYTHON) scripts/environment $(BENCH_VENV) bench benchmarks/requirements.lock

@@ -26,9 +26,9 @@ NUMERICS = (
     "data",
     "training",
     "experiments",
-    "runs",
+    "tasks",
 )
-"""Modules of the package that a training's numbers depend on: all that ``runs`` needs to train."""
+"""Modules of the package that a training's numbers depend on: ``tasks`` and all that it needs."""
 
 _HOME = Path(__file__).parent
 

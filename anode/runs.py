@@ -6,20 +6,18 @@ depend on has changed since.
 """
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
-
 from anode.data import Data
-from anode.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size, check_profile
+from anode.experiments import Experiment, Profile, Size
 from anode.models import Model
+from anode.perform import check_device, compute, perform
 from anode.provenance import Provenance
-from anode.store import Store, StoreError
-from anode.training import History, train
+from anode.store import Store
+from anode.tasks import Task, tasks
+from anode.training import History
 
 STORE_VARIABLE = "ANODE_STORE"
 """Environment variable that names the folder of the store; without it nothing is stored."""
@@ -108,99 +106,23 @@ def run(
         ValueError: if the name, the profile, the seed, the device or a model is none there is.
         StoreError: if something is to be trained and the store's folder cannot be written in.
     """
-    if name not in EXPERIMENTS:
-        raise ValueError(f"experiment must be one of {', '.join(EXPERIMENTS)}, got {name!r}")
-    experiment = EXPERIMENTS[name]
-    profile = check_profile(profile)
+    wanted = tasks(name, profile, models=models, first=seed, stacked=True)
     device = check_device(device)
-    size = experiment.size(profile)
-    labels = [spec.label for spec in experiment.models] if models is None else list(models)
-    specs = [experiment.model(label) for label in labels]
     folder = store or os.environ.get(STORE_VARIABLE)
     kept = Store(Path(folder)) if folder else None
-    seeds = tuple(range(seed, seed + size.seeds))
-    drawn = [experiment.data(size, s) for s in (seeds if experiment.data_per_seed else seeds[:1])]
-    training = tuple(split[0] for split in drawn)
-    held_out = tuple(split[1] for split in drawn if split[1] is not None)
-    task = _Task(experiment, profile, size, seeds, device, training, held_out or None, progress)
-    runs = {spec.label: task.run(spec, kept) for spec in specs}
-    return Result(experiment, profile, size, seeds, device, runs)
+    runs = {task.spec.label: _run(task, kept, device, progress) for task in wanted}
+    first = wanted[0]
+    return Result(first.experiment, first.profile, first.size, first.seeds, device, runs)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """An experiment with its data, ready to train one model after the other."""
-
-    experiment: Experiment
-    profile: Profile
-    size: Size
-    seeds: tuple[int, ...]
-    device: str
-    data: tuple[Data, ...]
-    validation: tuple[Data, ...] | None
-    progress: bool
-
-    def run(self, spec: ModelSpec, store: Store | None) -> Run:
-        """Read the model's record, or train it and record it."""
-        model = spec.build(
-            self.data[0].input_shape, self.experiment.outputs, self.size.hidden, self.seeds
-        ).to(self.device)
-        if store is None:
-            return self._train(spec, model)
-        identity = self._identity(spec)
-        if found := store.load(identity, model):  # needs no lock, nor a folder to write in
-            return self._result(spec, model, *found)
-        with store.locked(identity):
-            if found := store.load(identity, model):  # by another process, while this one waited
-                return self._result(spec, model, *found)
-            trained = self._train(spec, model)
-            try:
-                store.save(identity, model, trained.history, trained.provenance)
-            except StoreError as error:  # what took long to train is not thrown away
-                warnings.warn(f"{spec.label} was trained, but {error}", stacklevel=3)
-        return trained
-
-    def _identity(self, spec: ModelSpec) -> dict[str, object]:
-        """All that the result depends on, the code and the libraries aside."""
-        return {
-            "experiment": self.experiment.name,
-            "model": spec.label,
-            "profile": self.profile.value,
-            "seeds": list(self.seeds),
-            "device": self.device,
-            "data": self.data[0].name,
-        }
-
-    def _train(self, spec: ModelSpec, model: Model) -> Run:
-        probe = self.experiment.probe() if self.experiment.probe else None
-        started = datetime.now(UTC)
-        history = train(
-            model,
-            self.data,
-            self.experiment.settings(self.size, spec),
-            validation=self.validation,
-            snapshot_x=None if probe is None else probe.x,
-            progress=self.progress,
-        )
-        provenance = Provenance.now(self.device, started, history.seconds)
-        return self._result(spec, model, history, provenance)
-
-    def _result(
-        self, spec: ModelSpec, model: Model, history: History, provenance: Provenance
-    ) -> Run:
-        probe = self.experiment.probe() if self.experiment.probe else None
-        return Run(spec.label, model, history, self.data, self.validation, probe, provenance)
-
-
-def check_device(device: str) -> str:
-    """``device`` if this machine has it.
-
-    Raises:
-        ValueError: if it is no CPU or CUDA device, or not here.
-    """
-    available = ["cpu"]
-    if torch.cuda.is_available():
-        available += ["cuda"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    if device not in available:
-        raise ValueError(f"device must be one of {', '.join(available)} here, got {device!r}")
-    return device
+def _run(task: Task, store: Store | None, device: str, progress: bool) -> Run:
+    if store is None:
+        record = compute(task, device, progress=progress)
+    else:
+        record = perform(task, store, device, progress=progress)
+    data, validation = task.data()
+    model = task.build(data[0].input_shape).to(device)
+    model.load_state_dict(dict(record.weights))
+    return Run(
+        task.spec.label, model, record.history, data, validation, task.probe(), record.provenance
+    )

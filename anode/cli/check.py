@@ -3,9 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from anode.cli.options import add_experiment, check_data, chosen, positive
-from anode.recordings import check, missing, results_folder
+from anode.cli.options import add_experiment, check_data, chosen, positive, store_of
+from anode.recordings import NAMES, check
 from anode.recordings.records import not_recorded
+from anode.sweep import missing
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -19,7 +20,7 @@ def add(subparsers: "Subparsers") -> None:
         description="Take the first steps of recorded trainings again, on this machine with this "
         "code, and compare losses and function evaluations with the record.",
     )
-    add_experiment(checking)
+    add_experiment(checking, NAMES)
     checking.add_argument(
         "--steps", type=positive, default=20, metavar="N", help="how many; default: %(default)s"
     )
@@ -27,22 +28,21 @@ def add(subparsers: "Subparsers") -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    folder = arguments.results or results_folder()
     wanted = chosen(arguments)
-    lacking = {id(task) for task in missing(wanted, folder)}
+    store = store_of(wanted, arguments.results)
+    lacking = {id(task) for task in missing(wanted, store)}
     if len(lacking) == len(wanted):
-        first = wanted[0]
-        raise not_recorded("none of these seeds is", first.experiment.name, first.profile, folder)
+        first, what = wanted[0], "none of these seeds is"
+        raise not_recorded(what, first.experiment.name, first.profile, store.folder)
     check_data(wanted)
     for task in wanted:
-        name = f"{task.spec.label}, seed {task.seed}"
         if id(task) in lacking:
-            print(f"{name}: not recorded")
+            print(f"{task}: not recorded")
             continue
-        found = check(task, arguments.steps, folder)
+        found = check(task, arguments.steps, store.folder)
         same = (
             "the same numbers"
             if found.identical
             else f"losses within {found.loss:.1e} of theirs, evaluations within {found.nfe:.0f}"
         )
-        print(f"{name}: {found.steps} steps give {same}", flush=True)
+        print(f"{task}: {found.steps} steps give {same}", flush=True)

@@ -1,19 +1,31 @@
-"""Parses the command line and calls a subcommand: ``anode data``, ``run`` or ``check``."""
+"""Parses the command line and calls a subcommand: ``anode run``, ``status`` and others."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from anode.cli import check, data, run
+from anode.cli import check, data, run, status, store
 from anode.cli.options import UsageError
 from anode.data.catalogue import DataError
-from anode.recordings import NotRecordedError, OutOfMemoryError
+from anode.places import PlaceError, WorkersLostError
+from anode.recordings import NotRecordedError
+from anode.sweep import WorkerDiffersError
+from anode.tasks import OutOfMemoryError
 
-SUBCOMMANDS = (data, run, check)
+SUBCOMMANDS = (data, run, status, check, store)
 """Modules of the subcommands. Each has ``add(subparsers)``, which adds its parser and sets ``call``
 to what is done with the parsed arguments."""
 
-ANSWERED = (UsageError, DataError, NotRecordedError, OutOfMemoryError, OSError)
+ANSWERED = (
+    UsageError,
+    DataError,
+    NotRecordedError,
+    OutOfMemoryError,
+    PlaceError,
+    WorkersLostError,
+    WorkerDiffersError,
+    OSError,
+)
 """Errors that whoever typed the command can do something about, or the machine: a line says what.
 Any other is a mistake of the program and shows where it happened."""
 

@@ -1,13 +1,17 @@
 """Arguments that several subcommands take: which trainings, and where their records are."""
 
 import argparse
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from anode.data.images import available
-from anode.experiments import Profile
-from anode.recordings import NAMES, RESULTS_VARIABLE, Task, tasks
+from anode.experiments import FIGURES, Profile
+from anode.recordings import RESULTS_VARIABLE, recordings
+from anode.runs import STORE_VARIABLE
+from anode.store import Store
+from anode.tasks import Task, figure_tasks, tasks
 
 
 class UsageError(Exception):
@@ -33,9 +37,9 @@ def positive(text: str) -> int:
     return number
 
 
-def add_experiment(parser: argparse.ArgumentParser) -> None:
-    """Add what :func:`chosen` reads, and ``--results``."""
-    parser.add_argument("name", metavar="NAME", choices=NAMES, help="%(choices)s")
+def add_experiment(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Add what :func:`chosen` and :func:`store_of` read; ``names`` can be chosen."""
+    parser.add_argument("name", metavar="NAME", choices=names, help="%(choices)s")
     parser.add_argument(
         "--profile",
         choices=[profile.value for profile in Profile],
@@ -46,13 +50,20 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
         "--models", nargs="+", metavar="LABEL", help="as 'p = 5'; all of them if left out"
     )
     parser.add_argument(
-        "--seeds", nargs="+", type=int, metavar="S", help="as many as the profile has if left out"
+        "--seeds",
+        type=positive,
+        metavar="N",
+        help="how many; as many as the profile has if left out",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="the first; default: %(default)s"
     )
     parser.add_argument(
         "--results",
         type=Path,
         metavar="F",
-        help=f"folder of the records; default: ${RESULTS_VARIABLE}, or else results/ of the book",
+        help=f"folder of the records; default for images: ${RESULTS_VARIABLE}, or else results/ of "
+        f"the book; for toy experiments: ${STORE_VARIABLE}, or else ~/.cache/anode/results",
     )
 
 
@@ -62,19 +73,39 @@ def chosen(arguments: argparse.Namespace) -> list[Task]:
     Raises:
         UsageError: if there is no such profile or model of that experiment, or seed.
     """
+    name, profile, first = arguments.name, arguments.profile, arguments.seed
+    seeds = range(first, first + arguments.seeds) if arguments.seeds else None
     with asked():
-        return tasks(
-            arguments.name, arguments.profile, models=arguments.models, seeds=arguments.seeds
-        )
+        if name not in FIGURES:
+            return tasks(name, profile, models=arguments.models, seeds=seeds, first=first)
+        if arguments.models:
+            raise ValueError(f"--models goes with an experiment, not with {name!r}")
+        if found := figure_tasks(name, profile, seeds=seeds, first=first):
+            return found
+        raise ValueError(f"{name} has no profile {profile!r}")
 
 
-def check_data(wanted: list[Task]) -> None:
+def store_of(wanted: Sequence[Task], folder: Path | None) -> Store:
+    """Where the records of these trainings are."""
+    if wanted[0].experiment.recorded:
+        return recordings(folder)
+    return Store(folder or toy_results())
+
+
+def toy_results() -> Path:
+    """Where records of toy experiments are, if the command line does not say."""
+    named = os.environ.get(STORE_VARIABLE)
+    return Path(named) if named else Path.home() / ".cache" / "anode" / "results"
+
+
+def check_data(wanted: Sequence[Task]) -> None:
     """That the images are looked for in a folder that there is.
 
     Raises:
         UsageError: if not.
         DataError: if only a part of them is there.
     """
-    if (images := wanted[0].size.images) is not None:
-        with asked():
-            available(images)
+    for images in {task.size.images for task in wanted}:
+        if images is not None:
+            with asked():
+                available(images)

@@ -1,13 +1,17 @@
-"""``anode run``: trains the models of an experiment on images, and records each seed."""
+"""``anode run``: trains the models of an experiment, and records each training."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anode.cli.options import add_experiment, asked, check_data, chosen
-from anode.recordings import Task, missing, pace, record, results_folder
-from anode.runs import check_device
-from anode.training import History
+from anode.cli.options import add_experiment, asked, check_data, chosen, positive, store_of
+from anode.cli.progress import Forecast, reporter
+from anode.experiments import EXPERIMENTS, FIGURES
+from anode.perform import check_device
+from anode.places import Cluster, InProcess, Place, Processes
+from anode.recordings import pace
+from anode.store import Store
+from anode.sweep import missing, status, sweep
+from anode.tasks import Task
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -17,83 +21,82 @@ def add(subparsers: "Subparsers") -> None:
     """Add ``run``."""
     running = subparsers.add_parser(
         "run",
-        help="train the models of an experiment on images, and record them",
-        description="Train the models of an experiment on images, one seed after the other. Each "
-        "is recorded as soon as it ends, so an interrupted run goes on where it was. Several may "
-        "run at once, on one folder.",
+        help="train the models of an experiment or of a figure, and record them",
+        description="Train the models of an experiment, or those of a figure of the paper. Each "
+        "training is recorded as soon as it ends, and leaves checkpoints on its way, so a run that "
+        "is stopped goes on where it was. Several may run at once, on one folder.",
     )
-    add_experiment(running)
+    add_experiment(running, [*EXPERIMENTS, *FIGURES])
     running.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
-    running.add_argument("--progress", action="store_true", help="a bar for each training")
+    where = running.add_mutually_exclusive_group()
+    where.add_argument(
+        "--processes", type=positive, metavar="N", help="so many trainings at once, on this machine"
+    )
+    where.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="on the Dask cluster of this scheduler, as tcp://host:8786",
+    )
+    running.add_argument(
+        "--resources",
+        nargs="+",
+        default=[],
+        metavar="NAME=N",
+        help="of a Dask worker, that a training takes: GPU=1",
+    )
+    running.add_argument("--list", action="store_true", help="say what is done, and do nothing")
+    running.add_argument("--progress", action="store_true", help="a bar for each training as well")
+    running.add_argument(
+        "--json", action="store_true", help="a line of JSON for each thing that happens"
+    )
     running.set_defaults(call=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    place = _place(arguments)
     with asked():
-        device = check_device(arguments.device)
-    folder: Path = arguments.results or results_folder()
+        # A cluster's devices are not here to be looked at.
+        device = arguments.device if arguments.dask else check_device(arguments.device)
     wanted = chosen(arguments)
-    left = missing(wanted, folder)
-    print(f"{len(wanted)} trainings, of which {len(wanted) - len(left)} are recorded in {folder}.")
-    if not left:
-        return
+    store = store_of(wanted, arguments.results)
+    left = missing(wanted, store, device)
+    with reporter(len(wanted), len(wanted) - len(left), store.folder, arguments.json) as report:
+        report.planned([status(task, store, device) for task in wanted], arguments.list)
+        if not left or arguments.list:
+            return
+        report.forecast = _forecast(left, store, device, place)
+        sweep(
+            wanted,
+            store,
+            place=place,
+            device=device,
+            progress=arguments.progress,
+            ended=report.ended,
+        )
+
+
+def _forecast(left: list[Task], store: Store, device: str, place: Place) -> Forecast | None:
+    """By the pace of the first steps; none where they would be taken on another machine."""
+    if isinstance(place, Cluster):
+        return None
     check_data(left)
-    forecast = Forecast(left, pace(left, device), folder)
-    print(forecast, flush=True)
-    record(left, folder=folder, device=device, progress=arguments.progress, ended=forecast.ended)
+    workers = place.count if isinstance(place, Processes) else 1
+    seconds = pace(left, device)
+    return Forecast(left, seconds, lambda some: missing(some, store, device), workers)
 
 
-class Forecast:
-    """How long the trainings that are left take: by their first steps, and by those that ended.
-
-    Args:
-        left: trainings that are not recorded.
-        seconds: label of a model -> seconds at the pace of its first steps.
-        folder: of the records: other processes may record some of them there.
-    """
-
-    def __init__(self, left: list[Task], seconds: dict[str, float], folder: Path) -> None:
-        self.left = left
-        self.seconds = seconds
-        self.folder = folder
-        self.foreseen = self.taken = 0.0
-
-    @property
-    def factor(self) -> float:
-        """How many times as long as at the pace of its first steps a training took so far."""
-        return self.taken / self.foreseen if self.foreseen else 1.0
-
-    @property
-    def remaining(self) -> float:
-        """Seconds."""
-        return self.factor * sum(self.seconds[task.spec.label] for task in self.left)
-
-    def __str__(self) -> str:
-        each = ", ".join(f"{label}: {duration(time)}" for label, time in self.seconds.items())
-        return (
-            f"At the pace of the first steps a training takes ({each}), and all that are left "
-            f"{duration(self.remaining)}. Function evaluations grow in training, so it will be "
-            "more; the forecast is corrected after each training."
-        )
-
-    def ended(self, task: Task, history: History) -> None:
-        """Say what came out of a training, and what is left."""
-        label = task.spec.label
-        self.left = missing(self.left, self.folder)
-        self.taken += history.seconds
-        self.foreseen += self.seconds[label]
-        failed = "; failed: " + "; ".join(map(str, history.failures.values()))
-        print(
-            f"{label}, seed {task.seed}: {duration(history.seconds)}, loss "
-            f"{history.epoch_loss[0, -1]:.3g}, {history.epoch_nfe[0, -1]:.0f} evaluations"
-            f"{failed if history.failures else ''}. Left: about {duration(self.remaining)}.",
-            flush=True,
-        )
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, for people."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
+def _place(arguments: argparse.Namespace) -> Place:
+    if arguments.processes:
+        return Processes(arguments.processes)
+    resources = []
+    with asked():
+        for text in arguments.resources:
+            name, equals, number = text.partition("=")
+            if not (name and equals and number.replace(".", "", 1).isdigit()):
+                raise ValueError(f"resources must be as GPU=1, got {text!r}")
+            resources.append((name, float(number)))
+        if resources and not arguments.dask:
+            raise ValueError("resources are a Dask worker's: name the scheduler with --dask")
+    if arguments.dask:
+        return Cluster(arguments.dask, tuple(resources))
+    return InProcess()

@@ -166,6 +166,14 @@ SOURCES: dict[ImageSet, Source] = {
 }
 
 
+def checksums(which: ImageSet) -> dict[str, str]:
+    """What the set's files are known by, name -> SHA-256 or MD5; none for what is always here."""
+    source = SOURCES.get(which)
+    if source is None:
+        return {}
+    return dict(source.sha256 or source.remote().md5)
+
+
 def data_folder() -> Path:
     """Where downloaded data are: $ANODE_DATA if it is set, else ``~/.cache/anode``."""
     return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "anode")

@@ -11,6 +11,7 @@ from anode.experiments.experiment import (
     Split,
     check_profile,
 )
+from anode.experiments.figures import FIGURES
 from anode.experiments.images import IMAGES
 from anode.experiments.toy import ANODES, NODE, RESNET, TOY
 
@@ -20,6 +21,7 @@ EXPERIMENTS = {experiment.name: experiment for experiment in (*TOY, *IMAGES)}
 __all__ = [
     "ANODES",
     "EXPERIMENTS",
+    "FIGURES",
     "NODE",
     "RESNET",
     "Experiment",

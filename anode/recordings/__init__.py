@@ -2,36 +2,31 @@
 
 A record is found by what was run, whatever code and libraries there are now; :func:`check` says
 whether these still give it. Records come with the book's sources, in ``results/``; new ones are
-written where :func:`record` is told to.
+made by :func:`anode.sweep.sweep`.
 """
 
 from anode.recordings.records import (
+    NAMES,
     RESULTS_VARIABLE,
     NotRecordedError,
     Recorded,
     Recording,
-    missing,
     obtain,
-    record,
+    recordings,
     results_folder,
 )
 from anode.recordings.rehearsal import Difference, check, pace
-from anode.recordings.tasks import NAMES, OutOfMemoryError, Task, tasks
 
 __all__ = [
     "NAMES",
     "RESULTS_VARIABLE",
     "Difference",
     "NotRecordedError",
-    "OutOfMemoryError",
     "Recorded",
     "Recording",
-    "Task",
     "check",
-    "missing",
     "obtain",
     "pace",
-    "record",
+    "recordings",
     "results_folder",
-    "tasks",
 ]

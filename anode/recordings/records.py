@@ -1,22 +1,24 @@
-"""Makes records and reads them."""
+"""Reads records of experiments, and says where they are."""
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from anode.experiments import EXPERIMENTS, Experiment, Profile, Size, check_profile
 from anode.models import Model
+from anode.perform import compute
 from anode.provenance import Provenance
-from anode.recordings.tasks import Task, tasks
 from anode.store import Record, Store
-from anode.training import Floats, History, accuracy
+from anode.tasks import Task, tasks
+from anode.training import Floats, History
+
+NAMES = tuple(name for name, experiment in EXPERIMENTS.items() if experiment.recorded)
+"""The experiments that are recorded."""
 
 RESULTS_VARIABLE = "ANODE_RESULTS"
 """Environment variable that names the folder of records, if it is not that of the sources."""
@@ -101,65 +103,9 @@ def results_folder() -> Path:
     return next((place for place in _PLACES if place.is_dir()), _PLACES[0])
 
 
-def missing(wanted: Iterable[Task], folder: Path | None = None) -> list[Task]:
-    """The trainings of which there is no record."""
-    store = Store(folder or results_folder(), lasting=True)
-    return [task for task in wanted if store.read(task.identity) is None]
-
-
-def record(
-    wanted: Iterable[Task],
-    *,
-    folder: Path | None = None,
-    device: str = "cpu",
-    progress: bool = False,
-    ended: Callable[[Task, History], None] = lambda task, history: None,
-) -> None:
-    """Run the trainings of which there is no record, and record each as soon as it ends.
-
-    Several processes may do so at once: each takes what no other is running, and in the end waits
-    for the others, or does what one of them was stopped at.
-
-    Args:
-        wanted: trainings, see :func:`tasks`.
-        folder: of the records; :func:`results_folder` if left out.
-        device: where to train.
-        progress: show a progress bar for each.
-        ended: called after each that was run.
-
-    Raises:
-        StoreError: if the folder cannot be written in.
-        DataError: if the data are not on this machine.
-        OutOfMemoryError: if the device's memory is too small.
-    """
-    store, wanted = Store(folder or results_folder(), lasting=True), list(wanted)
-    for wait in (False, True):
-        for task in wanted:
-            if store.read(task.identity) is not None:
-                continue
-            with store.locked(task.identity, wait=wait) as held:
-                if not held or store.read(task.identity) is not None:  # by another, meanwhile
-                    continue
-                model, record = _run(task, device, progress)
-                store.save(task.identity, model, record.history, record.provenance, record.about)
-            ended(task, record.history)
-
-
-def _run(task: Task, device: str = "cpu", progress: bool = False) -> tuple[Model, Record]:
-    started = datetime.now(UTC)
-    model, history = task.train(device, progress=progress)
-    data, validation = task.data()
-    about: dict[str, Any] = {
-        "data": data.name,
-        "samples": len(data),
-        "input_shape": list(data.input_shape),
-    }
-    if validation is not None and not history.failures:
-        share = float(accuracy(model, validation)[0])
-        if np.isfinite(share):  # JSON has no other numbers
-            about["accuracy"] = share
-    weights = {name: values.cpu() for name, values in model.state_dict().items()}
-    return model, Record(history, Provenance.now(device, started, history.seconds), weights, about)
+def recordings(folder: Path | None = None) -> Store:
+    """The store of the records; :func:`results_folder` if no folder is given."""
+    return Store(folder or results_folder(), lasting=True)
 
 
 def obtain(
@@ -173,20 +119,24 @@ def obtain(
     Of the profile "smoke" there are no records: it takes seconds, and is run now.
 
     Args:
-        name, profile, models: see :func:`tasks`.
+        name: one of :data:`NAMES`.
+        profile, models: see :func:`~anode.tasks.tasks`.
         folder: of the records; :func:`results_folder` if left out.
 
     Raises:
         ValueError: if there is no such experiment, profile or model.
         NotRecordedError: if there is no record of a model.
+        DamagedError: if a record is not what was written.
     """
+    if name not in NAMES:
+        raise ValueError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
     wanted = tasks(name, profile, models=models)
     experiment, profile, size = EXPERIMENTS[name], check_profile(profile), wanted[0].size
     folder = folder or results_folder()
     if profile is Profile.SMOKE:
-        found = _by_label((task, _run(task)[1]) for task in wanted)
+        found = _by_label((task, compute(task)) for task in wanted)
     else:
-        store = Store(folder, lasting=True)
+        store = recordings(folder)
         kept = ((task, store.read(task.identity)) for task in wanted)
         found = _by_label((task, record) for task, record in kept if record is not None)
     if lacking := [
@@ -219,7 +169,7 @@ def _join(label: str, kept: _Kept) -> Recording:
     """One stack of the seeds."""
     (task, first), *_ = kept
     about = first.about
-    seeds = [each.seed for each, _ in kept]
+    seeds = [seed for each, _ in kept for seed in each.seeds]
     model = task.spec.build(about["input_shape"], task.experiment.outputs, task.size.hidden, seeds)
     weights = {
         name: torch.cat([record.weights[name] for _, record in kept]) for name in first.weights

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from anode.recordings.records import not_recorded, results_folder
-from anode.recordings.tasks import Task
-from anode.store import Store
+from anode.recordings.records import not_recorded, recordings
+from anode.tasks import Task
 from anode.training import Floats
 
 
@@ -42,13 +41,14 @@ def check(task: Task, steps: int = 20, folder: Path | None = None) -> Difference
 
     Raises:
         NotRecordedError: if there is no record.
+        DamagedError: if it is not what was written.
         DataError: if the data are not on this machine.
     """
-    folder = folder or results_folder()
-    kept = Store(folder, lasting=True).read(task.identity)
+    store = recordings(folder)
+    kept = store.read(task.identity)
     if kept is None:
-        what = f"seed {task.seed} of {task.spec.label} is not"
-        raise not_recorded(what, task.experiment.name, task.profile, folder)
+        what = f"seed {task.seeds[0]} of {task.spec.label} is not"
+        raise not_recorded(what, task.experiment.name, task.profile, store.folder)
     _, again = task.train(batches=steps)
     count = again.step_loss.shape[1]
     loss, reference = again.step_loss, kept.history.step_loss[:, :count]
@@ -67,32 +67,34 @@ def _largest(values: Floats, reference: Floats, unit: Floats) -> float:
     return float(np.nan_to_num(difference, nan=np.inf).max())
 
 
-def pace(wanted: Iterable[Task], device: str = "cpu", steps: int = 8) -> dict[str, float]:
+def pace(
+    wanted: Iterable[Task], device: str = "cpu", steps: int = 8
+) -> dict[tuple[str, str], float]:
     """Seconds that a training of each model would take if all steps took as long as the first.
 
     Function evaluations grow in training, so it takes longer than that.
 
     Args:
-        wanted: trainings, see :func:`tasks`; the first of each model is begun.
+        wanted: trainings, see :func:`~anode.tasks.tasks`; the first of each model is begun.
         device: where.
         steps: how many steps are timed, after two that are not.
 
     Returns:
-        Label -> seconds.
+        Experiment and label -> seconds.
 
     Raises:
         DataError: if the data are not on this machine.
         OutOfMemoryError: if the device's memory is too small.
     """
-    firsts: dict[str, Task] = {}
+    firsts: dict[tuple[str, str], Task] = {}
     for task in wanted:
-        firsts.setdefault(task.spec.label, task)
-    return {label: _pace(task, device, steps) for label, task in firsts.items()}
+        firsts.setdefault((task.experiment.name, task.spec.label), task)
+    return {model: _pace(task, device, steps) for model, task in firsts.items()}
 
 
 def _pace(task: Task, device: str, steps: int) -> float:
     task.train(device, batches=2)  # compiles, reads the data, picks algorithms
     history = task.train(device, batches=steps)[1]
-    samples = len(task.data()[0])
+    samples = len(task.data()[0][0])
     per_epoch = -(-samples // task.size.batch_size)
     return history.seconds / history.steps_per_epoch * per_epoch * task.size.epochs

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from anode.data import concentric_spheres
 from anode.experiments import NODE, ModelSpec, Profile, check_profile
+from anode.perform import check_device
+from anode.places import Place
 from anode.provenance import Provenance
-from anode.runs import STORE_VARIABLE, check_device
+from anode.runs import STORE_VARIABLE
 from anode.search.grid import Grid, Setting
 from anode.search.results import SearchResult, load, save
 from anode.search.trials import folds, search
@@ -71,6 +73,7 @@ def run(
     seed: int = 0,
     device: str = "cpu",
     store: Path | str | None = None,
+    place: Place | None = None,
     progress: bool = False,
 ) -> SearchResult:
     """The paper's search for one kind of model: on g in d dimensions, with 3 folds.
@@ -83,17 +86,19 @@ def run(
         device: "cpu", "cuda" or "cuda:N".
         store: folder whose record is read, or written where it is missing; if left out, the one
             that the environment variable ``ANODE_STORE`` names, if it is set.
+        place: see :mod:`anode.places`; in this process if left out.
         progress: show a progress bar.
 
     Raises:
         ValueError: if the name, the profile or the device is none there is.
+        WorkersLostError: if the place loses its workers again and again.
     """
     if name not in PAPER_GRIDS:
         raise ValueError(f"name must be one of {', '.join(PAPER_GRIDS)}, got {name!r}")
     grid, profile, device = PAPER_GRIDS[name], check_profile(profile), check_device(device)
     folder = store or os.environ.get(STORE_VARIABLE)
     if not folder:
-        return _run(grid, dim, SIZES[profile], seed, device, progress)
+        return _run(grid, dim, SIZES[profile], seed, device, place, progress)
     records = Store(Path(folder))
     identity = {
         "experiment": "search",
@@ -108,13 +113,19 @@ def run(
         path = records.path(identity)
         if found := load(path, grid, dim):
             return found
-        result = _run(grid, dim, SIZES[profile], seed, device, progress)
+        result = _run(grid, dim, SIZES[profile], seed, device, place, progress)
         save(path, identity, result)
     return result
 
 
 def _run(
-    grid: Grid, dim: int, size: SearchSize, seed: int, device: str, progress: bool
+    grid: Grid,
+    dim: int,
+    size: SearchSize,
+    seed: int,
+    device: str,
+    place: Place | None,
+    progress: bool,
 ) -> SearchResult:
     inner = size.samples // 3  # 1000 of 3000, the paper's proportion
     data = concentric_spheres(dim, inner, size.samples - inner, seed=seed)
@@ -126,6 +137,7 @@ def _run(
         seeds=range(seed, seed + FOLDS),
         test=concentric_spheres(dim, inner, size.samples - inner, seed=_TEST_SEED),
         device=device,
+        place=place,
         progress=progress,
     )
     seconds = sum(trial.seconds for trial in trials)

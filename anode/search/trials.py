@@ -18,6 +18,7 @@ from sklearn.model_selection import StratifiedKFold
 from tqdm.auto import tqdm
 
 from anode.data import Data
+from anode.places import InProcess, Place, complete
 from anode.randomness import Stream, generator
 from anode.search.grid import Grid, Setting
 from anode.training import Floats, History, Loss, TrainingSettings, evaluate, train
@@ -102,6 +103,7 @@ def search(
     seeds: Sequence[int] | None = None,
     test: Data | None = None,
     device: str = "cpu",
+    place: Place | None = None,
     progress: bool = False,
 ) -> tuple[Trial, ...]:
     """Train every setting of a grid on every fold.
@@ -112,7 +114,7 @@ def search(
         epochs, loss: of the training.
         seeds: one a fold; 0, 1, ... if left out.
         test: data that no choice is made on.
-        device: where to train.
+        device, place: where to train; in this process if no place is given.
         progress: show a progress bar over the stacks.
 
     Returns:
@@ -120,16 +122,23 @@ def search(
 
     Raises:
         ValueError: if there is not one seed a fold.
+        WorkersLostError: if the place loses its workers again and again.
     """
     own = tuple(range(len(divided)) if seeds is None else seeds)
     if len(own) != len(divided):
         raise ValueError(f"seeds must be {len(divided)}, one a fold, got {own}")
     task = _Task(tuple(divided), own, epochs, loss, test, device)
-    return tuple(
-        trial
-        for stack in tqdm(list(grid.stacks()), unit="stack", disable=not progress)
-        for trial in task.run(stack)
-    )
+    stacks = list(grid.stacks())
+    found: dict[int, tuple[Trial, ...]] = {}
+    with tqdm(total=len(stacks), unit="stack", disable=not progress) as bar:
+
+        def ended(call: _Call, trials: tuple[Trial, ...]) -> None:
+            found[call[0]] = trials
+            bar.update(1)
+
+        calls = ((number, task, stack) for number, stack in enumerate(stacks))
+        complete(place or InProcess(), _run, calls, ended)
+    return tuple(trial for number in range(len(stacks)) for trial in found[number])
 
 
 @dataclass(frozen=True)
@@ -173,6 +182,15 @@ class _Task:
                 {k: failures[r] for k, r in enumerate(own) if r in failures},
                 history.seconds / len(stack),
             )
+
+
+_Call = tuple[int, _Task, tuple[Setting, ...]]
+"""Number of the stack, what all have in common, and its settings."""
+
+
+def _run(call: _Call) -> tuple[Trial, ...]:
+    _, task, stack = call
+    return tuple(task.run(stack))
 
 
 def _failures(history: History, validation: Floats) -> dict[int, str]:

@@ -1,6 +1,7 @@
 """An experiment that takes a second to record, for tests of recordings and of their commands."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from anode.data import Data
 from anode.experiments import EXPERIMENTS, Profile
 from anode.experiments.images import OVERFIT
 from anode.models import Model
-from anode.recordings import RESULTS_VARIABLE, Task, record, tasks
-from anode.store import Record, Store
+from anode.recordings import RESULTS_VARIABLE, recordings
+from anode.store import Record
+from anode.sweep import missing as _missing
+from anode.sweep import sweep
+from anode.tasks import Task, tasks
 from anode.training import History, train
 
 MODULE = sys.modules[Task.__module__]
@@ -69,6 +73,16 @@ def change_size(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
     monkeypatch.setitem(EXPERIMENTS, OVERFIT, replace(experiment, sizes=sizes))
 
 
+def record(wanted: Iterable[Task], folder: Path, **options: object) -> None:
+    """Perform the tasks of which there is no record in ``folder``."""
+    sweep(wanted, recordings(folder), **options)  # type: ignore[arg-type]
+
+
+def missing(wanted: Iterable[Task], folder: Path | None = None) -> list[Task]:
+    """Those of which there is no record in ``folder``."""
+    return _missing(wanted, recordings(folder))
+
+
 def make(folder: Path) -> Path:
     """All records of the short experiment, in ``folder``."""
     with pytest.MonkeyPatch.context() as patch:
@@ -79,7 +93,7 @@ def make(folder: Path) -> Path:
 
 def read(task: Task, folder: Path) -> Record:
     """The task's record, which is there."""
-    found = Store(folder, lasting=True).read(task.identity)
+    found = recordings(folder).read(task.identity)
     assert found is not None
     return found
 

@@ -18,6 +18,7 @@ from anode.data.images import class_names
 from anode.experiments import EXPERIMENTS
 from anode.figures import Picture, images, palette
 from anode.recordings import Recorded
+from anode.tasks import tasks
 from anode.training import TrainingFailure
 
 MODELS = ("p = 0", "p = 5")
@@ -31,7 +32,7 @@ def result() -> Recorded:
 
 @pytest.fixture(scope="module")
 def data() -> Data:
-    return recordings.tasks("images-grey", "smoke")[0].data()[0]
+    return tasks("images-grey", "smoke")[0].data()[0][0]
 
 
 def accuracies(result: Recorded) -> dict[str, np.ndarray]:

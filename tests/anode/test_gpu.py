@@ -27,6 +27,8 @@ from anode import (
     train,
 )
 from anode.data import Data, concentric_spheres
+from anode.sweep import missing, sweep
+from anode.tasks import tasks
 from anode.training import accuracy, evaluate, features_of
 from anode.training.batches import Batches
 
@@ -191,9 +193,9 @@ def test_batches_streamed_from_the_host_are_those_kept_on_the_device(
 
 
 def test_an_image_experiment_is_trained_and_recorded_as_on_the_cpu(tmp_path: Path) -> None:
-    wanted = recordings.tasks("images-colour", "smoke", models=["p = 5"], seeds=[0])
-    recordings.record(wanted, folder=tmp_path, device="cuda")
-    assert recordings.missing(wanted, tmp_path) == []
+    wanted = tasks("images-colour", "smoke", models=["p = 5"], seeds=[0])
+    sweep(wanted, recordings.recordings(tmp_path), device="cuda")
+    assert missing(wanted, recordings.recordings(tmp_path)) == []
     gpu, cpu = (wanted[0].train(device)[1] for device in ("cuda", "cpu"))
     np.testing.assert_allclose(gpu.step_loss, cpu.step_loss, rtol=1e-3)
     assert (gpu.step_nfe == cpu.step_nfe).all()

@@ -7,7 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recorded import MODULE, STEPS, assert_same, change_size, make, read, shorten, watch
+from recorded import (
+    MODULE,
+    STEPS,
+    assert_same,
+    change_size,
+    make,
+    missing,
+    read,
+    record,
+    shorten,
+    watch,
+)
 
 from anode.data.catalogue import DataError, ImageSet
 from anode.experiments import EXPERIMENTS, Profile
@@ -17,16 +28,13 @@ from anode.recordings import (
     RESULTS_VARIABLE,
     NotRecordedError,
     Recorded,
-    Task,
     check,
-    missing,
     obtain,
-    record,
+    recordings,
     results_folder,
-    tasks,
 )
 from anode.runs import run
-from anode.store import Store
+from anode.tasks import Task, tasks
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +79,7 @@ def test_the_joined_model_is_its_seeds_models(made: Path) -> None:
     recorded = obtain(OVERFIT, folder=made)
     for label, joined in recorded.runs.items():
         wanted = tasks(OVERFIT, models=[label])
-        x = wanted[0].data()[1].x[None]  # type: ignore[union-attr]
+        x = wanted[0].data()[1][0].x[None]  # type: ignore[union-attr]
         outputs = joined.model(x)
         assert len(outputs) == len(wanted) == len(joined.provenance) == len(joined.accuracy)
         for r, task in enumerate(wanted):
@@ -81,7 +89,7 @@ def test_the_joined_model_is_its_seeds_models(made: Path) -> None:
             torch.testing.assert_close(outputs[r], single(x)[0], rtol=1e-5, atol=1e-6)
             for name, values in joined.model.state_dict().items():
                 assert torch.equal(values[r], single.state_dict()[name][0])
-            hits = outputs[r].argmax(1) == task.data()[1].y  # type: ignore[union-attr]
+            hits = outputs[r].argmax(1) == task.data()[1][0].y  # type: ignore[union-attr]
             assert joined.accuracy[r] == pytest.approx(float(hits.double().mean()))
             assert joined.provenance[r] == found.provenance
 
@@ -139,7 +147,7 @@ def test_an_accuracy_that_is_no_number_leaves_the_record_readable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A solve that fails on a validation image only, after the training."""
-    monkeypatch.setattr("anode.recordings.records.accuracy", lambda *_: np.array([np.nan]))
+    monkeypatch.setattr("anode.perform.accuracy", lambda *_: np.array([np.nan]))
     record(tasks(OVERFIT, seeds=[0]), folder=tmp_path)
     for path in tmp_path.rglob("*.json"):
         json.loads(path.read_text(), parse_constant=pytest.fail)
@@ -152,31 +160,34 @@ def test_an_accuracy_that_is_no_number_leaves_the_record_readable(
 
 def test_tasks_are_all_seeds_of_one_model_then_of_the_next() -> None:
     labels = [spec.label for spec in EXPERIMENTS[OVERFIT].models]
-    assert [(t.spec.label, t.seed) for t in tasks(OVERFIT)] == [
+    assert [(t.spec.label, *t.seeds) for t in tasks(OVERFIT)] == [
         (label, seed) for label in labels for seed in range(2)
     ]
     some = tasks(OVERFIT, models=["p = 5", "p = 5"], seeds=[7, 3, 7])
-    assert [(t.spec.label, t.seed) for t in some] == [("p = 5", 7), ("p = 5", 3)]
+    assert [(t.spec.label, *t.seeds) for t in some] == [("p = 5", 7), ("p = 5", 3)]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_images_are_as_many_and_as_small_as_the_size_says(name: str) -> None:
     first, *others = tasks(name, "smoke")
-    training, validation = first.data()
-    assert validation is not None
+    (training,), held_out = first.data()
+    assert held_out is not None
+    (validation,) = held_out
     assert len(training) == first.size.samples
     assert len(validation) == first.size.samples // 4
     assert training.input_shape == validation.input_shape
     assert training.x.shape[-1] == first.size.max_side
-    assert all(task.data()[0] is training for task in others), "all train on the same"
+    assert all(task.data()[0][0] is training for task in others), "all train on the same"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_two_tasks_have_one_record(name: str) -> None:
-    store = Store(Path("results"), lasting=True)
+def test_tasks_have_one_record_only_if_they_train_the_same(name: str) -> None:
+    """Two profiles may; no two tasks of one profile do."""
+    store = recordings(Path("results"))
     profiles = EXPERIMENTS[name].sizes
     every = [task for profile in profiles for task in tasks(name, profile)]
-    assert len({store.path(task.identity) for task in every}) == len(every)
+    trained = {(task.spec.label, task.seeds, repr(replace(task.size, seeds=0))) for task in every}
+    assert len({store.path(task.identity) for task in every}) == len(trained)
     for task in every:
         json.dumps(task.identity)
 
@@ -202,7 +213,7 @@ def test_more_seeds_leave_the_records_of_the_first_ones_valid(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_size(monkeypatch, seeds=3)
-    assert [task.seed for task in missing(tasks(OVERFIT), made)] == [2, 2]
+    assert [task.seeds[0] for task in missing(tasks(OVERFIT), made)] == [2, 2]
     assert obtain(OVERFIT, folder=made).runs["p = 0"].history.seeds == (0, 1)
 
 
@@ -210,18 +221,19 @@ def test_another_seed_or_label_is_another_record(made: Path) -> None:
     (task,) = tasks(OVERFIT, models=["p = 0"], seeds=[0])
     assert missing([task], made) == []
     for other in (
-        replace(task, seed=2),
+        replace(task, seeds=(2,)),
         replace(task, spec=replace(task.spec, label="p = 1")),
         replace(task, experiment=replace(task.experiment, name="another")),
-        replace(task, profile=Profile.SMOKE),
     ):
         assert missing([other], made) == [other]
+    same = replace(task, profile=Profile.SMOKE)  # which is of the same size here
+    assert missing([same], made) == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "annulus-2d"}, "experiment must be one of images-grey.*, got 'annulus-2d'"),
+        ({"name": "moons"}, "experiment must be one of .*images-grey.*, got 'moons'"),
         ({"profile": "big"}, "profile must be one of smoke, laptop, paper, got 'big'"),
         ({"name": "images-large"}, "images-large has the profiles smoke, paper, got 'laptop'"),
         ({"models": ["p = 7"]}, "images-overfit has the models 'p = 0', 'p = 5', got 'p = 7'"),

@@ -12,21 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 from image_sets import register
-from recorded import MODULE, assert_same, make, read, shorten, watch
+from recorded import MODULE, assert_same, make, missing, read, record, shorten, watch
 
 from anode.data.catalogue import FOLDER_VARIABLE, DataError, ImageSet
 from anode.experiments.images import COLOUR, OVERFIT
-from anode.recordings import (
-    NotRecordedError,
-    OutOfMemoryError,
-    Task,
-    missing,
-    obtain,
-    record,
-    tasks,
-)
-from anode.store import Store, StoreError
-from anode.training import History
+from anode.recordings import NotRecordedError, obtain, recordings
+from anode.store import DamagedError, Record, StoreError
+from anode.tasks import OutOfMemoryError, Task, tasks
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +40,12 @@ def test_what_is_recorded_is_not_run_again(tmp_path: Path, monkeypatch: pytest.M
     trainer = watch(monkeypatch)
     told: list[Task] = []
     some = tasks(OVERFIT, seeds=[1])
-    record(some, folder=tmp_path, ended=lambda task, history: told.append(task))
+    record(some, folder=tmp_path, ended=lambda task, record: told.append(task))
     assert told == some
-    record(tasks(OVERFIT), folder=tmp_path, ended=lambda task, history: told.append(task))
+    record(tasks(OVERFIT), folder=tmp_path, ended=lambda task, record: told.append(task))
     assert len(told) == len(trainer.trained) == 4
-    assert {(task.spec.label, task.seed) for task in told} == {
-        (task.spec.label, task.seed) for task in tasks(OVERFIT)
+    assert {(task.spec.label, task.seeds) for task in told} == {
+        (task.spec.label, task.seeds) for task in tasks(OVERFIT)
     }
     monkeypatch.setattr(MODULE, "train", pytest.fail)
     record(tasks(OVERFIT), folder=tmp_path, ended=lambda *_: pytest.fail("run again"))
@@ -69,7 +61,7 @@ def test_an_interrupted_recording_goes_on_where_it_was(
         record(tasks(OVERFIT), folder=tmp_path)
     done, left = tasks(OVERFIT)[:2], tasks(OVERFIT)[2:]
     assert missing(tasks(OVERFIT), tmp_path) == left
-    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    kept = {path: path.read_bytes() for path in tmp_path.glob("*/*.json")}
     assert len(kept) == len(done)
     trainer = watch(monkeypatch)
     record(tasks(OVERFIT), folder=tmp_path)
@@ -105,7 +97,7 @@ def _improve(path: Path) -> None:
         ("safetensors", Path.unlink),
     ],
 )
-def test_a_damaged_record_counts_as_missing_and_is_made_again(
+def test_a_damaged_record_is_named_and_made_again(
     kind: str,
     damage: Callable[[Path], None],
     made: Path,
@@ -114,15 +106,20 @@ def test_a_damaged_record_counts_as_missing_and_is_made_again(
 ) -> None:
     (task,) = tasks(OVERFIT, models=["p = 0"], seeds=[1])
     record([task], folder=tmp_path)
-    (path,) = tmp_path.rglob(f"*.{kind}")
+    (path,) = tmp_path.glob(f"*/*.{kind}")
     before = path.read_bytes()
     damage(path)
     assert not path.exists() or path.read_bytes() != before
     assert missing([task], tmp_path) == [task]
-    with pytest.raises(NotRecordedError):
+    text_is_gone = kind == "json" and not path.exists()
+    with pytest.raises(NotRecordedError if text_is_gone else DamagedError):
         obtain(OVERFIT, models=["p = 0"], folder=tmp_path)
     trainer = watch(monkeypatch)
-    record([task], folder=tmp_path)
+    if text_is_gone:
+        record([task], folder=tmp_path)
+    else:
+        with pytest.warns(UserWarning, match="set aside as .* and made again"):
+            record([task], folder=tmp_path)
     assert len(trainer.trained) == 1
     assert_same(read(task, tmp_path).history, read(task, made).history)
 
@@ -153,7 +150,7 @@ def test_data_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.Mo
     register(monkeypatch, ImageSet.CIFAR10, {})
     with pytest.raises(DataError, match="'anode data fetch cifar-10'"):
         record(tasks(COLOUR, "paper"), folder=tmp_path / "results")
-    assert not list(tmp_path.rglob("*.json"))
+    assert not list((tmp_path / "results").glob("*/*.json"))
 
 
 # Several at once
@@ -164,11 +161,11 @@ def test_what_another_is_running_is_left_to_it_and_asked_for_again_at_the_end(
 ) -> None:
     """Here the other one lets it go without a record, as one that is stopped does."""
     first, *others = tasks(OVERFIT)
-    held = Store(tmp_path, lasting=True).locked(first.identity)
+    held = recordings(tmp_path).locked(first.identity)
     held.__enter__()
     told: list[Task] = []
 
-    def ended(task: Task, history: History) -> None:
+    def ended(task: Task, record: Record) -> None:
         told.append(task)
         if len(told) == len(others):
             held.__exit__(None, None, None)
@@ -181,15 +178,16 @@ def test_what_another_is_running_is_left_to_it_and_asked_for_again_at_the_end(
 PROCESS = """
 import sys, time
 from pathlib import Path
-from anode.recordings import record, tasks
-from anode.recordings.tasks import Task
+from anode.recordings import recordings
+from anode.sweep import sweep
+from anode.tasks import Task, tasks
 
 folder, told, ready, count, seconds = sys.argv[1:]
 train = Task.train
 
 def slow(task, *args, **options):
     with open(told, "a") as file:
-        file.write(f"{task.spec.label}, {task.seed}\\n")
+        file.write(f"{task.spec.label}, {task.seeds[0]}\\n")
     time.sleep(float(seconds))
     return train(task, *args, **options)
 
@@ -197,7 +195,8 @@ Task.train = slow
 Path(ready).touch()
 while len(list(Path(ready).parent.glob("ready-*"))) < int(count):
     time.sleep(0.01)
-record(tasks("images-overfit", "smoke"), folder=Path(folder), ended=lambda *_: print("ended"))
+store = recordings(Path(folder))
+sweep(tasks("images-overfit", "smoke"), store, ended=lambda *_: print("ended"))
 """
 
 
@@ -214,7 +213,7 @@ def test_two_processes_share_the_work_and_do_nothing_twice(tmp_path: Path) -> No
     assert [process.returncode for process in both] == [0, 0]
     wanted = tasks(OVERFIT, "smoke")
     told = Counter((tmp_path / "told").read_text().splitlines())
-    assert told == Counter(f"{task.spec.label}, {task.seed}" for task in wanted)
+    assert told == Counter(f"{task.spec.label}, {task.seeds[0]}" for task in wanted)
     assert sum(map(len, printed)) == len(wanted)
     assert all(printed), "neither waits while there is something to do"
     assert missing(wanted, tmp_path / "results") == []
@@ -229,7 +228,7 @@ def test_what_a_killed_process_was_at_is_done_by_another(tmp_path: Path) -> None
     told: list[Task] = []
     wanted = tasks(OVERFIT, "smoke")
 
-    def ended(task: Task, history: History) -> None:
+    def ended(task: Task, record: Record) -> None:
         told.append(task)
         if len(told) == len(wanted) - 1:
             os.kill(killed.pid, signal.SIGKILL)

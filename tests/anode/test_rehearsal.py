@@ -6,17 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recorded import change_size, make, read, shorten, watch
+from recorded import change_size, make, read, record, shorten, watch
 
 from anode.experiments.images import OVERFIT
-from anode.recordings import (
-    Task,
-    check,
-    pace,
-    record,
-    tasks,
-)
-from anode.store import Store
+from anode.recordings import check, pace, recordings
+from anode.tasks import Task, tasks
 from anode.training import History
 
 
@@ -44,10 +38,7 @@ def test_a_fresh_record_is_identical_step_by_step(steps: int, made: Path) -> Non
 def altered(task: Task, made: Path, folder: Path, change: Callable[[History], History]) -> Path:
     """A record that is whole, but of another training."""
     found = read(task, made)
-    model = task.build(found.about["input_shape"])
-    Store(folder, lasting=True).save(
-        task.identity, model, change(found.history), found.provenance, found.about
-    )
+    recordings(folder).save(task.identity, replace(found, history=change(found.history)))
     return folder
 
 
@@ -105,16 +96,19 @@ def test_a_pace_is_the_time_of_a_step_times_their_number(
     asked: list[tuple[str, int, int | None]] = []
 
     def timed(task: Task, device: str, *, batches: int | None = None) -> tuple[None, History]:
-        asked.append((task.spec.label, task.seed, batches))
+        asked.append((task.spec.label, *task.seeds, batches))
         return None, replace(history, seconds=0.5 * (batches or 0), steps_per_epoch=batches or 0)
 
     monkeypatch.setattr(Task, "train", timed)
     change_size(monkeypatch, epochs=7, samples=97, batch_size=32)
-    assert pace(tasks(OVERFIT), steps=8) == {"p = 0": 0.5 * 4 * 7, "p = 5": 0.5 * 4 * 7}
+    assert pace(tasks(OVERFIT), steps=8) == {
+        (OVERFIT, "p = 0"): 0.5 * 4 * 7,
+        (OVERFIT, "p = 5"): 0.5 * 4 * 7,
+    }
     assert {(label, seed) for label, seed, _ in asked} == {("p = 0", 0), ("p = 5", 0)}
 
 
 def test_a_pace_is_positive_and_finite() -> None:
     paces = pace(tasks(OVERFIT), steps=2)
-    assert list(paces) == ["p = 0", "p = 5"]
+    assert list(paces) == [(OVERFIT, "p = 0"), (OVERFIT, "p = 5")]
     assert all(0 < seconds < 600 for seconds in paces.values())

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from anode import Profile, runs
+from anode import tasks as tasks_module
 from anode.experiments import EXPERIMENTS
 from anode.experiments.images import OVERFIT
+from anode.perform import check_device
 from anode.runs import STORE_VARIABLE, Result, Run
 from anode.store import Store, StoreError
 
@@ -115,7 +117,7 @@ def test_what_is_not_there_is_refused_with_what_is() -> None:
 
 
 def test_devices_that_are_here_are_accepted() -> None:
-    assert runs.check_device("cpu") == "cpu"
+    assert check_device("cpu") == "cpu"
 
 
 def assert_same(one: Run, two: Run) -> None:
@@ -142,13 +144,13 @@ def no_training(*_: object, **__: object) -> None:
 def trains(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list that gets an entry whenever something is trained."""
     told: list[int] = []
-    train = runs.train
+    train = tasks_module.train
 
     def counted(model: object, *args: object, **options: object) -> object:
         told.append(len(told))
         return train(model, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(runs, "train", counted)
+    monkeypatch.setattr(tasks_module, "train", counted)
     return told
 
 
@@ -158,7 +160,7 @@ def test_what_is_stored_is_read_and_not_trained_again(
 ) -> None:
     """With snapshots, with validation, with neither."""
     trained = runs.run(name, profile="smoke", store=tmp_path)
-    monkeypatch.setattr(runs, "train", no_training)
+    monkeypatch.setattr(tasks_module, "train", no_training)
     read = runs.run(name, profile="smoke", store=tmp_path)
     assert list(read.runs) == list(trained.runs)
     for label, run in trained.runs.items():
@@ -194,7 +196,7 @@ def test_another_run_has_another_record(
     told = trains(monkeypatch)
     runs.run("g1d", **usual | change)  # type: ignore[arg-type]
     assert len(told) == 1
-    assert len(list(tmp_path.rglob("*.json"))) == 2
+    assert len(list(tmp_path.glob("*/*.json"))) == 2
 
 
 def test_the_environment_names_a_store_and_the_argument_goes_first(
@@ -202,10 +204,10 @@ def test_the_environment_names_a_store_and_the_argument_goes_first(
 ) -> None:
     monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "one"))
     runs.run("g1d", profile="smoke", models=["ResNet"])
-    assert len(list((tmp_path / "one").rglob("*.json"))) == 1
+    assert len(list((tmp_path / "one").glob("*/*.json"))) == 1
     runs.run("g1d", profile="smoke", models=["ResNet"], store=str(tmp_path / "two"))
-    assert len(list((tmp_path / "two").rglob("*.json"))) == 1
-    monkeypatch.setattr(runs, "train", no_training)
+    assert len(list((tmp_path / "two").glob("*/*.json"))) == 1
+    monkeypatch.setattr(tasks_module, "train", no_training)
     runs.run("g1d", profile="smoke", models=["ResNet"])
 
 
@@ -220,14 +222,16 @@ def test_without_a_store_nothing_is_written(
 
 
 @pytest.mark.parametrize("kind", ["json", "safetensors"])
-def test_a_damaged_record_is_trained_again_and_replaced(
+def test_a_damaged_record_is_set_aside_and_trained_again(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = runs.run("g1d", profile="smoke", models=["NODE"], store=tmp_path)
-    (record,) = tmp_path.rglob(f"*.{kind}")
-    record.write_bytes(record.read_bytes()[:-30])
+    (record,) = tmp_path.glob(f"*/*.{kind}")
+    record.write_bytes(damaged := record.read_bytes()[:-30])
     told = trains(monkeypatch)
-    second = runs.run("g1d", profile="smoke", models=["NODE"], store=tmp_path)
+    with pytest.warns(UserWarning, match=f"{record.stem}.*set aside as .*damaged.1 and made again"):
+        second = runs.run("g1d", profile="smoke", models=["NODE"], store=tmp_path)
+    assert Path(f"{record}.damaged.1").read_bytes() == damaged
     third = runs.run("g1d", profile="smoke", models=["NODE"], store=tmp_path)
     assert len(told) == 1
     assert_same(first.runs["NODE"], second.runs["NODE"])
@@ -238,7 +242,7 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setattr(runs, "train", no_training)
+    monkeypatch.setattr(tasks_module, "train", no_training)
     with pytest.raises(StoreError, match=f"cannot be kept in {tmp_path / 'file' / 'store'}"):
         runs.run("g1d", profile="smoke", store=tmp_path / "file" / "store")
 
@@ -250,7 +254,9 @@ def test_what_cannot_be_stored_is_not_lost(tmp_path: Path, monkeypatch: pytest.M
         raise StoreError("results cannot be kept in FOLDER: No space left on device")
 
     monkeypatch.setattr(Store, "save", full)
-    with pytest.warns(UserWarning, match="NODE was trained, but results .* in FOLDER: No space"):
+    with pytest.warns(
+        UserWarning, match="g1d, NODE, seeds 0 to 1 was trained, but results .* in FOLDER: No space"
+    ):
         result = runs.run("g1d", profile="smoke", models=["NODE"], store=tmp_path)
     assert np.isfinite(result.runs["NODE"].history.step_loss).all()
 
@@ -284,9 +290,9 @@ def test_a_record_is_read_without_a_lock(tmp_path: Path, monkeypatch: pytest.Mon
 PROCESS = """
 import sys, time
 from pathlib import Path
-from anode import runs
+from anode import runs, tasks
 
-train = runs.train
+train = tasks.train
 
 def counted(*args, **options):
     with open(sys.argv[2], "a") as file:
@@ -294,7 +300,7 @@ def counted(*args, **options):
     time.sleep(1)
     return train(*args, **options)
 
-runs.train = counted
+tasks.train = counted
 Path(sys.argv[3]).touch()
 while len(list(Path(sys.argv[3]).parent.glob("ready-*"))) < 2:
     time.sleep(0.01)
@@ -320,16 +326,16 @@ def test_two_processes_that_want_the_same_train_it_once(tmp_path: Path) -> None:
 def test_a_failed_replica_is_read_back_as_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = runs.train
+    train = tasks_module.train
 
     def breaking(model: torch.nn.Module, *args: object, **options: object) -> object:
         with torch.no_grad():
             next(model.parameters())[1] = torch.nan
         return train(model, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(runs, "train", breaking)
+    monkeypatch.setattr(tasks_module, "train", breaking)
     trained = runs.run("annulus-2d", profile="smoke", models=["NODE"], store=tmp_path)
-    monkeypatch.setattr(runs, "train", no_training)
+    monkeypatch.setattr(tasks_module, "train", no_training)
     read = runs.run("annulus-2d", profile="smoke", models=["NODE"], store=tmp_path)
     history = read.runs["NODE"].history
     assert list(history.failures) == [1]

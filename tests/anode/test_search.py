@@ -298,7 +298,7 @@ def test_a_stored_search_is_read_unless_what_it_depends_on_changed(
 ) -> None:
     monkeypatch.setenv("ANODE_STORE", str(tmp_path))
     first = search.run("NODE", 1, profile="smoke", seed=3)
-    (path,) = tmp_path.rglob("*.json")
+    (path,) = tmp_path.glob("*/*.json")
     assert path.parent.name == "search"
 
     def trains(*_: object, **__: object) -> None:

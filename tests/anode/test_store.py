@@ -16,7 +16,7 @@ import anode
 from anode import History, NeuralODE, SolveFailure, SolveStatus, TrainingSettings, provenance, train
 from anode.data import concentric_spheres
 from anode.provenance import Provenance
-from anode.store import Store, StoreError
+from anode.store import FORMAT, DamagedError, Record, Store, StoreError
 from anode.training import TrainingFailure
 
 IDENTITY = {"experiment": "spheres", "model": "ANODE (p = 1)", "seeds": [4, 0, 7]}
@@ -52,8 +52,18 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results")
 
 
-def save(store: Store, trained: Trained) -> Path:
-    return store.save(IDENTITY, trained.model, trained.history, trained.provenance)
+def save(store: Store, trained: Trained, **about: object) -> Path:
+    weights = trained.model.state_dict()
+    return store.save(IDENTITY, Record(trained.history, trained.provenance, weights, about))
+
+
+def load(store: Store, model: NeuralODE) -> tuple[History, Provenance] | None:
+    """Give the model the recorded weights."""
+    record = store.read(IDENTITY)
+    if record is None:
+        return None
+    model.load_state_dict(dict(record.weights))
+    return record.history, record.provenance
 
 
 def assert_equal(one: History, two: History) -> None:
@@ -74,7 +84,7 @@ def test_a_record_comes_back_as_it_was(store: Store, trained: Trained) -> None:
     """Weights bit for bit; losses, evaluations, snapshots, validation and the failure."""
     save(store, trained)
     model = untrained()
-    found = store.load(IDENTITY, model)
+    found = load(store, model)
     assert found is not None
     history, made_by = found
     assert_equal(trained.history, history)
@@ -95,7 +105,7 @@ def test_every_kind_of_failure_comes_back(
     failures = {2: TrainingFailure(7, 1, 3, "backward", cause)}
     history = replace(trained.history, failures=failures, validation_loss=None, snapshots={})
     save(store, replace(trained, history=history))
-    found = store.load(IDENTITY, untrained())
+    found = load(store, untrained())
     assert found is not None
     assert_equal(history, found[0])
 
@@ -114,7 +124,7 @@ def test_arrays_may_lie_in_memory_as_they_like(store: Store, trained: Trained) -
         snapshots={0: trained.history.snapshots[0].transpose(1, 0, 2)[:, :, ::-1]},
     )
     save(store, Trained(model, history, trained.provenance))
-    found = store.load(IDENTITY, other := untrained())
+    found = load(store, other := untrained())
     assert found is not None
     assert_equal(history, found[0])
     for ours, theirs in zip(other.parameters(), trained.model.parameters(), strict=True):
@@ -178,7 +188,6 @@ def _other_layout(path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "damage"),
     [
-        ("json", Path.unlink),
         ("json", _truncate),
         ("json", _improve),
         ("json", _other_layout),
@@ -187,21 +196,64 @@ def _other_layout(path: Path) -> None:
         ("safetensors", _flip),
     ],
 )
-def test_a_damaged_record_is_not_used_and_is_replaced(
+def test_a_damaged_record_is_an_error_that_names_it_and_can_be_set_aside(
     store: Store, trained: Trained, kind: str, damage: Callable[[Path], None]
 ) -> None:
     path = save(store, trained)
     damage(path.with_suffix(f".{kind}"))
-    model = untrained()
-    before = [p.detach().clone() for p in model.parameters()]
-    assert store.load(IDENTITY, model) is None
-    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
-    assert save(store, trained) == path
-    assert store.load(IDENTITY, model) is not None
+    for number in (1, 2):
+        before = sorted(file.read_bytes() for file in path.parent.iterdir())
+        with pytest.raises(DamagedError, match=path.stem):
+            store.read(IDENTITY)
+        aside = store.set_aside(IDENTITY)
+        assert aside.name == f"{path.name}.damaged.{number}"
+        assert store.read(IDENTITY) is None
+        assert sorted(file.read_bytes() for file in path.parent.iterdir()) == before
+        assert save(store, trained) == path
+        assert store.read(IDENTITY) is not None
+        damage(path.with_suffix(f".{kind}"))
+
+
+def test_arrays_without_their_text_are_no_record(store: Store, trained: Trained) -> None:
+    save(store, trained).unlink()
+    assert store.read(IDENTITY) is None
+
+
+def test_a_folder_of_a_newer_version_is_left_alone(store: Store, trained: Trained) -> None:
+    path = save(store, trained)
+    marker = store.folder / "store.json"
+    assert json.loads(marker.read_text())["format"] == FORMAT
+    marker.write_text(json.dumps({"format": FORMAT + 1, "id": "x"}))
+    before = path.read_bytes()
+    for use in (
+        lambda: store.read(IDENTITY),
+        lambda: save(store, trained),
+        lambda: store.prepare(),
+        lambda: store.locked(IDENTITY).__enter__(),
+    ):
+        with pytest.raises(StoreError, match=rf"newer version.* {FORMAT + 1}.*up to {FORMAT}"):
+            use()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "x", "id": "y"}'])
+def test_a_folder_whose_format_cannot_be_read_is_named(
+    store: Store, trained: Trained, text: str
+) -> None:
+    save(store, trained)
+    (store.folder / "store.json").write_text(text)
+    with pytest.raises(DamagedError, match=r"store\.json does not say in which format"):
+        store.read(IDENTITY)
+
+
+def test_a_folder_is_told_from_any_other(tmp_path: Path) -> None:
+    one, two = Store(tmp_path / "one").prepare(), Store(tmp_path / "two").prepare()
+    assert one != two
+    assert Store(tmp_path / "one").prepare() == one
 
 
 def test_nothing_is_found_in_a_folder_that_is_not_there(store: Store) -> None:
-    assert store.load(IDENTITY, untrained()) is None
+    assert load(store, untrained()) is None
     assert not store.folder.exists()
 
 
@@ -214,13 +266,13 @@ def test_a_record_is_of_what_was_run_and_of_the_code_that_ran(
     for change in ({"seeds": [4, 0, 8]}, {"model": "ANODE (p = 5)"}, {"experiment": "other"}):
         other = IDENTITY | change
         paths.add(store.path(other))
-        assert store.load(other, untrained()) is None
+        assert store.read(other) is None
     monkeypatch.setattr("anode.store.numerics", lambda: "0123456789abcdef")
     paths.add(store.path(IDENTITY))
     monkeypatch.setattr("anode.store.versions", lambda: provenance.versions() | {"torch": "9"})
     paths.add(store.path(IDENTITY))
     assert len(paths) == 6
-    assert store.load(IDENTITY, untrained()) is None
+    assert load(store, untrained()) is None
     monkeypatch.undo()
     assert store.path(IDENTITY) == first
 
@@ -241,13 +293,13 @@ def test_no_half_written_file_is_left(
         save(store, trained)
     monkeypatch.undo()
     assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
-    assert store.load(IDENTITY, untrained()) is not None
+    assert load(store, untrained()) is not None
 
 
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path, trained: Trained) -> None:
     (tmp_path / "file").touch()
     store = Store(tmp_path / "file" / "results")
-    assert store.load(IDENTITY, untrained()) is None
+    assert load(store, untrained()) is None
     with pytest.raises(StoreError, match=f"results cannot be kept in {store.folder}: Not a dir"):
         save(store, trained)
     with pytest.raises(StoreError, match=str(store.folder)), store.locked(IDENTITY):
@@ -279,7 +331,7 @@ def test_an_error_inside_the_lock_is_not_taken_for_one_of_the_folder(store: Stor
 
 def test_what_is_said_about_a_record_comes_back(store: Store, trained: Trained) -> None:
     about = {"data": "digits, 8 × 8 pixels", "accuracy": 1 / 3, "input_shape": [1, 8, 8]}
-    store.save(IDENTITY, trained.model, trained.history, trained.provenance, about)
+    save(store, trained, **about)
     record = store.read(IDENTITY)
     assert record is not None
     assert record.about == about
