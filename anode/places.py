@@ -4,6 +4,7 @@ Every place gives an executor of :mod:`concurrent.futures`. :func:`complete` mak
 until all are done, however many workers are lost on the way.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -30,6 +31,10 @@ import torch
 Call = TypeVar("Call")
 Result = TypeVar("Result")
 _Given = ParamSpec("_Given")
+_LOG = logging.getLogger(__name__)
+
+LOOK = 60.0
+"""Seconds after which, if nothing has ended, it is seen whether there are workers at all."""
 
 
 class WorkersLostError(RuntimeError):
@@ -238,7 +243,10 @@ class Cluster:
     def window(self, executor: Executor) -> int:
         """Two a worker's thread: while one is at work the next is on its way."""
         client: Any = executor._client  # type: ignore[attr-defined]
-        return max(2, 2 * sum(client.nthreads().values()))
+        threads = sum(client.nthreads().values())
+        if not threads:
+            _LOG.warning("%s has no workers: waiting until there is one", self.name)
+        return max(2, 2 * threads)
 
 
 class _UnreachableError(RuntimeError):
@@ -260,6 +268,7 @@ def complete(
         ended: called here with each call and what it gave.
 
     Raises:
+        PlaceError: if the place cannot be reached at the beginning.
         WorkersLostError: if workers are lost ``place.patience`` times with no call ended between.
         Exception: the first that a call raises; what is under way is then stopped.
     """
@@ -270,6 +279,8 @@ def complete(
         reason = work.round()
         if reason is None:
             return
+        if not work.opened:
+            raise PlaceError(str(reason)) from reason
         tries = 1 if work.count > before else tries + 1
         if tries >= place.patience:
             raise WorkersLostError(
@@ -296,6 +307,7 @@ class _Work(Generic[Call, Result]):
         self.ended = ended
         self.again: deque[Call] = deque()
         self.count = 0
+        self.opened = False
 
     def round(self) -> BaseException | None:
         """With one executor: until nothing is left, or workers are lost; then why."""
@@ -303,8 +315,9 @@ class _Work(Generic[Call, Result]):
         reason: BaseException | None = None
         try:
             with self.place.executor() as executor:
+                self.opened = True
                 while self._fill(executor, pending) or pending:
-                    done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                    done, _ = wait(pending, LOOK, return_when=FIRST_COMPLETED)
                     for future in done:
                         call = pending[future]
                         try:

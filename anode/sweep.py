@@ -4,7 +4,6 @@ One process leads. It holds the locks, hands out the tasks and writes the record
 one writer. Workers train; they leave checkpoints in the store's folder if they see it.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from anode.provenance import numerics, versions
 from anode.store import DamagedError, Files, Record, Store, pack, unpack
 from anode.tasks import Task
 from anode.training.checkpoint import epoch_of
-
-_LOG = logging.getLogger(__name__)
 
 
 class WorkerDiffersError(RuntimeError):
