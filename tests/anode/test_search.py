@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from anode import Loss, NeuralODE, TrainingSettings, search, train
 from anode.data import Data, concentric_spheres
 from anode.experiments import NODE, ModelSpec
+from anode.places import Processes
 from anode.provenance import Provenance
 from anode.search import PAPER_BEST, PAPER_GRIDS, Fold, Grid, Part, SearchResult, Setting, Trial
 from anode.search import paper as paper_module
@@ -326,3 +327,18 @@ def test_a_stored_search_is_read_unless_what_it_depends_on_changed(
 def test_what_there_is_not_is_refused(arguments: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         search.run(**({"name": "NODE", "dim": 1} | arguments))
+
+
+# Elsewhere
+
+
+def test_a_search_in_other_processes_finds_the_same() -> None:
+    """To the last bit, and in the order of the grid."""
+    here = search.search(SMALL, divided(), epochs=2)
+    there = search.search(SMALL, divided(), epochs=2, place=Processes(2))
+    assert [trial.setting for trial in there] == [trial.setting for trial in here]
+    for one, two in zip(here, there, strict=True):
+        assert one.loss.keys() == two.loss.keys()
+        for part, losses in one.loss.items():
+            np.testing.assert_array_equal(losses, two.loss[part])
+        np.testing.assert_array_equal(one.nfe, two.nfe)
