@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from anode.files import write_whole
 from anode.provenance import Provenance, numerics, versions
 from anode.training import Floats, History, TrainingFailure
 
@@ -101,7 +102,7 @@ class Store:
                 if (known := self._marker()) is None:
                     known = uuid.uuid4().hex
                     text = json.dumps({"format": FORMAT, "id": known})
-                    write(self.folder / MARKER, text.encode() + b"\n")
+                    write_whole(self.folder / MARKER, text.encode() + b"\n")
         except StoreError:
             raise
         except OSError as error:
@@ -198,8 +199,8 @@ class Store:
         path = self.path(identity)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write(path.with_suffix(".safetensors"), files.arrays)
-            write(path, files.text)
+            write_whole(path.with_suffix(".safetensors"), files.arrays)
+            write_whole(path, files.text)
         except OSError as error:
             raise self._error(error) from error
         return path
@@ -251,16 +252,6 @@ def is_locked(path: Path) -> bool:
         return False
     lock.release()
     return False
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever reads half of it."""
-    temporary = path.with_suffix(f".{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_files(path: Path) -> Files | None:

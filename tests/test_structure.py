@@ -20,6 +20,7 @@ from publishing.project import HOME, Project
 
 # Of the package, from the bottom upwards: a module imports only from those before it.
 ORDER = (
+    "files",
     "randomness",
     "precision",
     "convolutions",

@@ -44,6 +44,13 @@ def add(subparsers: "Subparsers") -> None:
         metavar="NAME=N",
         help="of a Dask worker, that a training takes: GPU=1",
     )
+    running.add_argument(
+        "--checkpoint",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="between two checkpoints of a training, at least; default: %(default)g",
+    )
     running.add_argument("--list", action="store_true", help="say what is done, and do nothing")
     running.add_argument("--progress", action="store_true", help="a bar for each training as well")
     running.add_argument(
@@ -71,6 +78,7 @@ def _run(arguments: argparse.Namespace) -> None:
             place=place,
             device=device,
             progress=arguments.progress,
+            checkpoint_seconds=arguments.checkpoint,
             ended=report.ended,
         )
 

@@ -1,7 +1,6 @@
 """A search that was run: its ranking, how sure one can be of it, and its record."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from anode.files import write_whole
 from anode.provenance import Provenance
 from anode.search.grid import Grid, Setting
 from anode.search.trials import Part, Trial
@@ -66,9 +66,7 @@ def save(path: Path, identity: Identity, result: SearchResult) -> None:
     trials = ",\n".join("  " + json.dumps(_as_dict(trial)) for trial in result.trials)
     text = json.dumps(head, indent=1).removesuffix("\n}") + f',\n "trials": [\n{trials}\n ]\n}}\n'
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(text, encoding="utf8")
-    os.replace(temporary, path)
+    write_whole(path, text.encode())
 
 
 def load(path: Path, grid: Grid, dim: int) -> SearchResult | None:

@@ -6,7 +6,6 @@ and then renamed, so that it is whole or the one before it.
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+
+from anode.files import write_whole
 
 SUFFIX = ".checkpoint"
 
@@ -66,15 +67,11 @@ class Checkpoint:
             for name, values in state.arrays.items()
         }
         head["digest"] = _digest(head, arrays)
-        temporary = self.path.with_suffix(f".{os.getpid()}")
         try:
-            temporary.write_bytes(save(arrays, metadata={"anode": json.dumps(head)}))
-            os.replace(temporary, self.path)
+            write_whole(self.path, save(arrays, metadata={"anode": json.dumps(head)}))
         except OSError as error:
             reason = error.strerror or error
             warnings.warn(f"no checkpoint could be written, {self.path}: {reason}", stacklevel=2)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from threading import Thread
 
 import calls
 import pytest
-from dask_machines import Machines, machines
 from distributed import LocalCluster
 from recorded import assert_same
-from waiting import until
 
 from anode.experiments import EXPERIMENTS
 from anode.places import Cluster, PlaceError, WorkersLostError, complete
 from anode.store import Store
 from anode.sweep import Stage, status, sweep
 from anode.tasks import Task, tasks
+from benchmarks.machines import Machines, machines
+from benchmarks.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def cluster(tmp_path: Path) -> Iterator[Machines]:
     folder = tmp_path / "dask"
     folder.mkdir()
-    with machines(folder) as running:
+    with machines(folder, (Path(__file__).parent,)) as running:
         yield running
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import calls
 import pytest
-from waiting import runs, until
 
 from anode.places import (
     InProcess,
@@ -20,6 +19,7 @@ from anode.places import (
     WorkersLostError,
     complete,
 )
+from benchmarks.waiting import runs, until
 
 PLACES = [InProcess(), Processes(2)]
 

@@ -1,6 +1,7 @@
 """What is stored comes back as it was, or not at all."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -284,11 +285,10 @@ def test_no_half_written_file_is_left(
     path = save(store, trained)
     before = {file: file.read_bytes() for file in path.parent.iterdir()}
 
-    def full(self: Path, content: bytes) -> int:
-        self.touch()
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match=rf"kept in {store.folder}: No space left on device"):
         save(store, trained)
     monkeypatch.undo()

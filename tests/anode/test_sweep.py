@@ -13,7 +13,6 @@ from threading import Thread
 import pytest
 from recorded import Trainer, assert_same, watch
 from sweeper import wanted
-from waiting import until
 
 import anode
 from anode import store as stores
@@ -22,6 +21,7 @@ from anode.places import Processes
 from anode.store import Store, StoreError
 from anode.sweep import Stage, WorkerDiffersError, missing, status, sweep
 from anode.tasks import Task, tasks
+from benchmarks.waiting import until
 
 HERE = Path(__file__).parent
 HOME = Path(anode.__file__).parents[1]
@@ -202,14 +202,14 @@ def test_what_other_code_or_libraries_made_is_not_kept(
 def test_a_full_disk_ends_the_sweep_and_keeps_what_was_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, written = Store(tmp_path), stores.write
+    store, written = Store(tmp_path), stores.write_whole
 
     def refuse(path: Path, content: bytes) -> None:
         if path.suffix == ".safetensors" and any(tmp_path.glob("*/*.json")):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         written(path, content)
 
-    monkeypatch.setattr(stores, "write", refuse)
+    monkeypatch.setattr(stores, "write_whole", refuse)
     with pytest.raises(StoreError, match="No space left on device"):
         sweep(small(), store, checkpoint_seconds=0)
     first, second = (status(task, store) for task in small())

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from waiting import until
+from benchmarks.waiting import until
 
-HERE = Path(__file__).parent
+HOME = Path(__file__).resolve().parent.parent
 
 
 class Machines:
@@ -20,10 +20,12 @@ class Machines:
 
     Args:
         folder: where workers keep what they need.
+        path: folders of modules that workers import, beside the package.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, path: tuple[Path, ...] = ()) -> None:
         self.folder = folder
+        self.path = os.pathsep.join(map(str, (*path, HOME)))
         self.processes: list[subprocess.Popen[str]] = []
         self.said: dict[int, list[str]] = {}
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
@@ -31,6 +33,7 @@ class Machines:
 
     @property
     def port(self) -> str:
+        """The scheduler's."""
         return self.address.rpartition(":")[2]
 
     def worker(self, *options: str) -> subprocess.Popen[str]:
@@ -66,15 +69,10 @@ class Machines:
                 self.kill(process)
 
     def _start(self, *arguments: str) -> subprocess.Popen[str]:
-        environment = dict(
-            os.environ,
-            PYTHONPATH=os.pathsep.join([str(HERE), str(HERE.parents[1])]),
-            DASK_DISTRIBUTED__SCHEDULER__DASHBOARD__STATUS__TASK_STREAM_LENGTH="0",
-        )
         extra = ["--no-dashboard"] if arguments[0] == "scheduler" else []
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", *arguments, *extra],
-            env=environment,
+            env=dict(os.environ, PYTHONPATH=self.path),
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
@@ -103,9 +101,9 @@ def _listen(process: subprocess.Popen[str], said: list[str]) -> None:
 
 
 @contextmanager
-def machines(folder: Path) -> Iterator[Machines]:
+def machines(folder: Path, path: tuple[Path, ...] = ()) -> Iterator[Machines]:
     """A scheduler; what is started is ended."""
-    running = Machines(folder)
+    running = Machines(folder, path)
     try:
         yield running
     finally:
