@@ -5,10 +5,12 @@ Peers that are not installed are skipped here; `make bench` makes an environment
 """
 
 import json
+import random
 import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from anode.perform import perform
 from anode.provenance import Provenance
-from benchmarks import contestants, gpu, measure
+from anode.store import Store
+from anode.tasks import tasks
+from benchmarks import contestants, faults, gpu, measure
 from benchmarks.__main__ import FULL_OUT
 from benchmarks.aims import Aim
 from benchmarks.checks import TIGHT, Checker
@@ -352,3 +357,28 @@ def test_the_table_of_a_gpu_is_that_of_its_numbers() -> None:
     assert {cost.model for cost in measured} == {
         spec.label for spec in gpu.experiment()[0].models if not spec.weight_decay
     }
+
+
+# Faults
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("distributed"), reason=MISSING.replace("make bench", "make test"))
+def test_a_campaign_of_faults_loses_nothing() -> None:
+    told: list[str] = []
+    counts = faults.campaign(1, seed=3, say=told.append)
+    assert counts.rounds == len(told) == 1
+    assert counts.trainings == 4
+
+
+@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+def test_a_campaign_sees_what_is_lost(suffix: str, tmp_path: Path) -> None:
+    perform(tasks("annulus-2d", "smoke")[0], Store(tmp_path))
+    disturbed = faults.Round(tmp_path, random.Random(0), faults.Counts(), {}, 1.0)
+    before = disturbed.records()
+    disturbed.untouched(before)
+    (path,) = before
+    path = path.with_suffix(suffix)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(faults.LostError, match="is lost or another now"):
+        disturbed.untouched(before)
