@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,7 +55,8 @@ def compute(
         if np.isfinite(share):  # JSON has no other numbers
             about["accuracy"] = share
     weights = {name: values.cpu() for name, values in model.state_dict().items()}
-    return Record(history, Provenance.now(device, started, history.seconds), weights, about)
+    made = replace(Provenance.now(device, started, history.seconds), threads=task.threads)
+    return Record(history, made, weights, about)
 
 
 def perform(task: Task, store: Store, device: str = "cpu", *, progress: bool = False) -> Record:

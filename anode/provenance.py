@@ -4,11 +4,12 @@ import ast
 import hashlib
 import os
 import platform
+import re
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ PACKAGES = ("torch", "torchdiffeq", "numpy", "numba", "scikit-learn", "scikit-im
 """Those whose version can change a number."""
 
 NUMERICS = (
+    "files",
     "randomness",
     "convolutions",
     "fields",
@@ -29,6 +31,22 @@ NUMERICS = (
     "tasks",
 )
 """Modules of the package that a training's numbers depend on: ``tasks`` and all that it needs."""
+
+VARIABLES = (
+    "ATEN_CPU_CAPABILITY",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_NUM_THREADS",
+    "NUMBA_CPU_NAME",
+    "NVIDIA_TF32_OVERRIDE",
+    "OMP_NUM_THREADS",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_NUM_THREADS",
+)
+"""Variables of the environment by which libraries choose how they compute."""
 
 _HOME = Path(__file__).parent
 
@@ -46,6 +64,11 @@ class Provenance:
         commit: of the repository that the package is run from; None outside one.
         versions: of Python and of :data:`PACKAGES`.
         system: operating system and processor.
+        packages: distribution -> version, of all that the package needs; empty in records from
+            before this was kept, as is what follows.
+        processor: its model, and the instructions that torch uses of it.
+        gpu: versions of what a GPU is driven by; empty on a CPU.
+        environment: those of :data:`VARIABLES` that are set.
     """
 
     started: str
@@ -56,6 +79,10 @@ class Provenance:
     commit: str | None
     versions: dict[str, str]
     system: str
+    packages: dict[str, str] = field(default_factory=dict)
+    processor: str = ""
+    gpu: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def now(cls, device: str, started: datetime, seconds: float) -> "Provenance":
@@ -70,6 +97,10 @@ class Provenance:
             commit=_commit(),
             versions=versions(),
             system=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            packages=packages(),
+            processor=processor(),
+            gpu="" if device == "cpu" else _gpu(),
+            environment={name: os.environ[name] for name in VARIABLES if name in os.environ},
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,18 +120,71 @@ def versions() -> dict[str, str]:
 
 
 @cache
+def packages() -> dict[str, str]:
+    """What this package needs, and what that needs, as far as it is installed, with versions."""
+    found: dict[str, str] = {}
+    open_ends = ["anode", *PACKAGES]
+    while open_ends:
+        name = re.sub(r"[-_.]+", "-", open_ends.pop()).lower()
+        if name in found:
+            continue
+        try:
+            found[name] = version(name)
+            needed = requires(name) or []
+        except PackageNotFoundError:  # of another system, or the sources are not installed
+            continue
+        for line in needed:
+            requirement, _, marker = line.partition(";")
+            if "extra" not in marker and (match := re.match(r"[\w.-]+", requirement)):
+                open_ends.append(match[0])
+    return dict(sorted(found.items()))
+
+
+@cache
+def processor() -> str:
+    """Model of the processor, where the system tells, and the instructions that torch uses."""
+    names = []
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text(encoding="utf8").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _gpu() -> str:
+    return f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
+
+
+@cache
 def numerics() -> str:
     """A digest of the code of :data:`NUMERICS`, 16 hexadecimal digits.
 
-    Comments and layout do not count.
+    Comments, layout and Python's version do not count.
     """
     digest = hashlib.sha256()
     for path in sorted(_HOME.rglob("*.py")):
         name = path.relative_to(_HOME)
         if name.parts[0].removesuffix(".py") in NUMERICS:
-            code = ast.dump(ast.parse(path.read_text(encoding="utf8")))
+            code = _structure(ast.parse(path.read_text(encoding="utf8")))
             digest.update(f"{name.as_posix()}\0{code}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def _structure(node: object) -> str:
+    """As :func:`ast.dump`, but what is empty is left out: some versions have more of that."""
+    if isinstance(node, ast.JoinedStr):  # of which 3.12 has empty parts
+        node.values = [part for part in node.values if getattr(part, "value", None) != ""]
+    if isinstance(node, ast.AST):
+        parts = [
+            f"{name}={_structure(value)}"
+            for name, value in ast.iter_fields(node)
+            if value is not None and value != []
+        ]
+        return f"{type(node).__name__}({', '.join(parts)})"
+    if isinstance(node, list):
+        return f"[{', '.join(map(_structure, node))}]"
+    return repr(node)
 
 
 @cache

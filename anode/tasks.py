@@ -61,6 +61,11 @@ class Task:
         return self.experiment.size(self.profile)
 
     @property
+    def threads(self) -> int:
+        """Of torch on the CPU. What takes long is to be the same bits on any number of cores."""
+        return 1 if self.experiment.recorded else torch.get_num_threads()
+
+    @property
     def settings(self) -> TrainingSettings:
         """How it is trained."""
         return self.experiment.settings(self.size, self.spec)
@@ -108,7 +113,7 @@ class Task:
             settings = replace(settings, epochs=1, batches=batches, snapshot_epochs=())
             validation = None
         try:
-            with _threads(1 if self.experiment.recorded else None):
+            with _threads(self.threads):
                 history = train(
                     model,
                     training,
@@ -231,10 +236,10 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def _threads(count: int) -> Iterator[None]:
     """So many threads of torch: sums of convolutions are rounded by how they are shared out."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -1,9 +1,12 @@
 """What made a result is told, and the digest of the code changes with what numbers depend on."""
 
 import ast
+import inspect
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -12,9 +15,10 @@ import pytest
 import torch
 
 from anode import provenance
-from anode.provenance import NUMERICS, PACKAGES, Provenance, numerics, versions
+from anode.provenance import NUMERICS, PACKAGES, VARIABLES, Provenance, numerics, versions
 
 HOME = Path(provenance.__file__).parent
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 @pytest.fixture
@@ -105,6 +109,72 @@ def test_provenance_says_when_in_utc_and_is_json() -> None:
     assert made_by.threads == torch.get_num_threads()
     assert made_by.numerics == numerics()
     assert Provenance(**json.loads(json.dumps(made_by.as_dict()))) == made_by
+
+
+def test_digest_is_the_same_in_every_python(copy: Path) -> None:
+    """Of the Python versions here; the digest's own code is run in each, and nothing else."""
+    others = {Path(path).resolve() for v in VERSIONS if (path := shutil.which(f"python{v}"))}
+    function = inspect.getsource(provenance._structure)
+    program = (
+        f"import ast, hashlib, pathlib, sys\n{function}\n"
+        "files = sorted(pathlib.Path(sys.argv[1]).rglob('*.py'))\n"
+        "text = ''.join(_structure(ast.parse(f.read_text(encoding='utf8'))) for f in files)\n"
+        "print(hashlib.sha256(text.encode()).hexdigest())"
+    )
+    found = {}
+    for python in {Path(sys.executable), *others}:
+        ran = subprocess.run(
+            [python, "-c", program, str(copy)], capture_output=True, text=True, check=False
+        )
+        if ran.returncode == 0:  # a name may be there for a version that is not
+            found[python] = ran.stdout
+    assert found
+    assert len(set(found.values())) == 1, found
+
+
+def test_structure_leaves_out_what_only_some_pythons_have() -> None:
+    tree = ast.parse("def f(x): return x")
+    function = tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    before = provenance._structure(tree)
+    function.type_params = []  # from 3.12 on
+    function.unheard_of = None  # type: ignore[attr-defined]
+    assert provenance._structure(tree) == before
+    function.name = "g"
+    assert provenance._structure(tree) != before
+    text = ast.parse("f'{x:{w}}'")
+    spec = text.body[0].value.values[0].format_spec  # type: ignore[attr-defined]
+    before = provenance._structure(text)
+    spec.values.append(ast.Constant(""))  # as 3.12.1 has it
+    assert provenance._structure(text) == before
+
+
+def test_packages_are_all_that_the_package_needs() -> None:
+    found = provenance.packages()
+    assert {name: found[name] for name in PACKAGES} == {name: versions()[name] for name in PACKAGES}
+    assert {"scipy", "llvmlite", "pillow"} <= found.keys(), "what it needs, and what that needs"
+    assert not {"pytest", "jupyter-book"} & found.keys(), "no extras"
+
+
+def test_environment_has_the_variables_that_libraries_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    now = datetime.now(UTC)
+    assert Provenance.now("cpu", now, 1).environment == {}
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    monkeypatch.setenv("HOME", "secret")
+    assert Provenance.now("cpu", now, 1).environment == {"ATEN_CPU_CAPABILITY": "avx2"}
+
+
+def test_processor_says_which_instructions_torch_uses() -> None:
+    assert provenance.processor().endswith(torch.backends.cpu.get_cpu_capability())
+
+
+def test_records_from_before_have_less_and_are_read() -> None:
+    made_by = Provenance.now("cpu", datetime.now(UTC), 1).as_dict()
+    for name in ("packages", "processor", "gpu", "environment"):
+        del made_by[name]
+    assert Provenance(**made_by).packages == {}
 
 
 def test_commit_is_none_outside_a_repository(copy: Path) -> None:
