@@ -6,7 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from anode.figures.failures import census, failures_handle, mark_failures, mean_of
 from anode.figures.style import palette, picture
 from anode.training import Floats, History
 
@@ -18,7 +20,7 @@ def loss_and_nfe(
     """Training loss (log scale) and forward function evaluations against epochs (Figs 7 and 8).
 
     Thick lines are means over the seeds, thin lines single seeds. Seeds whose training failed are
-    left out from the failure on, and the legend counts them.
+    left out from the failure on: their curves end with a cross, and the legend counts them.
 
     Args:
         histories: model's label -> history.
@@ -47,7 +49,9 @@ def loss_and_nfe(
     for ax in (loss, nfe):
         ax.grid(True, which="major")
     seeds = max(len(history.step_loss) for history in histories.values())
-    nfe.legend(title=f"mean of {seeds} seeds (thin: each)", loc="lower right")
+    handles = [*nfe.get_legend_handles_labels()[0], *failures_handle(histories.values())]
+    title = mean_of(f"{seeds} seed" + ("s" if seeds > 1 else ""), histories.values())
+    nfe.legend(handles=handles, title=f"{title} (thin: each)", loc="lower right")
     return fig
 
 
@@ -74,15 +78,16 @@ def losses(histories: Mapping[str, History], title: str) -> Figure:
             (left, mean, mean - deviation, mean + deviation),
             (right, middle, low, high),
         ):
-            name = label + _census(history)
+            name = label + census(history)
             ax.plot(epochs, centre, color=colour, linestyle=style, linewidth=2, label=name)
             ax.fill_between(epochs, bottom, top, color=colour, alpha=0.2, linewidth=0)
+            mark_failures(ax, history.epoch_loss, history, colour)
             ax.set(xlabel="epoch", ylabel="training loss")
             ax.grid(True, which="major")
     left.set(title=f"{title}: mean ± s.d.", ylim=(0, None))
     right.set(title="median, 16th to 84th percentile", yscale="log")
-    handles, labels = left.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    handles = [*left.get_legend_handles_labels()[0], *failures_handle(histories.values())]
+    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return fig
 
 
@@ -109,14 +114,17 @@ def losses_by_data(panels: Mapping[str, Mapping[str, History]]) -> Figure:
             ax.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
             style = palette.line_style(label)
             ax.plot(epochs, middle, color=colour, linestyle=style, linewidth=2, label=label)
+            mark_failures(ax, history.epoch_loss, history, colour)
         failed = [
-            label + _census(history) for label, history in histories.items() if history.failures
+            label + census(history) for label, history in histories.items() if history.failures
         ]
         ax.set(title="\n".join([title, *failed]), yscale="log", xlabel="epoch")
         ax.grid(True, which="major")
     axes[0, 0].set_ylabel("training loss")
     models = [line for line in axes[0, 0].lines if line.get_label() in next(iter(panels.values()))]
-    fig.legend(handles=models, loc="outside lower center", ncols=len(models))
+    every = [history for histories in panels.values() for history in histories.values()]
+    handles = [*models, *failures_handle(every)]
+    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return fig
 
 
@@ -129,19 +137,19 @@ def _quantiles(values: np.ma.MaskedArray, shares: tuple[float, ...]) -> list[Flo
     ]
 
 
-def _census(history: History) -> str:
-    """How many seeds failed, if any did."""
-    failed = len(history.failures)
-    return f" ({failed} of {len(history.step_loss)} failed)" if failed else ""
+def draw_curves(ax: Axes, values: Floats, label: str, history: History) -> Line2D:
+    """One model's curves ``values (R, E)``: mean thick, seeds thin, a cross where one failed.
 
-
-def draw_curves(ax: Axes, values: Floats, label: str, history: History) -> None:
-    """One model's curves ``values (R, E)``: the mean thick, each seed thin."""
+    Returns:
+        The line of the mean.
+    """
     colour, style = palette.model(label), palette.line_style(label)
     epochs = np.arange(1, values.shape[1] + 1)
     ax.plot(epochs, values.T, color=colour, linewidth=0.5, alpha=0.3)
-    mean, name = mean_of_running(values), label + _census(history)
-    ax.plot(epochs, mean, color=colour, linestyle=style, linewidth=2, label=name)
+    mean, name = mean_of_running(values), label + census(history)
+    (line,) = ax.plot(epochs, mean, color=colour, linestyle=style, linewidth=2, label=name)
+    mark_failures(ax, values, history, colour)
+    return line
 
 
 def mean_of_running(values: Floats) -> Floats:

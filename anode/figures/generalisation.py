@@ -11,6 +11,7 @@ from matplotlib.patches import Wedge
 
 from anode.data.toy import RADII
 from anode.figures.curves import mean_of_running
+from anode.figures.failures import census, failures_handle, mark_failures
 from anode.figures.style import palette, picture
 from anode.plane import WayOut
 from anode.rings import Ring
@@ -121,8 +122,10 @@ def slice_losses(histories: Mapping[str, History]) -> Figure:
         )
         for values, style, shade, name in lines:
             ax.plot(epochs, values, style, color=shade, linewidth=2, label=name)
-        failed = f"\n{len(history.failures)} failed" if history.failures else ""
-        ax.set(title=label + failed, xlabel="epoch", yscale="log")
+            if style != "--":
+                each = held_out if style == "-" else history.epoch_loss
+                mark_failures(ax, each, history, shade)
+        ax.set(title=label + census(history).replace(" (", "\n("), xlabel="epoch", yscale="log")
         ax.grid(visible=True)
     axes[0, 0].set_ylabel("Huber loss")
     handles = [
@@ -134,7 +137,8 @@ def slice_losses(histories: Mapping[str, History]) -> Figure:
             ("-", 0.5, "slice, each seed"),
         )
     ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=4)
+    handles += failures_handle(histories.values())
+    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return fig
 
 

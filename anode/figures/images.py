@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from anode.data import Data
 from anode.figures.curves import draw_curves, mean_of_running
+from anode.figures.failures import census, failures_handle, mark_failures, mean_of
 from anode.figures.style import legend_below, palette, picture, plain_numbers
 from anode.levels import nfe_at_loss
 from anode.training import Floats, History
@@ -104,7 +105,9 @@ def legend_of_models(
 
     Single seeds' lines, those thinner than 1, are made fainter if there are many of them.
     """
-    legend_below(fig, handles, f"mean of {count_seeds(histories)} (thin: each)")
+    every = histories.values()
+    what = mean_of(count_seeds(histories), every)
+    legend_below(fig, [*handles, *failures_handle(every)], f"{what} (thin: each)")
     crowded = sum(len(history.step_loss) for history in histories.values()) > _CROWDED
     for line in (line for panel in fig.axes for line in panel.lines):
         if line.get_linewidth() < 1:
@@ -201,9 +204,10 @@ def _draw_validation(ax: Axes, label: str, history: History, baseline: Baseline 
     for values, style in zip(losses, _PHASES.values(), strict=True):
         ax.plot(epochs, values.T, style, color=colour, linewidth=0.5, alpha=0.4)
         ax.plot(epochs, mean_of_running(values), style, color=colour, linewidth=2)
+        mark_failures(ax, values, history, colour)
     if baseline is not None:
         ax.axhline(baseline.loss, color=palette.ink(), linestyle="-.", linewidth=1)
-    ax.set(title=label.replace(", ", ",\n"), xlabel="epoch", yscale="log")
+    ax.set(title=(label + census(history)).replace(", ", ",\n"), xlabel="epoch", yscale="log")
 
 
 def _share_height(axes: Sequence[Axes]) -> None:

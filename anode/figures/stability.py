@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from anode.claims.interval import LEVEL, measure
 from anode.figures.curves import draw_curves
+from anode.figures.failures import failures_handle, mark_failures
 from anode.figures.images import (
     count_seeds,
     finish_epochs,
@@ -72,14 +73,7 @@ def _draw_steps(ax: Axes, values: Floats, label: str, history: History) -> None:
     ax.plot(places, highest.T, color=colour, linewidth=0.7, alpha=0.6)
     places, blocks = _blocks(values, _MEDIANS)
     ax.plot(places, _with_gaps(np.ma.median(blocks, axis=(0, 2))), color=colour, linewidth=2)
-    for replica, failure in history.failures.items():
-        known = highest[replica][np.isfinite(highest[replica])]
-        # A seed that failed in its first step has no number: its cross is on the axis.
-        height, where = (known[-1], ax.transData) if len(known) else (0, ax.get_xaxis_transform())
-        ax.plot(
-            failure.iteration, height, "x", color=palette.ink(), markersize=7, markeredgewidth=1.8,
-            zorder=4, clip_on=False, transform=where,
-        )  # fmt: skip
+    mark_failures(ax, highest, history, palette.ink(), "iteration")
 
 
 def _blocks(values: Floats, most: int) -> tuple[Floats, np.ma.MaskedArray]:
@@ -129,15 +123,7 @@ def _legend_of_steps(fig: Figure, histories: Mapping[str, History]) -> None:
         Line2D([], [], color=ink, linewidth=2, label=thick),
         Line2D([], [], color=ink, linewidth=0.7, label=thin),
     ]
-    failed = sum(len(history.failures) for history in histories.values())
-    if failed:
-        trained = sum(len(history.step_loss) for history in histories.values())
-        name = f"training failed ({failed} of {trained})"
-        handles.append(
-            Line2D([], [], color=ink, marker="x", linestyle="none", markersize=7,
-                   markeredgewidth=1.8, label=name)
-        )  # fmt: skip
-    legend_below(fig, handles)
+    legend_below(fig, [*handles, *failures_handle(histories.values())])
 
 
 @picture
@@ -152,14 +138,15 @@ def weight_decay(histories: Mapping[str, History], title: str) -> Figure:
         title: which data was trained on.
     """
     fig, (loss, nfe, last) = plt.subplots(1, 3, figsize=(7.6, 3.6), layout="constrained")
+    means = []
     for label, history in histories.items():
-        draw_curves(loss, history.epoch_loss, label, history)
-        draw_curves(nfe, history.epoch_nfe, label, history)
+        means.append(draw_curves(loss, history.epoch_loss, label, history))
+        evaluations = draw_curves(nfe, history.epoch_nfe, label, history)
         last.plot(
             history.epoch_loss[:, -1], history.epoch_nfe[:, -1],
             **(_looks(label) | {"linestyle": "none"}),
         )  # fmt: skip
-        for mean in (loss.lines[-1], nfe.lines[-1]):
+        for mean in (means[-1], evaluations):
             mean.set(**(_looks(label) | {"marker": "None"}))
     loss.set(yscale="log", xlabel="epoch", ylabel="training loss", title="Loss")
     nfe.set(xlabel="epoch", ylabel="evaluations, forward", title="NFE")
@@ -170,7 +157,6 @@ def weight_decay(histories: Mapping[str, History], title: str) -> Figure:
     finish_epochs((loss, nfe))
     last.grid(visible=True)
     from_zero((nfe, last))
-    means = [line for line in loss.lines if line.get_linewidth() >= 1]  # in the same order
     handles = [
         Line2D([], [], linestyle=palette.line_style(label), label=mean.get_label(), **_looks(label))
         for label, mean in zip(histories, means, strict=True)

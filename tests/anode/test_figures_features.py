@@ -11,7 +11,7 @@ from anode import runs
 from anode.figures import Picture, curves, features
 from anode.figures.trajectories import median_replica
 from anode.runs import Run
-from anode.training import Floats, History
+from anode.training import Floats, History, TrainingFailure
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +23,15 @@ def both() -> dict[str, Run]:
     }
 
 
+def failure(replica: int) -> TrainingFailure:
+    return TrainingFailure(replica, 1, 1, "forward", "made up")
+
+
 def failed(history: History, replica: int) -> History:
     """The same history with one replica's training failed at the start."""
     losses, nfe = history.step_loss.copy(), history.step_nfe.copy()
     losses[replica] = nfe[replica] = np.nan
-    return replace(history, step_loss=losses, step_nfe=nfe, failures={replica: object()})
+    return replace(history, step_loss=losses, step_nfe=nfe, failures={replica: failure(replica)})
 
 
 def breaking(**changes: Floats) -> features.Breaking:

@@ -10,7 +10,7 @@ from anode import runs
 from anode.figures import Picture, curves, flows
 from anode.geometry import measure
 from anode.runs import Result, Run
-from anode.training import Floats
+from anode.training import Floats, TrainingFailure
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +69,19 @@ def test_median_replica_is_neither_best_nor_worst(line: Result) -> None:
     assert last[flows.median_replica(run)] == sorted(last)[len(last) // 2]
 
 
+FAILURE = TrainingFailure(1, 1, 1, "forward", "made up")
+
+
 def test_curves_count_failures_in_the_legend(plane: Result) -> None:
     history = plane.runs["NODE"].history
-    failure = object()
-    broken = history.__class__(**{**vars(history), "failures": {1: failure}})
+    broken = replace(history, failures={1: FAILURE})
     figure = curves.loss_and_nfe({"NODE": broken}, "g").light()
-    labels = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
-    assert labels == ["NODE (1 of 2 failed)"]
+    legend = figure.axes[1].get_legend()
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["NODE (1 of 2 failed)", "training failed (1 of 2)"]
+    assert legend.get_title().get_text() == (
+        "mean of 2 seeds, but for those that have failed (thin: each)"
+    )
 
 
 def test_curves_show_every_seed_and_the_floor(plane: Result) -> None:
@@ -91,11 +97,12 @@ def test_losses_are_shown_as_mean_and_as_median(plane: Result) -> None:
     history = plane.runs["NODE"].history
     step_loss = history.step_loss.copy()
     step_loss[0] = np.nan
-    broken = replace(history, step_loss=step_loss, failures={0: object()})  # type: ignore[dict-item]
+    broken = replace(history, step_loss=step_loss, failures={0: FAILURE})
     picture = curves.losses({"ResNet": plane.runs["ResNet"].history, "NODE": broken}, "g")
     assert draws(picture)
     left, right = picture.light().axes
-    assert [line.get_label() for line in left.lines] == ["ResNet", "NODE (1 of 2 failed)"]
+    named = [line.get_label() for line in left.lines if line.get_marker() != "x"]
+    assert named == ["ResNet", "NODE (1 of 2 failed)"]
     both = plane.runs["ResNet"].history.epoch_loss
     np.testing.assert_allclose(left.lines[0].get_ydata(), both.mean(0))
     np.testing.assert_allclose(right.lines[0].get_ydata(), np.median(both, axis=0))

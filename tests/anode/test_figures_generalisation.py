@@ -13,6 +13,7 @@ from anode.figures import Picture, generalisation, plane_maps
 from anode.figures.plane_maps import PlaneMap
 from anode.plane import outputs, precise, square, way_out
 from anode.runs import Result
+from anode.training import TrainingFailure
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 SECTOR = pi / 5
@@ -116,12 +117,16 @@ def test_slice_losses_count_failures(cut: Result) -> None:
     assert history.validation_loss is not None
     losses = history.validation_loss.copy()
     losses[1] = np.nan
-    broken = history.__class__(
-        **{**vars(history), "validation_loss": losses, "failures": {1: object()}}
-    )
-    (ax,) = draws(generalisation.slice_losses({"NODE": broken})).axes
-    assert ax.get_title() == "NODE\n1 failed"
-    np.testing.assert_array_equal(np.asarray(ax.lines[-2].get_ydata()), losses[0])
+    failures = {1: TrainingFailure(1, 1, 1, "forward", "made up")}
+    broken = replace(history, validation_loss=losses, failures=failures)
+    figure = draws(generalisation.slice_losses({"NODE": broken}))
+    (ax,) = figure.axes
+    assert ax.get_title() == "NODE\n(1 of 2 failed)"
+    curves = [line for line in ax.lines if line.get_marker() != "x"]
+    np.testing.assert_array_equal(np.asarray(curves[-2].get_ydata()), losses[0])
+    assert len(ax.lines) - len(curves) == 2, "of the training loss and of the slice's"
+    (legend,) = figure.legends
+    assert legend.get_texts()[-1].get_text() == "training failed (1 of 2)"
 
 
 def test_slice_errors_have_one_scale() -> None:
