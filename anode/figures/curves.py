@@ -51,6 +51,7 @@ def loss_and_nfe(
     seeds = max(len(history.step_loss) for history in histories.values())
     handles = [*nfe.get_legend_handles_labels()[0], *failures_handle(histories.values())]
     title = mean_of(f"{seeds} seed" + ("s" if seeds > 1 else ""), histories.values())
+    title = title.replace(", but", ",\nbut")  # it has one panel's width
     nfe.legend(handles=handles, title=f"{title} (thin: each)", loc="lower right")
     return fig
 

@@ -80,7 +80,7 @@ def test_curves_count_failures_in_the_legend(plane: Result) -> None:
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels == ["NODE (1 of 2 failed)", "training failed (1 of 2)"]
     assert legend.get_title().get_text() == (
-        "mean of 2 seeds, but for those that have failed (thin: each)"
+        "mean of 2 seeds,\nbut for those that have failed (thin: each)"
     )
 
 
