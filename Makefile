@@ -5,6 +5,11 @@ SEED ?= 0
 DEVICE ?= cpu
 FRESH ?=
 BENCH ?=
+CHAPTER ?=
+EXPERIMENT ?= images-grey
+IMAGES ?= mnist
+TAG ?=
+LOCK ?= requirements.lock
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -14,10 +19,11 @@ BENCH_ENVIRONMENT := $(BENCH_VENV)/installed
 PARAMETERS := -p profile=$(PROFILE) -p seed=$(SEED) -p device=$(DEVICE)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check screenshots notebooks bench lock clean
+.PHONY: help book test check quick chapters execute links screenshots notebooks colab data records \
+	records-take records-propose links-report package bench lock clean
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 book: $(ENVIRONMENT) ## execute the chapters, export notebooks/, build the site (FRESH=1, PROFILE=, SEED=, DEVICE=)
 	$(RUN) -m publishing build $(PARAMETERS) $(if $(filter-out 0,$(FRESH)),--fresh)
@@ -31,12 +37,45 @@ check: $(ENVIRONMENT) ## style and types
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
+quick: $(ENVIRONMENT) ## the fast tests only (LOCK=requirements-oldest.txt: the oldest versions)
+	$(RUN) -m pytest --numprocesses auto --dist worksteal tests/anode tests/publishing
+
+chapters: $(ENVIRONMENT) ## names of the chapters, as a JSON list
+	@$(RUN) -m publishing chapters
+
+execute: $(ENVIRONMENT) ## execute chapters without building the site (CHAPTER=, PROFILE=, SEED=, DEVICE=)
+	$(RUN) -m publishing execute $(PARAMETERS) $(CHAPTER)
+
+links: $(ENVIRONMENT) ## follow every link of the book; needs executed chapters (PROFILE=)
+	$(RUN) -m publishing links $(PARAMETERS)
+
 screenshots: $(ENVIRONMENT) ## pictures of every page of the built site, into _build/screenshots
 	@scripts/debian-package chromium "it takes the pictures" chromium
 	$(RUN) -m publishing screenshots
 
 notebooks: $(ENVIRONMENT) ## export notebooks/ for Colab from book/
 	$(RUN) -m publishing notebooks
+
+colab: ## execute the notebooks in Colab's own image, by docker (PROFILE=)
+	scripts/colab $(PROFILE)
+
+data: $(ENVIRONMENT) ## fetch image data (IMAGES=)
+	$(RUN) -m anode data fetch $(IMAGES)
+
+records: $(ENVIRONMENT) ## record the trainings of an experiment on images (EXPERIMENT=, PROFILE=, DEVICE=)
+	$(RUN) -m anode run $(EXPERIMENT) --profile $(PROFILE) --device $(DEVICE)
+
+records-take: $(ENVIRONMENT) ## put records from _build/records into results/, and verify them
+	scripts/take-records _build/records
+
+records-propose: ## a branch and a pull request with what is new in results/, by gh
+	scripts/propose-records
+
+links-report: ## an issue with the broken links that `make links` found, by gh
+	scripts/report-links _build/links.txt
+
+package: ## the package's archive and wheel, in _build/package (TAG=: its version must be this)
+	PYTHON=$(PYTHON) scripts/package $(TAG)
 
 bench: $(BENCH_ENVIRONMENT) ## speed beside four other libraries (BENCH=--quick: two minutes)
 	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH)
@@ -47,8 +86,8 @@ lock: ## renew requirements.lock and benchmarks/requirements.lock
 clean: ## remove what was built; the environment stays
 	rm -rf _build
 
-$(ENVIRONMENT): pyproject.toml requirements.lock
-	PYTHON=$(PYTHON) scripts/environment $(VENV) book,cluster,test requirements.lock
+$(ENVIRONMENT): pyproject.toml $(LOCK)
+	PYTHON=$(PYTHON) scripts/environment $(VENV) book,cluster,test $(LOCK)
 
 $(BENCH_ENVIRONMENT): pyproject.toml benchmarks/requirements.lock
 	PYTHON=$(PYTHON) scripts/environment $(BENCH_VENV) bench benchmarks/requirements.lock

@@ -1,6 +1,7 @@
 """``python -m publishing``: the commands behind the Makefile."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from publishing.execute import Outcome, execute
 from publishing.figures import FigureError
 from publishing.parameters import NAMES, ParameterError, Parameters, parse
 from publishing.project import Project, ProjectError
-from publishing.site import SiteError, build_site
+from publishing.site import SiteError, broken_links, build_site
 from publishing.stage import StageError
 
 USAGE_ERROR, BUILD_ERROR, INTERRUPTED = 2, 1, 130
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "screenshots":
             sub.add_argument("--out", type=Path, default=Project().build / "screenshots")
             sub.add_argument("--site", type=Path, default=Project().html)
-        if name in ("notebooks", "screenshots"):
+        if name in ("chapters", "notebooks", "screenshots"):
             return
         sub.add_argument(
             "-p",
@@ -74,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     add("build", _build, "execute what changed, export notebooks, build the site")
     add("execute", _execute, "execute chapters that changed")
     add("site", _site, "build the site from executed chapters")
+    add("chapters", _chapters, "names of the chapters, as a JSON list")
+    add("links", _links, "follow every link of the book, and list the broken ones")
     add("notebooks", _notebooks, "export the notebooks for Colab")
     add("status", _status, "show the last run of every chapter")
     add("screenshots", _screenshots, "take pictures of all pages of the site, to look at")
@@ -116,6 +119,20 @@ def _site(options: argparse.Namespace) -> int:
     project, parameters = Project(), parse(options.parameters)
     print(status.closing(build_site(project, read_pages(project), parameters)))
     return 0
+
+
+def _chapters(options: argparse.Namespace) -> int:
+    print(json.dumps([page.name for page in select(read_pages(Project()), [])]))
+    return 0
+
+
+def _links(options: argparse.Namespace) -> int:
+    project, parameters = Project(), parse(options.parameters)
+    broken = broken_links(project, read_pages(project), parameters)
+    found = project.build / "links.txt"
+    found.write_text("".join(f"- {line}\n" for line in broken), encoding="utf8")
+    print(f"{len(broken)} broken links: {found}" if broken else "No link is broken.")
+    return BUILD_ERROR if broken else 0
 
 
 def _notebooks(options: argparse.Namespace) -> int:

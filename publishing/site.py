@@ -1,6 +1,7 @@
 """The staged folder becomes the site. Nothing is executed here."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -41,15 +42,37 @@ def build_site(project: Project, pages: tuple[Page, ...], parameters: Parameters
     return project.html
 
 
-def _sphinx(folder: Path, output: Path) -> Path:
+def broken_links(project: Project, pages: tuple[Page, ...], parameters: Parameters) -> list[str]:
+    """Follow every link that leaves the book; "page: address: what is wrong", of those that fail.
+
+    Raises:
+        SiteError: if the links were not followed at all.
+        StageError, FigureError, AssetsError: as `stage`.
+    """
+    with one_at_a_time(project.build / ".site.lock"):
+        folder, output = stage(project, pages, parameters), project.build / "links"
+        result = _jupyter_book(folder, output, "--builder", "linkcheck")
+    found = next(output.rglob("output.json"), None)
+    if found is None:
+        raise SiteError(f"no link was followed:\n{result.stdout}{result.stderr}".rstrip())
+    links = [json.loads(line) for line in found.read_text(encoding="utf8").splitlines() if line]
+    return sorted(
+        {
+            f"{link['filename']}: {link['uri']}: {link['info'] or link['status']}"
+            for link in links
+            if link["status"] in ("broken", "timeout")
+        }
+    )
+
+
+def _jupyter_book(folder: Path, output: Path, *options: str) -> subprocess.CompletedProcess[str]:
     # jupyter-book keeps pages that it does not build any more.
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     # jupyter_book cannot be run with -m.
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-    command += ["build", str(folder)]
-    command += ["--path-output", str(output), *_FLAGS]
-    result = subprocess.run(
+    command += ["build", str(folder), "--path-output", str(output), *options]
+    return subprocess.run(
         command,
         cwd=folder,
         # The extensions of the book are imported from this checkout.
@@ -58,6 +81,10 @@ def _sphinx(folder: Path, output: Path) -> Path:
         text=True,
         check=False,
     )
+
+
+def _sphinx(folder: Path, output: Path) -> Path:
+    result = _jupyter_book(folder, output, *_FLAGS)
     html = output / "_build" / "html"
     if result.returncode or not (html / "index.html").is_file():
         raise SiteError(f"the site was not built:\n{result.stdout}{result.stderr}".rstrip())

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from bs4 import BeautifulSoup
@@ -10,7 +12,7 @@ from bs4 import BeautifulSoup
 from publishing import site
 from publishing.project import HOME
 from publishing.run import Papermill
-from publishing.site import SiteError, build_site
+from publishing.site import SiteError, broken_links, build_site
 from tests.publishing.fixture_book import (
     SMOKE,
     Book,
@@ -147,3 +149,32 @@ def test_repaired_book_is_built_and_what_is_gone_from_it_is_gone_from_the_site(
     built.page("status", good)
     build_site(built.project, built.pages(), SMOKE)
     assert not (built.project.html / "book" / "new.html").exists()
+
+
+class _Server(BaseHTTPRequestHandler):
+    """Has one page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/there" else 404)
+        self.end_headers()
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_links_are_followed_and_the_broken_ones_named(tmp_path: Path) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
+    Thread(target=server.serve_forever, daemon=True).start()
+    host = f"http://127.0.0.1:{server.server_port}"
+    try:
+        book = new_book(tmp_path)
+        book.page("index", f"# Start\n\n[one]({host}/there), [two]({host}/gone)\n")
+        (broken,) = broken_links(book.project, book.pages(), SMOKE)
+        assert broken.startswith(f"book/index.md: {host}/gone: 404")
+        book.page("index", f"# Start\n\n[one]({host}/there)\n")
+        assert broken_links(book.project, book.pages(), SMOKE) == []
+        assert not book.project.html.exists(), "no site is built"
+    finally:
+        server.shutdown()

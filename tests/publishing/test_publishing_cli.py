@@ -1,5 +1,6 @@
 """The commands behind the Makefile: what they print, and how they exit."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,26 @@ def test_missing_chromium_says_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BrowserError, match="sudo apt-get install chromium"), chromium():
         pass
+
+
+def test_chapters_are_a_list_that_a_matrix_is_made_of(
+    built: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["chapters"]) == 0
+    assert json.loads(capsys.readouterr().out) == ["one"]
+
+
+@pytest.mark.parametrize("broken", [[], ["book/one.md: https://example.org: 404"]])
+def test_broken_links_are_listed_and_fail(
+    broken: list[str],
+    book: Book,
+    built: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    book.project.build.mkdir(exist_ok=True)
+    monkeypatch.setattr(cli, "broken_links", lambda *_: broken)
+    assert cli.main(["links", *SMOKE]) == len(broken)
+    listed = (book.project.build / "links.txt").read_text(encoding="utf8")
+    assert listed == "".join(f"- {line}\n" for line in broken)
+    assert str(book.project.build / "links.txt") in capsys.readouterr().out or not broken
