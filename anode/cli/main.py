@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from anode.cli import check, data, doctor, run, status, store
+from anode.cli import check, claims, data, doctor, run, status, store
 from anode.cli.options import UsageError
 from anode.data.catalogue import DataError
 from anode.places import PlaceError, WorkersLostError
@@ -12,7 +12,7 @@ from anode.recordings import NotRecordedError
 from anode.sweep import WorkerDiffersError
 from anode.tasks import OutOfMemoryError
 
-SUBCOMMANDS = (data, run, status, check, doctor, store)
+SUBCOMMANDS = (data, run, status, check, claims, doctor, store)
 """Modules of the subcommands. Each has ``add(subparsers)``, which adds its parser and sets ``call``
 to what is done with the parsed arguments."""
 

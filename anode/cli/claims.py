@@ -1,0 +1,86 @@
+"""``anode claims``: measures the paper's claims, and compares with another machine's numbers."""
+
+import argparse
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anode.claims import CLAIMS, Claim, gather
+from anode.claims.bands import bands, load
+from anode.cli.options import UsageError, asked
+from anode.experiments import Profile
+from anode.perform import check_device
+from anode.provenance import Provenance
+from anode.store import StoreError
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add(subparsers: "Subparsers") -> None:
+    """Add ``claims``."""
+    measuring = subparsers.add_parser(
+        "claims",
+        help="measure the paper's claims; compare with another machine's numbers",
+        description="Train what the claims are measured on, or read it, and print the verdicts. "
+        "With --compare, say of each number whether it lies in the band of another machine's; "
+        "status 1 if one does not.",
+    )
+    measuring.add_argument(
+        "ids", nargs="*", metavar="CLAIM", help=f"{CLAIMS[0].id} to {CLAIMS[-1].id}; or all"
+    )
+    measuring.add_argument(
+        "--profile", choices=[profile.value for profile in Profile], default=Profile.LAPTOP.value
+    )
+    measuring.add_argument("--seed", type=int, default=0, metavar="S", help="the first one")
+    measuring.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
+    where = measuring.add_mutually_exclusive_group()
+    where.add_argument("--keep", type=Path, metavar="FILE", help="write the numbers and bands")
+    where.add_argument("--compare", type=Path, metavar="FILE", help="with bands that were kept")
+    measuring.set_defaults(call=_claims)
+
+
+def _claims(arguments: argparse.Namespace) -> None:
+    with asked():
+        claims = _chosen(arguments.ids)
+        device = check_device(arguments.device)
+        kept = load(arguments.compare) if arguments.compare else None
+    profile, seed = arguments.profile, arguments.seed
+    if kept and (kept.profile, kept.seed) != (profile, seed):
+        raise UsageError(
+            f"{arguments.compare} is of profile {kept.profile} and seed {kept.seed}, so compare "
+            f"with --profile {kept.profile} --seed {kept.seed}"
+        )
+    started, start = datetime.now(UTC), time.monotonic()
+    results = gather(claims, profile=profile, seed=seed, device=device)
+    judgements = [claim.judge(results) for claim in claims]
+    if kept is None:
+        for judgement in judgements:
+            for name, finding in judgement.rows():
+                verdict = finding.verdict.value
+                print(f"{name}: {finding.check.subject}: {finding.measured}; {verdict}")
+    if arguments.keep:
+        made = Provenance.now(device, started, time.monotonic() - start).as_dict()
+        try:
+            bands(judgements, profile, seed, made).save(arguments.keep)
+        except OSError as error:
+            raise StoreError(f"{arguments.keep}: {error.strerror or error}") from error
+    if kept is not None:
+        compared = kept.compare(judgements)
+        outside = 0
+        for band, measured in compared:
+            inside = band.holds(measured)
+            outside += not inside
+            ends = "no band" if band.low is None else f"[{band.low:.3g}, {band.high:.3g}]"
+            print(f"{band.name}: {measured} is {'in' if inside else 'OUTSIDE'} {ends}")
+        print(f"{len(compared) - outside} of {len(compared)} numbers are in their bands.")
+        if outside:
+            raise UsageError(f"{outside} of {len(compared)} numbers are outside their bands")
+
+
+def _chosen(ids: list[str]) -> list[Claim]:
+    known = {claim.id: claim for claim in CLAIMS}
+    if unknown := [name for name in ids if name not in known]:
+        raise ValueError(f"claims must be of {', '.join(known)}, got {unknown[0]!r}")
+    return [known[name] for name in ids] or list(CLAIMS)
