@@ -132,8 +132,8 @@ class Round:
         self.recorded: Counter[str] = Counter()
         self.damaged: Counter[str] = Counter()
 
-    def run(self) -> None:
-        """Some faults, then an undisturbed run, and what must hold."""
+    def run(self, number: int) -> None:
+        """So many faults, then an undisturbed run, and what must hold."""
         faults: list[Callable[[], None]] = [
             lambda: self.kill(signal.SIGKILL),
             lambda: self.kill(signal.SIGKILL, "--processes", "2"),
@@ -147,7 +147,7 @@ class Round:
             self.flip,
             self.lose,
         ]
-        for fault in self.draw.sample(faults, 3):
+        for fault in self.draw.sample(faults, number):
             fault()
         before = len(list(self.folder.glob("*/*.checkpoint")))
         last = Command(self.folder)
@@ -352,8 +352,8 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def campaign(rounds: int, seed: int, say: Callable[[str], None] = print) -> Counts:
-    """So many rounds.
+def campaign(rounds: int, seed: int, faults: int = 3, say: Callable[[str], None] = print) -> Counts:
+    """So many rounds of so many faults.
 
     Raises:
         LostError: if something that must hold does not.
@@ -376,7 +376,7 @@ def campaign(rounds: int, seed: int, say: Callable[[str], None] = print) -> Coun
             each = folder / f"round-{number}"
             each.mkdir()
             try:
-                Round(each, draw, counts, whole, seconds).run()
+                Round(each, draw, counts, whole, seconds).run(faults)
             except LostError as error:
                 raise LostError(f"round {number} of seed {seed}: {error}") from error
             say(f"round {number}: {sum(counts.faults.values())} faults so far, nothing lost")

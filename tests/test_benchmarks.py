@@ -366,7 +366,7 @@ def test_the_table_of_a_gpu_is_that_of_its_numbers() -> None:
 @pytest.mark.skipif(not find_spec("distributed"), reason=MISSING.replace("make bench", "make test"))
 def test_a_campaign_of_faults_loses_nothing() -> None:
     told: list[str] = []
-    counts = faults.campaign(1, seed=3, say=told.append)
+    counts = faults.campaign(1, seed=3, faults=1, say=told.append)
     assert counts.rounds == len(told) == 1
     assert counts.trainings == 4
 

@@ -97,16 +97,6 @@ def test_a_local_cluster_gives_what_this_process_gives(tmp_path: Path, undisturb
     assert_complete(store, undisturbed)
 
 
-def test_workers_over_tcp_give_what_this_process_gives(
-    cluster: Machines, tmp_path: Path, undisturbed: Store
-) -> None:
-    store = Store(tmp_path / "store")
-    for _ in range(2):
-        cluster.worker()
-    sweep(wanted(), store, place=Cluster(cluster.address))
-    assert_complete(store, undisturbed)
-
-
 def test_a_worker_that_does_not_see_the_folder_gives_the_same(
     cluster: Machines, tmp_path: Path, undisturbed: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,17 +135,36 @@ def test_the_only_worker_lost_for_good_is_replaced_when_another_comes(
     assert_complete(running.store, undisturbed)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
 def test_a_scheduler_that_is_started_again_goes_on(
-    cluster: Machines, tmp_path: Path, undisturbed: Store, ending: signal.Signals
+    cluster: Machines, tmp_path: Path, undisturbed: Store
 ) -> None:
     cluster.worker()
     running = Sweep(Store(tmp_path / "store"), cluster.address)
     until(running.begun)
-    cluster.restart(ending)
+    cluster.restart()
     cluster.worker()
     running.end()
     assert_complete(running.store, undisturbed)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_calls_of_a_scheduler_that_has_ended_are_made_again(
+    cluster: Machines, tmp_path: Path, ending: signal.Signals
+) -> None:
+    cluster.worker()
+    wanted = [(str(tmp_path), number) for number in range(3)]
+    told: list[int] = []
+    place = Cluster(cluster.address)
+    running = Thread(
+        target=complete, args=(place, calls.wait_for, wanted, lambda _, n: told.append(n))
+    )
+    running.start()
+    until(lambda: list(tmp_path.glob("*.begun")))
+    cluster.restart(ending)
+    cluster.worker()
+    (tmp_path / "go").touch()
+    running.join(90)
+    assert sorted(told) == [0, 1, 2]
 
 
 def test_calls_of_killed_workers_are_made_again(cluster: Machines, tmp_path: Path) -> None:
