@@ -306,8 +306,10 @@ class Round:
                 raise LostError(f"{path.name} was recorded, and is lost or another now")
 
     def note(self, command: Command) -> None:
-        """What it recorded."""
+        """What it recorded; nothing more is asked of it."""
         self.recorded.update(command.ended())
+        command.events.close()
+        command.errors.close()
 
     def check(self) -> None:
         """What must hold in the end."""
@@ -365,6 +367,8 @@ def campaign(rounds: int, seed: int, faults: int = 3, say: Callable[[str], None]
         undisturbed = Command(folder / "undisturbed")
         if undisturbed.wait():
             raise LostError(undisturbed.said())
+        undisturbed.events.close()
+        undisturbed.errors.close()
         seconds = time.monotonic() - start
         whole = {}
         for path in (folder / "undisturbed").glob("*/*.json"):

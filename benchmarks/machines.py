@@ -28,6 +28,7 @@ class Machines:
         self.path = os.pathsep.join(map(str, (*path, HOME)))
         self.processes: list[subprocess.Popen[str]] = []
         self.said: dict[int, list[str]] = {}
+        self.listeners: list[threading.Thread] = []
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
         self.address = self._find(self.scheduler, r"Scheduler at:\s+(tcp://127\.0\.0\.1:\d+)")
 
@@ -67,6 +68,8 @@ class Machines:
         for process in self.processes:
             if process.poll() is None:
                 self.kill(process)
+        for listener in self.listeners:
+            listener.join(10)
 
     def _start(self, *arguments: str) -> subprocess.Popen[str]:
         extra = ["--no-dashboard"] if arguments[0] == "scheduler" else []
@@ -80,7 +83,9 @@ class Machines:
         )
         self.processes.append(process)
         said = self.said[process.pid] = []
-        threading.Thread(target=_listen, args=(process, said), daemon=True).start()
+        listener = threading.Thread(target=_listen, args=(process, said), daemon=True)
+        listener.start()
+        self.listeners.append(listener)
         return process
 
     def _find(self, process: subprocess.Popen[str], pattern: str) -> str:
@@ -97,7 +102,8 @@ class Machines:
 
 def _listen(process: subprocess.Popen[str], said: list[str]) -> None:
     assert process.stderr is not None
-    said.extend(process.stderr)
+    with process.stderr:
+        said.extend(process.stderr)
 
 
 @contextmanager

@@ -179,9 +179,10 @@ def loss_and_floor(epoch_loss: Floats, floor: float = 1.0) -> Figure:
     epochs = np.arange(1, epoch_loss.shape[1] + 1)
     losses = np.ma.masked_invalid(epoch_loss)  # a seed that failed
     mean, deviation = losses.mean(axis=0), losses.std(axis=0)
-    count = len(epoch_loss)
+    count, failed = len(epoch_loss), int((~np.isfinite(epoch_loss[:, -1])).sum())
+    census = f", {failed} of which failed" if failed else ""
     left.fill_between(epochs, mean - deviation, mean + deviation, color=palette.node, alpha=0.25)
-    left.plot(epochs, mean, color=palette.node, label=f"mean ± s.d. of {count} seeds")
+    left.plot(epochs, mean, color=palette.node, label=f"mean ± s.d. of {count} seeds{census}")
     left.axhline(floor, color=palette.ink(), ls="--", label=f"floor: {floor:g}")
     left.set(xlabel="epoch", ylabel="mean squared error", xscale="log")
     left.set_ylim(bottom=0)

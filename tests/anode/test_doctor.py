@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from anode.cli import main
 from anode.doctor import Effect, differences, examine, requirements
 from anode.experiments.images import OVERFIT
-from anode.provenance import Provenance
+from anode.provenance import VARIABLES, Provenance
 from anode.recordings import recordings
 from anode.store import Store
 from anode.sweep import sweep
@@ -57,8 +57,10 @@ def test_this_machine_is_as_this_machine() -> None:
     ],
 )
 def test_one_thing_that_differs_is_the_one_that_is_named(
-    changes: dict[str, object], what: str, effect: Effect
+    changes: dict[str, object], what: str, effect: Effect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in VARIABLES:  # another test, or whoever runs it, may have set some
+        monkeypatch.delenv(name, raising=False)
     made = replace(here(), **changes)  # type: ignore[arg-type]
     (found,) = differences(made, here())
     assert (found.what, found.effect) == (what, effect)

@@ -75,6 +75,8 @@ def test_losses_below_the_floor_and_failed_seeds_are_gaps() -> None:
     (median,) = [line for line in figure.axes[1].lines if line.get_label() == "median"]
     drawn = np.ma.filled(np.ma.asarray(median.get_ydata(), dtype=float), np.nan)
     np.testing.assert_array_equal(drawn, [1.5, np.nan, np.nan])
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert texts[0] == "mean ± s.d. of 2 seeds, 2 of which failed"
 
 
 def test_the_crossing_solutions_solve_their_equation() -> None:

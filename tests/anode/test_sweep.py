@@ -66,6 +66,12 @@ class Sweeper:
         assert self.process.poll() is None
         return any(self.folder.glob("*/*.checkpoint"))
 
+    def kill(self, ending: signal.Signals) -> int:
+        """Its exit status."""
+        self.process.send_signal(ending)
+        self.process.communicate(timeout=30)
+        return self.process.returncode
+
     def end(self) -> list[str]:
         """What it performed."""
         output, error = self.process.communicate(timeout=120)
@@ -83,8 +89,7 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_bits(
     killed = Sweeper(tmp_path, processes)
     until(killed.is_amid)
     assert Stage.RUNNING in {status(task, store).stage for task in wanted()}, "as others see it"
-    killed.process.send_signal(ending)
-    assert killed.process.wait(30) != 0
+    assert killed.kill(ending) != 0
     until(lambda: Stage.RUNNING not in {status(task, store).stage for task in wanted()})
     found = [status(task, store) for task in wanted()]
     stopped = [each for each in found if each.stage is Stage.STOPPED]
@@ -112,8 +117,7 @@ def test_what_another_sweep_was_killed_at_is_done_by_the_one_that_waits(
     waiting = Sweeper(tmp_path, 0)
     store = Store(tmp_path)
     until(lambda: sum(status(task, store).stage is Stage.RUNNING for task in wanted()) > 1)
-    killed.process.kill()
-    killed.process.wait()
+    killed.kill(signal.SIGKILL)
     waiting.end()
     assert_complete(store, undisturbed)
 

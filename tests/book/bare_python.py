@@ -66,6 +66,9 @@ def copy_source(folder: Path) -> Path:
     shutil.copytree(HOME / "anode", folder / "anode", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copyfile(HOME / name, folder / name)
+    (folder / "results").mkdir()
+    for path in (HOME / "results").glob("*.json"):  # no record: none is read at the smallest size
+        shutil.copyfile(path, folder / "results" / path.name)
     return folder
 
 

@@ -77,4 +77,4 @@ def test_chapters_that_run_at_once_train_a_model_once(book: Book) -> None:
     assert printed[0] == printed[1]  # the seconds too: both are of one training
     folder = book.project.results("smoke")
     assert printed[0].startswith(f"{folder}\n")
-    assert len(list(folder.rglob("*.json"))) == 1
+    assert len(list(folder.glob("*/*.json"))) == 1
