@@ -24,6 +24,7 @@ class BarePython:
 
     def __init__(self, folder: Path) -> None:
         venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
+        self.folder = folder
         self.python = folder / "bin" / "python"
         (self.packages,) = (folder / "lib").glob("python*/site-packages")
 
@@ -34,9 +35,11 @@ class BarePython:
         return kept | {"PYTHONNOUSERSITE": "1"}
 
     def install(self, source: Path) -> None:
-        """Build and install a package as pip would, but for what it requires."""
+        """Build and install a package, with its data files, but not what it requires."""
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
-        command += ["--no-build-isolation", "--target", str(self.packages), str(source)]
+        # Else pip would take this environment's own for the one to replace.
+        command += ["--ignore-installed", "--prefix", str(self.folder)]
+        command += ["--no-build-isolation", str(source)]
         subprocess.run(command, check=True)
 
     def link(self, requirements: Iterable[Requirement]) -> None:
