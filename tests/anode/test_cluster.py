@@ -2,9 +2,10 @@
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import calls
 import pytest
@@ -70,6 +71,19 @@ class Sweep(Thread):
         assert not self.is_alive()
         if self.error is not None:
             raise self.error
+
+
+def called(
+    place: Cluster, function: Callable[[Any], int], wanted: Iterable[object], told: list[int]
+) -> Thread:
+    """A thread that makes calls there, and puts down what each gives; it ends with the process."""
+    thread = Thread(
+        target=complete,
+        args=(place, function, wanted, lambda _, result: told.append(result)),
+        daemon=True,
+    )
+    thread.start()
+    return thread
 
 
 def assert_complete(store: Store, undisturbed: Store) -> None:
@@ -155,10 +169,7 @@ def test_calls_of_a_scheduler_that_has_ended_are_made_again(
     wanted = [(str(tmp_path), number) for number in range(3)]
     told: list[int] = []
     place = Cluster(cluster.address)
-    running = Thread(
-        target=complete, args=(place, calls.wait_for, wanted, lambda _, n: told.append(n))
-    )
-    running.start()
+    running = called(place, calls.wait_for, wanted, told)
     until(lambda: list(tmp_path.glob("*.begun")))
     cluster.restart(ending)
     cluster.worker()
@@ -198,10 +209,7 @@ def test_calls_take_resources_of_workers_that_have_them(cluster: Machines, tmp_p
     place = Cluster(cluster.address, (("GPU", 1.0),))
     wanted = [(str(tmp_path), number) for number in range(3)]
     told: list[int] = []
-    running = Thread(
-        target=complete, args=(place, calls.wait_for, wanted, lambda _, n: told.append(n))
-    )
-    running.start()
+    running = called(place, calls.wait_for, wanted, told)
     until(lambda: list(tmp_path.glob("*.begun")))
     assert len(list(tmp_path.glob("*.begun"))) == 1
     (tmp_path / "go").touch()
@@ -215,10 +223,7 @@ def test_a_cluster_without_workers_says_so_and_waits(
     told: list[int] = []
     place = Cluster(cluster.address)
     with caplog.at_level(logging.WARNING, "anode.places"):
-        running = Thread(
-            target=complete, args=(place, calls.square, [3], lambda *s: told.append(9))
-        )
-        running.start()
+        running = called(place, calls.square, [3], told)
         until(lambda: "has no workers: waiting" in caplog.text)
         cluster.worker()
         running.join(60)

@@ -398,13 +398,14 @@ def test_of_two_processes_one_downloads(which: ImageSet, good: Mirror, data: Pat
     context = multiprocessing.get_context("fork")  # with the small sets of this process
     barrier, results = context.Barrier(2), context.Queue()
     processes = [
-        context.Process(target=_fetch_in_process, args=(which, barrier, results)) for _ in range(2)
+        context.Process(target=_fetch_in_process, args=(which, barrier, results), daemon=True)
+        for _ in range(2)
     ]
     for process in processes:
         process.start()
     found = {results.get(timeout=60) for _ in processes}
     for process in processes:
-        process.join()
+        process.join(60)
     assert found == {str(data / SOURCES[which].place)}
     assert len(good.asked) == len(good.files) + 1
     assert_whole(which, data)

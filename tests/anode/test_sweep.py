@@ -251,6 +251,7 @@ def test_a_sweep_waits_for_what_another_process_is_at(tmp_path: Path) -> None:
             target=sweep,
             args=(small(), store),
             kwargs={"ended": lambda task, _: told.append(task)},
+            daemon=True,
         )
         running.start()
         until(lambda: told)

@@ -18,7 +18,7 @@ def test_second_holder_waits_and_says_so(
             order.append("second")
 
     with one_at_a_time(lock):
-        thread = threading.Thread(target=second)
+        thread = threading.Thread(target=second, daemon=True)
         thread.start()
         thread.join(timeout=0.3)
         assert thread.is_alive()
