@@ -18,6 +18,10 @@ BENCH_VENV := .venv-bench
 BENCH_ENVIRONMENT := $(BENCH_VENV)/installed
 PARAMETERS := -p profile=$(PROFILE) -p seed=$(SEED) -p device=$(DEVICE)
 
+# One test process a core. With more threads than cores each waits for others that cannot run, and
+# on a busy machine single tests then take twenty times as long.
+ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+
 .DEFAULT_GOAL := help
 .PHONY: help book test check quick chapters execute links screenshots notebooks colab data records \
 	records-take records-propose links-report package bench lock clean
@@ -30,7 +34,7 @@ book: $(ENVIRONMENT) ## execute the chapters, export notebooks/, build the site 
 
 test: check ## all checks: style, types, tests, the book at the smoke profile, the pages in a browser
 	@scripts/debian-package chromium "the browser checks are skipped without it" chromium || true
-	$(RUN) -m pytest -m "" --numprocesses auto --dist worksteal
+	$(ONE_THREAD) $(RUN) -m pytest -m "" --numprocesses auto --dist worksteal
 
 check: $(ENVIRONMENT) ## style and types
 	$(VENV)/bin/ruff check
@@ -38,7 +42,7 @@ check: $(ENVIRONMENT) ## style and types
 	$(VENV)/bin/mypy
 
 quick: $(ENVIRONMENT) ## the fast tests only (LOCK=requirements-oldest.txt: the oldest versions)
-	$(RUN) -m pytest --numprocesses auto --dist worksteal tests/anode tests/publishing
+	$(ONE_THREAD) $(RUN) -m pytest --numprocesses auto --dist worksteal tests/anode tests/publishing
 
 chapters: $(ENVIRONMENT) ## names of the chapters, as a JSON list
 	@$(RUN) -m publishing chapters

@@ -74,7 +74,8 @@ def case(
     """A model of an experiment with a made-up history, and the data that it would have had."""
     experiment = EXPERIMENTS[name]
     size = experiment.sizes[profile]
-    split = [experiment.data(size, seed) for seed in record.seeds[:1]]
+    seeds = () if experiment.recorded else record.seeds[:1]  # records have no data
+    split = [experiment.data(size, seed) for seed in seeds]
     run = Run(
         label=label,
         model=model or NeuralODE((2,), hidden=1, seeds=record.seeds),
