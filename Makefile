@@ -23,7 +23,7 @@ PARAMETERS := -p profile=$(PROFILE) -p seed=$(SEED) -p device=$(DEVICE)
 ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check quick chapters execute links screenshots notebooks colab data records \
+.PHONY: help book test check quick chapters execute times pdf links screenshots notebooks colab data records \
 	records-take records-propose links-report package bench lock clean
 
 help: ## list the commands
@@ -49,6 +49,13 @@ chapters: $(ENVIRONMENT) ## names of the chapters, as a JSON list
 
 execute: $(ENVIRONMENT) ## execute chapters without building the site (CHAPTER=, PROFILE=, SEED=, DEVICE=)
 	$(RUN) -m publishing execute $(PARAMETERS) $(CHAPTER)
+
+times: $(ENVIRONMENT) ## how long chapters take alone, for the notebooks' first lines (CHAPTER=, PROFILE=)
+	$(RUN) -m publishing times $(PARAMETERS) $(CHAPTER)
+
+pdf: $(ENVIRONMENT) ## a PDF of each page and of the book, into the site; needs executed chapters (PROFILE=)
+	@scripts/debian-package chromium "it prints the pages" chromium
+	$(RUN) -m publishing pdf $(PARAMETERS)
 
 links: $(ENVIRONMENT) ## follow every link of the book; needs executed chapters (PROFILE=)
 	$(RUN) -m publishing links $(PARAMETERS)

@@ -8,6 +8,7 @@ copied into the site. They are not committed: `npm ci` brings the exact versions
 import hashlib
 import shutil
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ COPIES = (
     ("requirejs/require.js", "widgets/require.js"),
     ("@jupyter-widgets/html-manager/dist/embed-amd.js", "widgets/embed-amd.js"),
 )
+# The package that the notebooks use brings the part of it for pages.
+ANYWIDGET = ("anywidget", "nbextension/index.js", "widgets/anywidget.js")
 # The icon fonts that embed-amd.js names have hashed names that change with its version.
 WIDGET_FONTS = ("@jupyter-widgets/html-manager/dist", "*.woff2", "widgets")
 
@@ -43,9 +46,11 @@ def vendor(target: Path, cache: Path = DEFAULT_CACHE) -> None:
     modules = node_modules(cache)
     fonts_from, pattern, fonts_to = WIDGET_FONTS
     fonts = [(font, f"{fonts_to}/{font.name}") for font in (modules / fonts_from).glob(pattern)]
-    for source, place in [*((modules / name, place) for name, place in COPIES), *fonts]:
+    package, part, place = ANYWIDGET
+    own = (Path(str(files(package))) / part, place)
+    for source, place in [*((modules / name, place) for name, place in COPIES), *fonts, own]:
         if not source.exists():
-            raise AssetsError(f"{source} is missing: the npm package changed its layout")
+            raise AssetsError(f"{source} is missing: its package changed its layout")
         destination = target / place
         destination.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

@@ -11,12 +11,14 @@ from publishing.assets import AssetsError
 from publishing.browser import BrowserError, screenshots
 from publishing.chapters import Page, read_pages, select
 from publishing.colab import ExportError, export_all
-from publishing.execute import Outcome, execute
+from publishing.execute import Outcome, execute, say
 from publishing.figures import FigureError
 from publishing.parameters import NAMES, ParameterError, Parameters, parse
+from publishing.pdf import pdfs
 from publishing.project import Project, ProjectError
 from publishing.site import SiteError, broken_links, build_site
 from publishing.stage import StageError
+from publishing.timing import measure
 
 USAGE_ERROR, BUILD_ERROR, INTERRUPTED = 2, 1, 130
 _ERRORS = (ProjectError, StageError, FigureError, SiteError, AssetsError, ExportError, BrowserError)
@@ -69,13 +71,15 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "--time-limit", type=_positive(float), metavar="SECONDS", help="for each chapter"
             )
-        if name == "execute":
+        if name in ("execute", "times"):
             sub.add_argument("chapters", nargs="*", help="names of chapters; default: all")
 
     add("build", _build, "execute what changed, export notebooks, build the site")
     add("execute", _execute, "execute chapters that changed")
+    add("times", _times, "measure how long each chapter takes alone, and keep it in notebooks/")
     add("site", _site, "build the site from executed chapters")
     add("chapters", _chapters, "names of the chapters, as a JSON list")
+    add("pdf", _pdf, "build the site, and a PDF of each page and of the book into it")
     add("links", _links, "follow every link of the book, and list the broken ones")
     add("notebooks", _notebooks, "export the notebooks for Colab")
     add("status", _status, "show the last run of every chapter")
@@ -115,9 +119,26 @@ def _execute(options: argparse.Namespace) -> int:
     return _close(outcomes, f"Executed notebooks: {folder}", BUILD_ERROR if failed else 0)
 
 
+def _times(options: argparse.Namespace) -> int:
+    project, parameters = Project(), parse(options.parameters)
+    found = measure(project, select(read_pages(project), options.chapters), parameters, say)
+    for name, seconds in found.seconds.items():
+        print(f"{name:<32}{seconds:8.0f} s")
+    return 0
+
+
 def _site(options: argparse.Namespace) -> int:
     project, parameters = Project(), parse(options.parameters)
     print(status.closing(build_site(project, read_pages(project), parameters)))
+    return 0
+
+
+def _pdf(options: argparse.Namespace) -> int:
+    project, parameters = Project(), parse(options.parameters)
+    pages = read_pages(project)
+    html = build_site(project, pages, parameters, pdf=True)
+    for path in pdfs(html, [page.name for page in pages]):
+        print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 

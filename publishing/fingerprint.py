@@ -24,6 +24,7 @@ PACKAGES = (
     "matplotlib",
     "ipykernel",
     "ipywidgets",
+    "anywidget",
     "jupytext",
     "nbclient",
     "papermill",

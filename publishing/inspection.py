@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 
 _BANNER = "papermill-error-cell-tag"
 _INJECTED = "injected-parameters"
+_START_PAGE = "start-page"
 _DRAWN = ("image/png", "image/svg+xml", "text/html", "application/vnd.jupyter.widget-view+json")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -77,6 +78,17 @@ def code_cells(notebook: NotebookNode) -> Iterator[CodeCell]:
         if cell.cell_type == "code" and _INJECTED not in tags and _BANNER not in tags:
             number += 1
             yield CodeCell(number, cell)
+
+
+def for_start_page(notebook: NotebookNode) -> str:
+    """The Markdown that cells tagged "start-page" show: the start page repeats it."""
+    return "\n\n".join(
+        output.data["text/markdown"]
+        for cell in code_cells(notebook)
+        if _START_PAGE in cell.cell.metadata.get("tags", [])
+        for output in cell.cell.outputs
+        if "text/markdown" in output.get("data", {})
+    )
 
 
 def count_figures(notebook: NotebookNode) -> int:

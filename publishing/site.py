@@ -13,6 +13,7 @@ from publishing.chapters import Page
 from publishing.locks import one_at_a_time
 from publishing.parameters import Parameters
 from publishing.project import HOME, Project
+from publishing.sphinx_ext.links import PDF_VARIABLE
 from publishing.stage import stage, stage_files
 
 _FLAGS = ("-W", "-n", "--keep-going", "--quiet")
@@ -22,10 +23,15 @@ class SiteError(RuntimeError):
     """Sphinx warned; the message holds its warnings."""
 
 
-def build_site(project: Project, pages: tuple[Page, ...], parameters: Parameters) -> Path:
+def build_site(
+    project: Project, pages: tuple[Page, ...], parameters: Parameters, *, pdf: bool = False
+) -> Path:
     """Build the site into ``project.html``, with warnings as errors, and return that folder.
 
     The site that stands there is only replaced by one that is complete.
+
+    Args:
+        pdf: whether the pages are also printed (:mod:`publishing.pdf`); then they link to that.
 
     Raises:
         SiteError: if Sphinx gives a warning.
@@ -33,11 +39,11 @@ def build_site(project: Project, pages: tuple[Page, ...], parameters: Parameters
     """
     with one_at_a_time(project.build / ".site.lock"):
         folder = stage(project, pages, parameters)
-        key, key_file = _key(folder), project.html.with_suffix(".key")
+        key, key_file = _key(folder) + f" pdf={pdf}", project.html.with_suffix(".key")
         if key_file.is_file() and key_file.read_text() == key and project.html.is_dir():
             return project.html
         key_file.unlink(missing_ok=True)
-        _replace(_sphinx(folder, project.build / "site"), project.html)
+        _replace(_sphinx(folder, project.build / "site", pdf=pdf), project.html)
         records.write(key_file, key)
     return project.html
 
@@ -65,7 +71,9 @@ def broken_links(project: Project, pages: tuple[Page, ...], parameters: Paramete
     )
 
 
-def _jupyter_book(folder: Path, output: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def _jupyter_book(
+    folder: Path, output: Path, *options: str, pdf: bool = False
+) -> subprocess.CompletedProcess[str]:
     # jupyter-book keeps pages that it does not build any more.
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
@@ -76,15 +84,15 @@ def _jupyter_book(folder: Path, output: Path, *options: str) -> subprocess.Compl
         command,
         cwd=folder,
         # The extensions of the book are imported from this checkout.
-        env=os.environ | {"PYTHONPATH": str(HOME), "NO_COLOR": "1"},
+        env=os.environ | {"PYTHONPATH": str(HOME), "NO_COLOR": "1", PDF_VARIABLE: str(int(pdf))},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def _sphinx(folder: Path, output: Path) -> Path:
-    result = _jupyter_book(folder, output, *_FLAGS)
+def _sphinx(folder: Path, output: Path, *, pdf: bool) -> Path:
+    result = _jupyter_book(folder, output, *_FLAGS, pdf=pdf)
     html = output / "_build" / "html"
     if result.returncode or not (html / "index.html").is_file():
         raise SiteError(f"the site was not built:\n{result.stdout}{result.stderr}".rstrip())
@@ -102,8 +110,8 @@ def _replace(new: Path, site: Path) -> None:
 def _key(folder: Path) -> str:
     """Digest of all that decides what the site looks like."""
     digest = hashlib.sha256()
-    extensions = sorted((HOME / "publishing").rglob("*.py"))
-    for path in [*stage_files(folder), *extensions, HOME / "requirements.lock"]:
+    code = [path for part in ("publishing", "anode") for path in (HOME / part).rglob("*.py")]
+    for path in [*stage_files(folder), *sorted(code), HOME / "requirements.lock"]:
         digest.update(f"\0{path}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -12,7 +12,7 @@ from publishing.assets import vendor
 from publishing.chapters import Page
 from publishing.figures import FigureFiles
 from publishing.fingerprint import fingerprints
-from publishing.inspection import CodeCell, code_cells, first_incomplete
+from publishing.inspection import CodeCell, code_cells, first_incomplete, for_start_page
 from publishing.parameters import Parameters
 from publishing.project import HOME, Project
 from publishing.records import Record
@@ -47,6 +47,7 @@ def stage(
     current = fingerprints(project, chapters, parameters)
     found = {p.name: _current_record(project, p, parameters, current[p.name]) for p in chapters}
     runs = list(found.values())
+    results = _for_start_page(project, chapters, parameters)
     for page in pages:
         target = folder / page.path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,8 @@ def stage(
             notebook = _published(project, page, parameters, folder)
             nbformat.write(notebook, target.with_suffix(".ipynb"))
         else:
-            target.write_text(status.fill_in(page.text, project.commit(), runs), encoding="utf8")
+            text = status.fill_in(page.text, project.commit(), runs, results)
+            target.write_text(text, encoding="utf8")
     for name in _SETTINGS:
         if (project.root / name).is_file():
             shutil.copyfile(project.root / name, folder / name)
@@ -62,6 +64,12 @@ def stage(
     if assets:
         vendor(folder / ASSETS / "vendor")
     return folder
+
+
+def _for_start_page(project: Project, chapters: list[Page], parameters: Parameters) -> str:
+    folder = project.executed(parameters.profile)
+    notebooks = (nbformat.read(folder / f"{page.name}.ipynb", 4) for page in chapters)
+    return "\n\n".join(filter(None, map(for_start_page, notebooks)))
 
 
 def _current_record(

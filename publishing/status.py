@@ -9,6 +9,7 @@ from publishing.records import Record, Status
 
 STATUS_MARKER = "% build-status"
 SUMMARY_MARKER = "% build-summary"
+RESULTS_MARKER = "% build-results"
 _SHOWN = ("python", "torch", "torchdiffeq", "numpy", "matplotlib")
 
 
@@ -26,9 +27,19 @@ def terminal_table(outcomes: Iterable[Outcome]) -> str:
     )
 
 
-def fill_in(text: str, commit: Commit, runs: Sequence[Record]) -> str:
-    """A plain page with the marker lines replaced by what they stand for."""
-    made = {STATUS_MARKER: status_page(runs), SUMMARY_MARKER: summary(commit, runs)}
+def fill_in(text: str, commit: Commit, runs: Sequence[Record], results: str) -> str:
+    """A plain page with the marker lines replaced by what they stand for.
+
+    Args:
+        text: of the page.
+        commit, runs: what the book was made from.
+        results: what chapters show for the start page.
+    """
+    made = {
+        STATUS_MARKER: status_page(runs),
+        SUMMARY_MARKER: summary(commit, runs),
+        RESULTS_MARKER: results,
+    }
     return "\n".join(made.get(line.strip(), line) for line in text.split("\n"))
 
 
@@ -68,7 +79,7 @@ def summary(commit: Commit, runs: Sequence[Record]) -> str:
         "Last chapter executed": f"{_minute(last.started)} UTC",
         "Time to execute": f"{sum(run.seconds for run in runs) / 60:.1f} minutes in all",
     }
-    lines = ["| This build | |", "| --- | --- |"]
+    lines = ["| This build | has |", "| --- | --- |"]
     return "\n".join(lines + [f"| {name} | {value} |" for name, value in rows.items()])
 
 

@@ -16,6 +16,7 @@ from publishing.project import HOME
 GITHUB = HOME / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 ACTIONS = sorted((GITHUB / "actions").glob("*/action.yml"))
+FORMS = sorted((GITHUB / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
 NAMES = {"tests", "notebooks", "colab", "site", "links", "release"}
 BIN = Path(sys.executable).parent
 
@@ -56,6 +57,9 @@ def test_there_is_a_workflow_for_each_purpose() -> None:
         ("vendor.github-workflows", WORKFLOWS),
         ("vendor.github-actions", ACTIONS),
         ("vendor.dependabot", [GITHUB / "dependabot.yml"]),
+        ("vendor.github-issue-forms", FORMS),
+        ("vendor.github-issue-config", [GITHUB / "ISSUE_TEMPLATE" / "config.yml"]),
+        ("vendor.citation-file-format", [HOME / "CITATION.cff"]),
     ],
 )
 def test_files_follow_their_schema(schema: str, paths: list[Path]) -> None:

@@ -5,7 +5,14 @@ from anode.claims.criterion import Criterion, Verdict
 from anode.claims.gather import gather
 from anode.claims.images import IMAGE_CLAIMS
 from anode.claims.interval import Average, Measurement, measure
-from anode.claims.report import exceptions, measurement_table, to_test, verdict_table
+from anode.claims.report import (
+    claim_report,
+    exceptions,
+    measurement_table,
+    summary_table,
+    to_test,
+    verdict_table,
+)
 from anode.claims.table import CHAPTERS, CLAIMS
 from anode.claims.toy import TOY_CLAIMS
 
@@ -24,11 +31,13 @@ __all__ = [
     "Measurement",
     "Outcome",
     "Verdict",
+    "claim_report",
     "exceptions",
     "gather",
     "measure",
     "measurement_table",
     "needed",
+    "summary_table",
     "to_test",
     "verdict_table",
 ]

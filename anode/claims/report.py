@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from anode.claims.claim import Finding, Judgement, needed
+from anode.claims.claim import Claim, Finding, Judgement, needed
 from anode.claims.criterion import Verdict
 from anode.claims.table import CHAPTERS
 from anode.experiments import EXPERIMENTS, Experiment, Profile
@@ -21,7 +21,7 @@ def verdict_table(judgements: Sequence[Judgement]) -> str:
         ]
         for judgement in judgements
     ]
-    return table(["", "claim", "in the paper", "verdict", "chapter"], rows)
+    return table(["claim", "what is claimed", "in the paper", "verdict", "chapter"], rows)
 
 
 def measurement_table(judgements: Sequence[Judgement]) -> str:
@@ -41,7 +41,40 @@ def measurement_table(judgements: Sequence[Judgement]) -> str:
         for judgement in judgements
         for name, finding in judgement.rows()
     ]
-    return table(["", "what is measured", "criterion", "measured", "seeds", "verdict"], rows)
+    return table(["part", "what is measured", "criterion", "measured", "seeds", "verdict"], rows)
+
+
+def claim_report(judgement: Judgement, made: str, command: str) -> str:
+    """All about one claim: where the paper makes it, what was found, and how to find it again.
+
+    Args:
+        judgement: of the claim.
+        made: what was run, as "profile laptop, first seed 0, cpu".
+        command: that repeats it in a shell.
+    """
+    claim = judgement.claim
+    return "\n\n".join(
+        (
+            f"{claim.statement} *(Paper: {claim.source}.)*",
+            f"Verdict: **{judgement.verdict.value}**{_at_hand(judgement)}.",
+            measurement_table([judgement]),
+            f"Measured on {_what_was_trained(claim)}; {made}. The same again: `{command}`.",
+        )
+    )
+
+
+def _what_was_trained(claim: Claim) -> str:
+    return "; ".join(f"`{name}` ({', '.join(labels)})" for name, labels in needed([claim]).items())
+
+
+def summary_table(judgements: Sequence[Judgement]) -> str:
+    """One row a verdict: how many claims have it, and which."""
+    rows = []
+    for verdict in Verdict:
+        ids = [judgement.claim.id for judgement in judgements if judgement.verdict is verdict]
+        if ids:
+            rows.append([verdict.value, len(ids), ", ".join(ids)])
+    return table(["verdict", "claims", "which"], rows)
 
 
 def _at_hand(found: Finding | Judgement) -> str:

@@ -6,12 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anode.claims import CLAIMS, Claim, gather
-from anode.claims.bands import bands, load
+from anode.claims import CLAIMS, Claim, Judgement, gather
+from anode.claims.bands import Bands, bands
+from anode.claims.bands import load as load_bands
+from anode.claims.verdicts import FILE as VERDICTS
+from anode.claims.verdicts import Verdicts
+from anode.claims.verdicts import load as load_verdicts
 from anode.cli.options import UsageError, asked
 from anode.experiments import Profile
 from anode.perform import check_device
 from anode.provenance import Provenance
+from anode.recordings import results_folder
 from anode.store import StoreError
 
 if TYPE_CHECKING:
@@ -38,6 +43,11 @@ def add(subparsers: "Subparsers") -> None:
     where = measuring.add_mutually_exclusive_group()
     where.add_argument("--keep", type=Path, metavar="FILE", help="write the numbers and bands")
     where.add_argument("--compare", type=Path, metavar="FILE", help="with bands that were kept")
+    where.add_argument(
+        "--accept",
+        metavar="WHY",
+        help="write down the verdicts that have changed, and why, in the results' folder",
+    )
     measuring.set_defaults(call=_claims)
 
 
@@ -45,38 +55,55 @@ def _claims(arguments: argparse.Namespace) -> None:
     with asked():
         claims = _chosen(arguments.ids)
         device = check_device(arguments.device)
-        kept = load(arguments.compare) if arguments.compare else None
+        kept = load_bands(arguments.compare) if arguments.compare else None
+        verdicts = load_verdicts() if arguments.accept is not None else None
+        if verdicts and not arguments.accept.strip():
+            raise ValueError("accept must say why, got no words")
     profile, seed = arguments.profile, arguments.seed
-    if kept and (kept.profile, kept.seed) != (profile, seed):
-        raise UsageError(
-            f"{arguments.compare} is of profile {kept.profile} and seed {kept.seed}, so compare "
-            f"with --profile {kept.profile} --seed {kept.seed}"
-        )
+    for of, what in ((kept, f"{arguments.compare} is"), (verdicts, "the kept verdicts are")):
+        if of and (of.profile, of.seed) != (profile, seed):
+            raise UsageError(
+                f"{what} of profile {of.profile} and seed {of.seed}, so compare with "
+                f"--profile {of.profile} --seed {of.seed}"
+            )
     started, start = datetime.now(UTC), time.monotonic()
     results = gather(claims, profile=profile, seed=seed, device=device)
     judgements = [claim.judge(results) for claim in claims]
-    if kept is None:
-        for judgement in judgements:
-            for name, finding in judgement.rows():
-                verdict = finding.verdict.value
-                print(f"{name}: {finding.check.subject}: {finding.measured}; {verdict}")
+    if kept:
+        _compare(kept, judgements)
+        return
+    for judgement in judgements:
+        for name, finding in judgement.rows():
+            verdict = finding.verdict.value
+            print(f"{name}: {finding.check.subject}: {finding.measured}; {verdict}")
     if arguments.keep:
         made = Provenance.now(device, started, time.monotonic() - start).as_dict()
-        try:
-            bands(judgements, profile, seed, made).save(arguments.keep)
-        except OSError as error:
-            raise StoreError(f"{arguments.keep}: {error.strerror or error}") from error
-    if kept is not None:
-        compared = kept.compare(judgements)
-        outside = 0
-        for band, measured in compared:
-            inside = band.holds(measured)
-            outside += not inside
-            ends = "no band" if band.low is None else f"[{band.low:.3g}, {band.high:.3g}]"
-            print(f"{band.name}: {measured} is {'in' if inside else 'OUTSIDE'} {ends}")
-        print(f"{len(compared) - outside} of {len(compared)} numbers are in their bands.")
-        if outside:
-            raise UsageError(f"{outside} of {len(compared)} numbers are outside their bands")
+        _save(bands(judgements, profile, seed, made), arguments.keep)
+    if verdicts:
+        changed = [name for name, _, _ in verdicts.changed(judgements)]
+        accepted = verdicts.accept(judgements, arguments.accept.strip(), f"{started:%Y-%m-%d}")
+        _save(accepted, results_folder() / VERDICTS)
+        print(f"accepted: {', '.join(changed) or 'nothing had changed'}")
+
+
+def _save(what: Bands | Verdicts, path: Path) -> None:
+    try:
+        what.save(path)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror or error}") from error
+
+
+def _compare(kept: Bands, judgements: list[Judgement]) -> None:
+    compared = kept.compare(judgements)
+    outside = 0
+    for band, measured in compared:
+        inside = band.holds(measured)
+        outside += not inside
+        ends = "no band" if band.low is None else f"[{band.low:.3g}, {band.high:.3g}]"
+        print(f"{band.name}: {measured} is {'in' if inside else 'OUTSIDE'} {ends}")
+    print(f"{len(compared) - outside} of {len(compared)} numbers are in their bands.")
+    if outside:
+        raise UsageError(f"{outside} of {len(compared)} numbers are outside their bands")
 
 
 def _chosen(ids: list[str]) -> list[Claim]:

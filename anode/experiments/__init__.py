@@ -4,6 +4,7 @@
 """
 
 from anode.experiments.experiment import (
+    SNAPSHOT_EPOCHS,
     Experiment,
     ModelSpec,
     Profile,
@@ -24,6 +25,7 @@ __all__ = [
     "FIGURES",
     "NODE",
     "RESNET",
+    "SNAPSHOT_EPOCHS",
     "Experiment",
     "ModelSpec",
     "Profile",

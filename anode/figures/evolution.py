@@ -13,14 +13,13 @@ from mpl_toolkits.mplot3d import Axes3D
 
 from anode.figures.states import (
     draw_legend,
-    draw_paths,
     draw_points,
     limits_of,
     set_limits,
     state_axes,
 )
 from anode.figures.style import picture
-from anode.figures.trajectories import Trajectories, coordinates, median_replica
+from anode.figures.trajectories import coordinates, median_replica
 from anode.runs import Run
 from anode.training import Floats
 
@@ -72,42 +71,6 @@ def features_through_training(run: Run, panels: int = 8) -> Figure:
         ax.set_title(_at_epoch(run, epoch), loc="left", fontsize=9)
         if not isinstance(ax, Axes3D):
             ax.label_outer()
-    draw_legend(fig)
-    return fig
-
-
-@picture
-def features_frame(runs: Sequence[Run], epoch: int) -> Figure:
-    """Features of several models after the same epoch, one panel a model.
-
-    Each panel's axes hold the features of all epochs, so that a slider's frames match.
-    """
-    fig = plt.figure(figsize=(7.6, 3.7), layout=_layout())
-    for column, run in enumerate(runs, start=1):
-        found, y = snapshots(run)
-        ax = state_axes(fig, (1, len(runs), column), coordinates(run.model))
-        draw_points(ax, found[epoch], y)
-        set_limits(ax, limits_of(np.stack(list(found.values()))))
-        ax.set_title(f"{run.label}, {_at_epoch(run, epoch)}", loc="left")
-    draw_legend(fig)
-    return fig
-
-
-@picture
-def flow_frame(flows: Sequence[Trajectories], step: int) -> Figure:
-    """States of several models' flows at one time, and the paths up to it, one panel a model.
-
-    Args:
-        flows: with the same times.
-        step: index of the time.
-    """
-    fig = plt.figure(figsize=(7.6, 3.7), layout=_layout())
-    for column, flow in enumerate(flows, start=1):
-        ax = state_axes(fig, (1, len(flows), column), flow.coordinates)
-        draw_paths(ax, flow.path[: step + 1], flow.y)
-        draw_points(ax, flow.path[step], flow.y)
-        set_limits(ax, limits_of(flow.path))
-        ax.set_title(f"{flow.label}, t = {flow.times[step]:.1f}", loc="left")
     draw_legend(fig)
     return fig
 

@@ -54,6 +54,19 @@ def samples(data: Data, names: Sequence[str], each: int = 3) -> Figure:
 
 
 @picture
+def not_here(what: str) -> Figure:
+    """An empty frame that says what is missing: in the place of a figure of data that are not here.
+
+    Args:
+        what: the sentence in it.
+    """
+    fig, ax = plt.subplots(figsize=(7.6, 0.9), layout="constrained")
+    ax.set(xticks=[], yticks=[])
+    ax.text(0.5, 0.5, textwrap.fill(what, 90), ha="center", va="center", transform=ax.transAxes)
+    return fig
+
+
+@picture
 def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
     """Training loss and function evaluations over epochs, and one against the other (Figs 10, 16).
 

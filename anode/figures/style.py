@@ -20,6 +20,7 @@ DARK_PNG = "application/vnd.anode.dark+png"
 DPI = 144
 _INK = {"light": "#1f2328", "dark": "#d6dae0"}
 _GRID = {"light": "#d0d4da", "dark": "#3a414a"}
+_PAGE = {"light": "#ffffff", "dark": "#14181e"}
 
 Draw = ParamSpec("Draw")
 
@@ -112,6 +113,15 @@ def _line(label: str) -> str:
 
 
 palette = Palette()
+
+
+def theme_colours() -> dict[str, dict[str, str]]:
+    """Of text, lines and the two classes, for pages that draw themselves; theme -> name -> CSS."""
+    classes = {"inner": palette.inner, "outer": palette.outer}
+    return {
+        theme: {"ink": _INK[theme], "grid": _GRID[theme], "page": _PAGE[theme]} | classes
+        for theme in ("light", "dark")
+    }
 
 
 def _style(theme: str) -> Any:

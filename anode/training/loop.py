@@ -1,7 +1,7 @@
 """One training loop for all models: R replicas at once, each as if it were alone."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -29,6 +29,7 @@ def train(
     validation: Data | Sequence[Data] | None = None,
     snapshot_x: Tensor | None = None,
     checkpoint: Checkpoint | None = None,
+    after_epoch: Callable[[int], None] | None = None,
     progress: bool = False,
 ) -> History:
     """Train all replicas of ``model`` with Adam, in place.
@@ -46,6 +47,8 @@ def train(
         snapshot_x: inputs ``(n, *input_shape)`` whose features are kept at ``snapshot_epochs``.
         checkpoint: where the training leaves checkpoints, and goes on from one: to the same bits,
             on one machine, as without. Whoever gives it deletes the last one.
+        after_epoch: called with the number of each epoch that has ended, and with 0 before the
+            first, to look at the weights.
         progress: show a progress bar.
 
     Raises:
@@ -68,6 +71,8 @@ def train(
             snapshots[epoch] = features_of(model, snapshot_x.to(device), stopped)
         if validation is not None and epoch > 0:
             validation_losses.append(average(model, validation, settings.loss, stopped=stopped))
+        if after_epoch is not None:
+            after_epoch(epoch)
 
     found = checkpoint.read() if checkpoint else None
     if found is None:

@@ -11,7 +11,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
-from publishing import records
+from publishing import records, timing
 from publishing.chapters import Page, read_pages
 from publishing.colab.blocks import Block, Directive, Prose, parse_page
 from publishing.colab.errors import Problems
@@ -19,6 +19,7 @@ from publishing.colab.labels import HEADING, Labels, collect
 from publishing.colab.literature import Literature
 from publishing.colab.markdown import Translator
 from publishing.project import Project, Repository
+from publishing.timing import Times
 
 FOLDER = "notebooks"
 """Where the notebooks are committed, and where the site's Colab buttons lead."""
@@ -44,12 +45,12 @@ if find_spec("anode") is None:
     present = filter(find_spec, ("numpy", "torch", "torchvision"))
     pins = [f"{{name}}=={{version(name)}}" for name in present]
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "git+{url}@{branch}", *pins], check=True)"""
+    subprocess.run([*pip, "git+{url}@{branch}", "anywidget", *pins], check=True)"""
 _LEAD = """\
 *This is {what} of the book [{title}]({site}/). [Read it on the site]({url}), with its results, \
 or run it here from top to bottom. The next code cell says how much is run: `profile` is \
 `"smoke"` (seconds, only to see that it works), `"laptop"` (minutes) or `"paper"` (the paper's \
-sizes, for a GPU: set `device` to `"cuda"`).*"""
+sizes, for a GPU: set `device` to `"cuda"`).{time}*"""
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,14 @@ class Book:
         repository: where the package is installed from; the site's address follows from it.
         labels: names and numbers of all pages.
         literature: what may be cited.
+        times: how long chapters take, if it was measured.
     """
 
     title: str
     repository: Repository
     labels: Labels
     literature: Literature
+    times: Times | None
 
 
 def export_all(root: Path, folder: Path | None = None) -> list[Path]:
@@ -124,6 +127,7 @@ def read_book(project: Project, pages: Sequence[Page], problems: Problems) -> Bo
         repository,
         collect(pages, toc, sphinx, repository.site_url, problems),
         Literature(project.root / name for name in config.get("bibtex_bibfiles", ())),
+        timing.load(project),
     )
 
 
@@ -200,11 +204,13 @@ def _code(cell: Directive, translator: Translator) -> Iterator[NotebookNode]:
 def _add_lead(cells: list[NotebookNode], page: Page, book: Book) -> None:
     """Put below the title which book and page it is."""
     label = book.labels.pages[page.name]
+    time = book.times.words(page.name) if book.times else ""
     lead = _LEAD.format(
         what=f"chapter {label.number}" if label.number else "a page",
         title=book.title,
         site=book.repository.site_url,
         url=label.url,
+        time=f" {time}" if time else "",
     )
     cell = next(c for c in cells if c.cell_type == "markdown" and c.source.startswith("# "))
     title, _, rest = cell.source.partition("\n")

@@ -4,6 +4,7 @@ Pages are built from executed notebooks that no repository holds, so the theme's
 edit button belongs to ``book/NAME.md`` and the Colab button to ``notebooks/NAME.ipynb``.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,15 @@ from urllib.parse import urlsplit
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from publishing.pdf import BOOK, FOLDER
+
 # After the theme's own handlers (501), which make the buttons.
 _AFTER_THEME = 900
+PDF_VARIABLE = "ANODE_BOOK_PDF"
+"""Environment variable: 1 if the site gets a PDF of each page."""
+
 # The staged notebooks show their figures through the site's files, so they are no good alone.
+_PRINT = "download-pdf-button"
 _UNWANTED = ("download-source-button", "download-notebook-button")
 
 
@@ -51,18 +58,27 @@ def _correct_page(
     # The general index and the search page have no source.
     is_page = pagename in app.env.found_docs
     is_chapter = is_page and Path(app.env.doc2path(pagename)).suffix == ".ipynb"
-    context["header_buttons"] = list(_correct(context.get("header_buttons", []), is_chapter))
+    pdf = Path(pagename).name if is_page and os.environ.get(PDF_VARIABLE) == "1" else ""
+    buttons = context.get("header_buttons", [])
+    context["header_buttons"] = list(_correct(buttons, is_chapter, pdf))
 
 
-def _correct(buttons: list[dict[str, Any]], is_chapter: bool) -> Iterator[dict[str, Any]]:
+def _correct(buttons: list[dict[str, Any]], is_chapter: bool, pdf: str) -> Iterator[dict[str, Any]]:
     for button in buttons:
         url = str(button.get("url", ""))
         if button["type"] == "group":
-            children = list(_correct(button["buttons"], is_chapter))
+            children = list(_correct(button["buttons"], is_chapter, pdf))
             if children:
                 yield button | {"buttons": children}
         elif button.get("label") in _UNWANTED:
             continue
+        elif button.get("label") == _PRINT and pdf:
+            for name, text, tooltip in (
+                (pdf, "this page", "PDF of this page"),
+                (BOOK, "the book", "PDF of the whole book"),
+            ):
+                link = {"url": f"../{FOLDER}/{name}.pdf", "text": text, "tooltip": tooltip}
+                yield {"type": "link", "icon": button["icon"], "label": f"pdf-{name}"} | link
         elif "colab.research.google.com" in url:
             if is_chapter:
                 folder, _, name = url.rpartition("/")

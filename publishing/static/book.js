@@ -76,10 +76,29 @@
   }
 
   // Sphinx writes margin notes as <aside>, a landmark, inside the main landmark; and literature as
-  // a list whose children are no list's.
+  // a list whose children are no list's, in a role that is no longer used.
   function correctRoles() {
     for (const aside of document.querySelectorAll("article aside")) aside.setAttribute("role", "note");
     for (const list of document.querySelectorAll(".citation-list")) list.removeAttribute("role");
+    for (const entry of document.querySelectorAll(".citation[role]")) entry.removeAttribute("role");
+    // The theme's logo lies in no landmark.
+    const sidebar = document.querySelector(".bd-sidebar-primary");
+    if (sidebar) {
+      sidebar.setAttribute("role", "region");
+      sidebar.setAttribute("aria-label", "The book");
+    }
+  }
+
+  // A heading of a column that is a formula and nothing else has no text once it is drawn.
+  function nameColumns() {
+    for (const heading of document.querySelectorAll("article th")) {
+      const math = heading.querySelector(".math");
+      if (!math || heading.textContent.trim() !== math.textContent.trim()) continue;
+      const name = document.createElement("span");
+      name.className = "visually-hidden";
+      name.textContent = math.textContent.replace(/\\[()]/g, "").trim();
+      heading.append(name);
+    }
   }
 
   function improveWidgets() {
@@ -87,7 +106,10 @@
     nameSliders();
   }
 
-  document.addEventListener("DOMContentLoaded", keepPunctuation);
+  document.addEventListener("DOMContentLoaded", () => {
+    nameColumns(); // before the formulas are drawn
+    keepPunctuation();
+  });
   window.addEventListener("load", () => {
     correctRoles();
     improveWidgets();

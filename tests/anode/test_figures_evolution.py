@@ -78,27 +78,6 @@ def test_epochs_are_spread_from_the_first_to_the_last(count: int) -> None:
     assert count == 1 or chosen[-1] == 50
 
 
-def test_frames_of_the_features_have_fixed_axes() -> None:
-    plane = runs.run("annulus-2d", profile="smoke", models=["NODE", LABEL])
-    pictures = [evolution.features_frame(list(plane.runs.values()), epoch) for epoch in (0, 2)]
-    first, last = (picture.light() for picture in pictures)
-    for before, after in zip(first.axes, last.axes, strict=True):
-        assert before.get_xlim() == after.get_xlim()
-        assert before.get_ylim() == after.get_ylim()
-    assert "epoch 2" in last.axes[1].get_title(loc="left")
-
-
-def test_frames_of_the_flow_go_from_the_inputs_to_the_features() -> None:
-    plane = runs.run("annulus-2d", profile="smoke", models=["NODE", LABEL])
-    paths = [flows.trajectories(run) for run in plane.runs.values()]
-    steps = len(paths[0].times)
-    first, last = (evolution.flow_frame(paths, step).light() for step in (0, steps - 1))
-    for panel, flow in enumerate(paths):
-        np.testing.assert_allclose(drawn(first, panel), flow.inputs)
-        np.testing.assert_allclose(drawn(last, panel), flow.features)
-        assert "t = 1.0" in last.axes[panel].get_title(loc="left")
-
-
 def test_states_of_other_dimensions_are_refused(result: Result) -> None:
     with pytest.raises(ValueError, match="states of 2 or 3 coordinates are drawn"):
         evolution.features_through_training(result.runs["ANODE (p = 5)"]).light()

@@ -70,6 +70,11 @@ def legend(figure: Figure) -> list[str]:
 pytestmark = pytest.mark.filterwarnings("error")
 
 
+def test_what_is_not_here_is_said_in_a_frame() -> None:
+    [ax] = draws(images.not_here("These images are elsewhere.")).axes
+    assert [text.get_text() for text in ax.texts] == ["These images are elsewhere."]
+
+
 def test_samples_are_named(data: Data) -> None:
     figure = draws(images.samples(data, NAMES))
     assert data.name in texts(figure)[0]

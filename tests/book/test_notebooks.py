@@ -28,7 +28,7 @@ NOT_DECLARED = (
 def test_committed_notebooks_are_those_of_the_chapters(tmp_path: Path) -> None:
     """Fails when `make notebooks` was not run after a change."""
     fresh = {path.name: path.read_bytes() for path in export_all(HOME, tmp_path)}
-    committed = {path.name: path.read_bytes() for path in FOLDER.glob("*") if path.is_file()}
+    committed = {path.name: path.read_bytes() for path in FOLDER.glob("*.ipynb")}
     assert sorted(committed) == sorted(fresh), "run `make notebooks`"
     assert [n for n in fresh if committed[n] != fresh[n]] == [], "run `make notebooks`"
 
@@ -41,12 +41,14 @@ def test_every_chapter_has_a_notebook_named_like_it(tmp_path: Path) -> None:
 def colab(tmp_path_factory: pytest.TempPathFactory) -> BarePython:
     """A Python with the package, what it declares, and a kernel.
 
-    Also skorch, which the chapter that uses it installs where it is missing.
+    Also anywidget, which the first cell installs, and skorch, which the chapter that uses it
+    installs where it is missing.
     """
     folder = tmp_path_factory.mktemp("colab")
     python = BarePython(folder / "environment")
     python.install(copy_source(folder / "source"))
-    python.link([*declared(), Requirement("ipykernel"), Requirement("skorch")])
+    extra = map(Requirement, ("ipykernel", "anywidget", "skorch"))
+    python.link([*declared(), *extra])
     return python
 
 
@@ -97,7 +99,7 @@ def test_notebook_runs_in_an_empty_folder(chapter: str, colab: BarePython, tmp_p
 def test_first_cell_really_installs_and_leaves_torch_alone(tmp_path: Path) -> None:
     """The cell runs as it is, pip and all; git is told to take the repository from this machine."""
     python = BarePython(tmp_path / "environment")
-    python.link([*declared(), Requirement("pip")])
+    python.link([*declared(), Requirement("pip"), Requirement("anywidget")])
     assert not python.can_import(["anode"])
     source = copy_source(tmp_path / "source")
     git = ["git", "-C", str(source), "-c", "user.name=x", "-c", "user.email=x"]

@@ -82,11 +82,26 @@ def test_no_marker_or_markup_of_the_source_is_left(site: Path, page: Page) -> No
         assert markup not in text
 
 
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_a_page_is_light(site: Path, page: Page) -> None:
+    """Its text and the figures of one theme, at the smallest size: with what all pages share, a
+    reader's first visit stays well under 1.5 MB, the frames of its sliders aside."""
+    path = (site / page.path).with_suffix(".html")
+    images = _page(site, page).select("img.only-light")
+    files = [path.parent / str(image["src"]) for image in images]
+    assert sum(file.stat().st_size for file in files) < 1_000_000
+    text = path.read_text(encoding="utf8")
+    frames = sum(len(script.text) for script in BeautifulSoup(text, "html.parser").select(
+        'script[type*="jupyter.widget-state"]'
+    ))  # fmt: skip
+    assert len(text) - frames < 1_000_000
+
+
 def test_no_file_names_a_folder_of_this_machine(site: Path) -> None:
     private = [f"{folder}/".encode() for folder in (HOME, Path.home())]
     files = [path for path in site.rglob("*") if path.is_file() and "vendor" not in path.parts]
     assert len(files) > len(PAGES)
     for path in files:
-        if path.suffix not in (".png", ".woff", ".woff2"):
+        if path.suffix not in (".png", ".webp", ".woff", ".woff2", ".pdf"):
             content = path.read_bytes()
             assert [name for name in private if name in content] == [], path

@@ -1,6 +1,7 @@
 """A book of a few lines for each test, so that no test needs the real one."""
 
 import base64
+import io
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from PIL import Image
 
 from publishing.chapters import Page, read_pages
 from publishing.execute import Outcome, execute
@@ -107,11 +109,17 @@ def figure(code: str, *, alt: str | None = "A line.", name: str = "fig-line") ->
     return f"---\nmystnb:\n  figure:\n    caption: A caption.\n    name: {name}\n{image}---\n{code}"
 
 
+def _png(colour: str) -> str:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (3, 2), colour).save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
 def picture(*, dark: bool = True) -> dict[str, Any]:
     """The output of a cell that draws."""
-    data = {LIGHT: base64.b64encode(b"light").decode()}
+    data = {LIGHT: _png("white")}
     if dark:
-        data[DARK] = base64.b64encode(b"dark").decode()
+        data[DARK] = _png("black")
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 

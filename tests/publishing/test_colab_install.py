@@ -45,7 +45,7 @@ def test_a_missing_package_is_installed_quietly_and_torch_stays(
     exec(SOURCE, {})
     pins = [f"{n}=={importlib.metadata.version(n)}" for n in ("numpy", "torch", "torchvision")]
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    assert commands == [[*pip, "git+https://github.com/owner/name@trunk", *pins]]
+    assert commands == [[*pip, "git+https://github.com/owner/name@trunk", "anywidget", *pins]]
 
 
 def test_what_is_not_there_is_not_pinned(

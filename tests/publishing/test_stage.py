@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from publishing.figures import FigureError
 from publishing.parameters import Parameters
@@ -70,12 +71,14 @@ def test_figure_has_a_light_and_a_dark_file_and_a_caption_that_says_what_made_it
     folder = _stage(book)
     assert outcome.record.figures == 1
     figures = folder / "assets" / "figures"
-    assert (figures / "a-fig-line-light.png").read_bytes() == b"light"
-    assert (figures / "a-fig-line-dark.png").read_bytes() == b"dark"
+    for theme, level in (("light", 255), ("dark", 0)):
+        with Image.open(figures / f"a-fig-line-{theme}.webp") as image:
+            assert image.size == (3, 2)
+            assert image.convert("RGB").getextrema() == ((level, level),) * 3
     cell = book.staged("a").cells[3]
     page = cell.outputs[0].data["text/html"]
     for theme in ("light", "dark"):
-        assert f'class="only-{theme}" src="../_static/figures/a-fig-line-{theme}.png"' in page
+        assert f'class="only-{theme}" src="../_static/figures/a-fig-line-{theme}.webp"' in page
     assert page.count('alt="A &quot;line&quot; &lt; 2."') == 2
     assert "image/png" not in cell.outputs[0].data
     caption = cell.metadata["mystnb"]["figure"]["caption"]
@@ -155,3 +158,14 @@ def test_markers_of_the_status_and_start_pages_are_filled_in(
         "| {doc}`b`",
     ]
     assert "| torch | " in status
+
+
+def test_the_start_page_repeats_what_tagged_cells_show(
+    book: Book, papermill: FakePapermill
+) -> None:
+    book.page("start", "# Start\n\n% build-results\n")
+    book.chapter("a", "---\ntags: [start-page]\n---\nshow()")
+    table = {"output_type": "display_data", "metadata": {}, "data": {"text/markdown": "| a |"}}
+    papermill.outputs = {("a", 2): [table]}
+    book.execute()
+    assert (_stage(book) / "book" / "start.md").read_text().endswith("# Start\n\n| a |\n")

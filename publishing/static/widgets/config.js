@@ -2,8 +2,13 @@
 (function () {
   "use strict";
   const vendored = new URL("../vendor/widgets/", document.currentScript.src).href;
-  // The manager asks for its own modules by this name; without it they come from a CDN.
-  requirejs.config({ paths: { "@jupyter-widgets/html-manager/dist": vendored.slice(0, -1) } });
+  // The manager asks for modules by these names; without them they come from a CDN.
+  requirejs.config({
+    paths: {
+      "@jupyter-widgets/html-manager/dist": vendored.slice(0, -1),
+      anywidget: `${vendored}anywidget`,
+    },
+  });
 
   // Widgets with math in a label call MathJax 2; the pages load MathJax 3.
   function offerMathJax2() {

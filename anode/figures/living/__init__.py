@@ -1,0 +1,50 @@
+"""Trained flows that live in the page: drag a point, and see where the flow takes it.
+
+The page has the weights, some kilobytes, and integrates the networks itself, so nothing has to run
+but the reader's browser. In a notebook with a kernel the package answers beside it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from anode.data import Data
+from anode.figures.living.networks import Network, follow
+from anode.figures.style import Picture
+
+__all__ = ["Network", "follow", "living_flows"]
+
+SHOWN = 40
+"""Inputs of each class that are drawn."""
+
+
+def living_flows(networks: Sequence[Network], data: Data, *, still: Picture) -> Any:
+    """Flows of one or more networks side by side, with sliders, and a point to drag.
+
+    Args:
+        networks: of inputs in the plane and states in two or three dimensions.
+        data: some of its inputs are drawn with the paths that they take.
+        still: what is shown instead where anywidget is not installed.
+
+    Returns:
+        A widget, or ``still``.
+
+    Raises:
+        ValueError: if there is no network, or one has other dimensions.
+    """
+    if not networks:
+        raise ValueError("living_flows needs one network or more, got none")
+    for network in networks:
+        if network.inputs != 2 or network.dim not in (2, 3):
+            raise ValueError(
+                f"{network.label}: inputs must have 2 dimensions and states 2 or 3, got "
+                f"{network.inputs} and {network.dim}"
+            )
+    try:
+        from anode.figures.living.widget import LivingFlows
+    except ImportError:
+        return still
+    y = data.y[:, 0].numpy()
+    chosen = np.concatenate([np.flatnonzero(y == target)[:SHOWN] for target in (-1, 1)])
+    return LivingFlows(networks, data.x[chosen].double().numpy(), y[chosen])

@@ -1,0 +1,568 @@
+// Flows of trained Neural ODEs, integrated and drawn in the page.
+//
+// The solver is the package's, Dormand-Prince 5(4) with its coefficients, which the widget passes
+// on: one trajectory at a time, and with a tolerance so small that its errors are not to be seen.
+
+const TOLERANCE = 1e-8; // of the reader's point, whose numbers are shown
+const ROUGH = 1e-5; // of all others, which are only drawn
+const TIMES = 41;
+const TILT = (20 * Math.PI) / 180;
+const CLASSES = [
+  { target: -1, colour: "inner", name: "ball, target −1" },
+  { target: 1, colour: "outer", name: "annulus, target +1" },
+];
+
+// Networks ----------------------------------------------------------------------------------------
+
+// The weights of a network after the epoch of that index, as arrays by name.
+export function unpack(network, index) {
+  const bytes = Uint8Array.from(atob(network.weights), (c) => c.charCodeAt(0));
+  const all = new Float32Array(bytes.buffer);
+  const { dim, hidden } = network;
+  const shapes = [
+    ["w1", dim * hidden],
+    ["time", network.time ? hidden : 0],
+    ["b1", hidden],
+    ["w2", hidden * hidden],
+    ["b2", hidden],
+    ["w3", hidden * dim],
+    ["b3", dim],
+    ["head", dim],
+    ["bias", 1],
+  ];
+  const size = shapes.reduce((sum, [, length]) => sum + length, 0);
+  const weights = {};
+  let start = index * size;
+  for (const [name, length] of shapes) {
+    weights[name] = Float64Array.from(all.subarray(start, start + length));
+    start += length;
+  }
+  return weights;
+}
+
+// The vector field: (t, h) -> dh/dt, two hidden layers (MLPField of the package).
+export function field(network, weights) {
+  const { dim, hidden } = network;
+  const active =
+    network.activation === "relu"
+      ? (z) => (z > 0 ? z : 0)
+      : (z) => (z > 0 ? z : 0) + Math.log1p(Math.exp(-Math.abs(z)));
+  const one = new Float64Array(hidden);
+  const two = new Float64Array(hidden);
+  return (t, h) => {
+    for (let j = 0; j < hidden; j++) {
+      let z = weights.b1[j] + (network.time ? t * weights.time[j] : 0);
+      for (let i = 0; i < dim; i++) z += h[i] * weights.w1[i * hidden + j];
+      one[j] = active(z);
+    }
+    for (let j = 0; j < hidden; j++) {
+      let z = weights.b2[j];
+      for (let i = 0; i < hidden; i++) z += one[i] * weights.w2[i * hidden + j];
+      two[j] = active(z);
+    }
+    const slope = Float64Array.from(weights.b3);
+    for (let j = 0; j < hidden; j++) {
+      for (let i = 0; i < dim; i++) slope[i] += two[j] * weights.w3[j * dim + i];
+    }
+    return slope;
+  };
+}
+
+// The linear head's output for a state.
+export function output(weights, state) {
+  return state.reduce((sum, value, i) => sum + value * weights.head[i], weights.bias[0]);
+}
+
+// States at `count` evenly spaced times of [0, end], the first one `start`.
+export function integrate(slope, start, end, count, solver, tolerance = TOLERANCE) {
+  const { nodes, tableau, interpolation } = solver;
+  const dim = start.length;
+  const states = [Float64Array.from(start)];
+  let t = 0;
+  let y = Float64Array.from(start);
+  let first = slope(t, y);
+  let step = end / 50;
+  for (let tries = 0; states.length < count && tries < 20000; tries++) {
+    const slopes = [first];
+    let next = y;
+    for (let i = 0; i < 6; i++) {
+      next = combined(y, step, tableau[i], slopes);
+      slopes.push(slope(t + nodes[i] * step, next));
+    }
+    let square = 0;
+    const error = combined(new Float64Array(dim), step, tableau[6], slopes);
+    for (let i = 0; i < dim; i++) {
+      const scale = tolerance * (1 + Math.max(Math.abs(y[i]), Math.abs(next[i])));
+      square += (error[i] / scale) ** 2 / dim;
+    }
+    const ratio = Math.sqrt(square);
+    if (ratio <= 1) {
+      for (;;) {
+        const at = (end * states.length) / (count - 1);
+        if (states.length === count || at > t + step + 1e-12) break;
+        const x = Math.min((at - t) / step, 1);
+        const powers = [x, x ** 2, x ** 3, x ** 4];
+        const weights = slopes.map((_, j) =>
+          powers.reduce((sum, power, i) => sum + power * interpolation[i][j], 0),
+        );
+        states.push(combined(y, step, weights, slopes));
+      }
+      t += step;
+      y = next;
+      first = slopes[6];
+    }
+    const factor = ratio === 0 ? 10 : 0.9 * ratio ** -0.2;
+    step *= Math.min(10, Math.max(ratio <= 1 ? 1 : 0.2, factor));
+  }
+  return states;
+}
+
+function combined(y, step, weights, slopes) {
+  const sum = Float64Array.from(y);
+  slopes.forEach((slope, j) => {
+    if (weights[j]) for (let i = 0; i < sum.length; i++) sum[i] += step * weights[j] * slope[i];
+  });
+  return sum;
+}
+
+// Pictures ----------------------------------------------------------------------------------------
+
+// Where states go on the canvas: the plane as it is, space turned about its third axis.
+function projection(limits, turn, size) {
+  const [width, height] = size;
+  const mid = limits.map(([low, high]) => (low + high) / 2);
+  const half = limits.map(([low, high]) => (high - low) / 2);
+  if (limits.length === 2) {
+    const left = 34;
+    const scale = Math.min(width - left - 8, height - 34) / 2;
+    const centre = [left + (width - left - 8) / 2, (height - 34) / 2 + 6];
+    return {
+      to: ([x, y]) => [
+        centre[0] + (scale * (x - mid[0])) / half[0],
+        centre[1] - (scale * (y - mid[1])) / half[1],
+      ],
+      from: ([u, v]) => [
+        mid[0] + (half[0] * (u - centre[0])) / scale,
+        mid[1] - (half[1] * (v - centre[1])) / scale,
+      ],
+    };
+  }
+  const [c, s] = [Math.cos(turn), Math.sin(turn)];
+  const [ct, st] = [Math.cos(TILT), Math.sin(TILT)];
+  const scale = Math.min(width, height) / 3.1;
+  const centre = [width / 2, height / 2];
+  return {
+    to: (h) => {
+      const [x, y, z] = h.map
+        ? [0, 1, 2].map((i) => (h[i] - mid[i]) / half[i])
+        : [0, 0, 0];
+      const across = c * x - s * y;
+      const deep = s * x + c * y;
+      return [centre[0] + scale * across, centre[1] - scale * (ct * z + st * deep)];
+    },
+    // Of inputs, which lie where the third coordinate is 0.
+    from: ([u, v]) => {
+      const z = -mid[2] / half[2];
+      const across = (u - centre[0]) / scale;
+      const deep = (-(v - centre[1]) / scale - ct * z) / st;
+      return [mid[0] + half[0] * (c * across + s * deep), mid[1] + half[1] * (c * deep - s * across)];
+    },
+  };
+}
+
+// Limits that hold all states; what hardly moves is not magnified.
+function limitsOf(paths, dim) {
+  const limits = Array.from({ length: dim }, () => [Infinity, -Infinity]);
+  for (const path of paths) {
+    for (const state of path) {
+      limits.forEach((pair, i) => {
+        pair[0] = Math.min(pair[0], state[i]);
+        pair[1] = Math.max(pair[1], state[i]);
+      });
+    }
+  }
+  const widest = Math.max(...limits.map(([low, high]) => high - low));
+  const least = dim === 2 ? widest : widest / 2;
+  return limits.map(([low, high]) => {
+    const room = Math.max((least - (high - low)) / 2, 0) + 0.04 * widest;
+    return [low - room, high + room];
+  });
+}
+
+// Corners of the line or plane where the head gives 0, within the limits.
+function boundary(weights, limits) {
+  const dim = limits.length;
+  const found = [];
+  const corners = 2 ** dim;
+  const corner = (k) => limits.map((pair, i) => pair[(k >> i) & 1]);
+  for (let k = 0; k < corners; k++) {
+    for (let i = 0; i < dim; i++) {
+      const other = k | (1 << i);
+      if (other === k) continue;
+      const [a, b] = [corner(k), corner(other)];
+      const [low, high] = [output(weights, a), output(weights, b)];
+      if (low * high < 0) {
+        const share = low / (low - high);
+        found.push(a.map((value, j) => value + share * (b[j] - value)));
+      }
+    }
+  }
+  return found;
+}
+
+function ticks([low, high]) {
+  const raw = (high - low) / 4;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].find((each) => each * power >= raw) * power;
+  const all = [];
+  for (let at = Math.ceil(low / step) * step; at <= high; at += step) all.push(at);
+  return all.map((at) => Number(at.toPrecision(6)));
+}
+
+const minus = (text) => String(text).replace("-", "−");
+const fixed = (value, digits = 2) => minus(value.toFixed(digits));
+
+class Panel {
+  constructor(network, model) {
+    this.network = network;
+    this.model = model;
+    this.element = document.createElement("figure");
+    this.canvas = document.createElement("canvas");
+    this.canvas.setAttribute("role", "img");
+    this.caption = document.createElement("figcaption");
+    this.element.append(this.canvas, this.caption);
+    this.kept = new Map();
+  }
+
+  // Weights, and the paths of the data, after an epoch.
+  load(epoch) {
+    if (!this.kept.has(epoch)) {
+      const weights = unpack(this.network, epoch);
+      const slope = field(this.network, weights);
+      const paths = this.model.get("data").x.map((x) => this.path(slope, x, ROUGH));
+      this.kept.set(epoch, { weights, slope, paths, limits: limitsOf(paths, this.network.dim) });
+    }
+    Object.assign(this, this.kept.get(epoch));
+    this.epoch = epoch;
+  }
+
+  path(slope, x, tolerance) {
+    const start = new Float64Array(this.network.dim);
+    start.set(x);
+    return integrate(slope, start, this.network.end, TIMES, this.model.get("solver"), tolerance);
+  }
+
+  move(point) {
+    this.point = this.path(this.slope, point);
+    this.features = this.point[TIMES - 1];
+    this.output = output(this.weights, this.features);
+  }
+
+  draw(now, turn, colours) {
+    const width = this.element.clientWidth || 340;
+    const height = Math.round(Math.min(width, 380));
+    const ratio = window.devicePixelRatio || 1;
+    this.canvas.width = width * ratio;
+    this.canvas.height = height * ratio;
+    this.canvas.style.height = `${height}px`;
+    const pen = this.canvas.getContext("2d");
+    pen.scale(ratio, ratio);
+    pen.font = "12px system-ui, sans-serif";
+    this.projection = projection(this.limits, turn, [width, height]);
+    const { to } = this.projection;
+    this.frame(pen, to, colours);
+    this.divide(pen, to, colours);
+    this.model.get("data").y.forEach((y, i) => {
+      const colour = colours[CLASSES.find((each) => each.target === y).colour];
+      line(pen, this.paths[i].slice(0, now + 1).map(to), colour, 0.8, 0.35);
+      mark(pen, to(this.paths[i][now]), y, colour);
+    });
+    line(pen, this.point.slice(0, now + 1).map(to), colours.ink, 2, 1);
+    ring(pen, to(this.point[0]), colours.ink);
+    diamond(pen, to(this.point[now]), colours.ink, colours.page);
+    this.describe(now);
+  }
+
+  frame(pen, to, colours) {
+    const [x, y, z] = this.limits;
+    pen.fillStyle = colours.ink;
+    if (!z) {
+      const corners = [[x[0], y[0]], [x[1], y[0]], [x[1], y[1]], [x[0], y[1]], [x[0], y[0]]];
+      line(pen, corners.map(to), colours.grid, 1, 1);
+      pen.textAlign = "center";
+      for (const at of ticks(x)) pen.fillText(minus(at), ...shifted(to([at, y[0]]), 0, 15));
+      pen.fillText("h₁", ...shifted(to([(x[0] + x[1]) / 2, y[0]]), 0, 28));
+      pen.textAlign = "right";
+      for (const at of ticks(y)) pen.fillText(minus(at), ...shifted(to([x[0], at]), -5, 4));
+      pen.fillText("h₂", ...shifted(to([x[0], y[1]]), -5, 6));
+      return;
+    }
+    for (const b of y) line(pen, [[x[0], b, z[0]], [x[1], b, z[0]]].map(to), colours.grid, 1, 1);
+    for (const a of x) {
+      line(pen, [[a, y[0], z[0]], [a, y[1], z[0]]].map(to), colours.grid, 1, 1);
+      for (const b of y) line(pen, [[a, b, z[0]], [a, b, z[1]]].map(to), colours.grid, 0.7, 0.8);
+    }
+    pen.textAlign = "center";
+    const middle = [(x[0] + x[1]) / 2, (y[0] + y[1]) / 2];
+    pen.fillText("h₁", ...shifted(to([middle[0], y[0], z[0]]), 0, 14));
+    pen.fillText("h₂", ...shifted(to([x[1], middle[1], z[0]]), 0, 14));
+    pen.fillText("a₁", ...shifted(to([x[0], y[0], z[1]]), 0, -5));
+    for (const at of ticks(z)) pen.fillText(minus(at), ...shifted(to([x[0], y[0], at]), -12, 4));
+  }
+
+  // Where the linear head gives 0.
+  divide(pen, to, colours) {
+    const corners = boundary(this.weights, this.limits).map(to);
+    if (corners.length < 2) return;
+    if (this.network.dim === 2) {
+      pen.setLineDash([5, 4]);
+      line(pen, corners.slice(0, 2), colours.ink, 1.2, 0.8);
+      pen.setLineDash([]);
+      return;
+    }
+    const centre = [0, 1].map((i) => corners.reduce((sum, c) => sum + c[i], 0) / corners.length);
+    corners.sort(
+      (a, b) =>
+        Math.atan2(a[1] - centre[1], a[0] - centre[0]) - Math.atan2(b[1] - centre[1], b[0] - centre[0]),
+    );
+    pen.beginPath();
+    corners.forEach((corner, i) => (i ? pen.lineTo(...corner) : pen.moveTo(...corner)));
+    pen.closePath();
+    pen.globalAlpha = 0.18;
+    pen.fillStyle = colours.ink;
+    pen.fill();
+    pen.globalAlpha = 1;
+  }
+
+  describe(now) {
+    const { label, epochs, loss } = this.network;
+    const said = loss[this.epoch] === null ? "before training" : `loss ${loss[this.epoch]}`;
+    this.caption.textContent = `${label}, epoch ${epochs[this.epoch]}, ${said}`;
+    const state = [...this.point[now]].map((value) => fixed(value)).join(", ");
+    this.canvas.setAttribute(
+      "aria-label",
+      `${label} after epoch ${epochs[this.epoch]}: states at time ` +
+        `${fixed(now / (TIMES - 1))}, with the paths so far. The point is at (${state}).`,
+    );
+    // For tests: what is drawn, in numbers.
+    this.canvas.dataset.features = JSON.stringify([...this.features]);
+    this.canvas.dataset.output = String(this.output);
+    this.canvas.dataset.path = JSON.stringify(this.point.map((p) => [...p]));
+  }
+}
+
+const shifted = ([u, v], du, dv) => [u + du, v + dv];
+
+function line(pen, points, colour, width, alpha) {
+  pen.globalAlpha = alpha;
+  pen.strokeStyle = colour;
+  pen.lineWidth = width;
+  pen.beginPath();
+  points.forEach((point, i) => (i ? pen.lineTo(...point) : pen.moveTo(...point)));
+  pen.stroke();
+  pen.globalAlpha = 1;
+}
+
+// A disc for the ball, a triangle for the annulus: not told by colour alone.
+function mark(pen, [u, v], target, colour) {
+  pen.fillStyle = colour;
+  pen.beginPath();
+  if (target < 0) pen.arc(u, v, 2.6, 0, 2 * Math.PI);
+  else {
+    pen.moveTo(u, v - 3.6);
+    pen.lineTo(u + 3.2, v + 2.4);
+    pen.lineTo(u - 3.2, v + 2.4);
+  }
+  pen.fill();
+}
+
+function ring(pen, [u, v], colour) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = 2;
+  pen.beginPath();
+  pen.arc(u, v, 6, 0, 2 * Math.PI);
+  pen.stroke();
+}
+
+function diamond(pen, [u, v], colour, page) {
+  pen.beginPath();
+  pen.moveTo(u, v - 7);
+  pen.lineTo(u + 7, v);
+  pen.lineTo(u, v + 7);
+  pen.lineTo(u - 7, v);
+  pen.closePath();
+  pen.fillStyle = colour;
+  pen.fill();
+  pen.strokeStyle = page;
+  pen.lineWidth = 1.5;
+  pen.stroke();
+}
+
+// The widget --------------------------------------------------------------------------------------
+
+function slider(text, low, high, step, value) {
+  const label = document.createElement("label");
+  const name = document.createElement("span");
+  name.textContent = text;
+  const input = document.createElement("input");
+  Object.assign(input, { type: "range", min: low, max: high, step, value });
+  const shown = document.createElement("output");
+  label.append(name, input, shown);
+  return { label, input, shown };
+}
+
+// The book's pages say which theme they have; elsewhere the system does.
+function isDark() {
+  const theme = document.documentElement.dataset.theme;
+  if (theme) return theme === "dark";
+  const lab = document.body.dataset.jpThemeLight;
+  if (lab) return lab === "false";
+  return window.matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+function render({ model, el }) {
+  const root = document.createElement("div");
+  root.className = "anode-living";
+  const networks = model.get("networks");
+  const panels = networks.map((network) => new Panel(network, model));
+  const row = document.createElement("div");
+  row.className = "panels";
+  row.append(...panels.map((panel) => panel.element));
+  const legend = document.createElement("p");
+  legend.className = "legend";
+  const names = CLASSES.map((each) => {
+    const entry = document.createElement("span");
+    entry.className = each.colour;
+    entry.textContent = each.name;
+    return entry;
+  });
+  const yours = document.createElement("span");
+  yours.textContent = "◆ your point (○ where it starts)";
+  legend.append(...names, yours);
+  const epochs = networks[0].epochs;
+  const [x, y] = model.get("point");
+  const controls = {
+    time: slider("time t", 0, TIMES - 1, 1, TIMES - 1),
+    epoch: slider("epoch", 0, epochs.length - 1, 1, model.get("epoch")),
+    x: slider("point, h₁", -1.6, 1.6, 0.01, x),
+    y: slider("point, h₂", -1.6, 1.6, 0.01, y),
+  };
+  if (networks.some((network) => network.dim === 3)) {
+    controls.turn = slider("turn", -180, 180, 2, 30);
+  }
+  const board = document.createElement("div");
+  board.className = "controls";
+  board.append(...Object.values(controls).map((each) => each.label));
+  const readout = document.createElement("p");
+  readout.className = "readout";
+  readout.setAttribute("role", "status");
+  root.append(row, legend, board, readout);
+  el.append(root);
+
+  let pending = 0;
+  let fresh = { epoch: null, point: null };
+
+  function update() {
+    pending = 0;
+    const epoch = model.get("epoch");
+    const point = model.get("point");
+    if (fresh.epoch !== epoch) panels.forEach((panel) => panel.load(epoch));
+    if (fresh.epoch !== epoch || fresh.point !== point) panels.forEach((panel) => panel.move(point));
+    fresh = { epoch, point };
+    const all = model.get("colours");
+    const colours = isDark() ? all.dark : all.light;
+    for (const each of CLASSES) {
+      root.style.setProperty(`--anode-${each.colour}`, colours[each.colour]);
+    }
+    const now = Number(controls.time.input.value);
+    const turn = (Number(controls.turn?.input.value ?? 0) * Math.PI) / 180;
+    panels.forEach((panel) => panel.draw(now, turn, colours));
+    controls.time.shown.textContent = fixed((networks[0].end * now) / (TIMES - 1));
+    controls.epoch.shown.textContent = String(epochs[epoch]);
+    controls.epoch.input.value = epoch;
+    controls.x.shown.textContent = fixed(point[0]);
+    controls.y.shown.textContent = fixed(point[1]);
+    controls.x.input.value = point[0];
+    controls.y.input.value = point[1];
+    if (controls.turn) controls.turn.shown.textContent = `${minus(controls.turn.input.value)}°`;
+    readout.textContent = words(point, epoch);
+  }
+
+  function words(point, epoch) {
+    const radius = Math.hypot(...point);
+    const found = panels.map((panel) => `${panel.network.label} gives ${fixed(panel.output)}`);
+    const answer = model.get("answer");
+    const mine = answer.networks && answer.epoch === epoch && same(answer.point, point);
+    const apart = mine
+      ? Math.max(...panels.map((panel, i) => Math.abs(panel.output - answer.networks[i].output)))
+      : 0;
+    const evaluations = mine
+      ? ` The package, in this kernel: the same to ${apart.toExponential(0)}, with ` +
+        `${answer.networks.map((each) => each.nfe).join(" and ")} function evaluations at the paper's tolerance.`
+      : "";
+    return (
+      `Your point has the norm ${fixed(radius)}, ${wanted(radius)}. ${found.join("; ")}.` + evaluations
+    );
+  }
+
+  const same = (a, b) => a.every((value, i) => Math.abs(value - b[i]) < 1e-9);
+  const wanted = (radius) =>
+    radius <= 0.5
+      ? "in the ball, target −1"
+      : radius < 1
+        ? "in the gap, where there are no data"
+        : radius <= 1.5
+          ? "in the annulus, target +1"
+          : "outside the annulus";
+
+  function soon() {
+    pending = pending || requestAnimationFrame(update);
+  }
+
+  function set(values) {
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    model.save_changes();
+    soon();
+  }
+
+  const within = (value) => Math.min(1.6, Math.max(-1.6, Math.round(value * 100) / 100));
+  controls.epoch.input.addEventListener("input", (event) => set({ epoch: Number(event.target.value) }));
+  for (const name of ["x", "y"]) {
+    controls[name].input.addEventListener("input", () =>
+      set({ point: [Number(controls.x.input.value), Number(controls.y.input.value)] }),
+    );
+  }
+  controls.time.input.addEventListener("input", soon);
+  controls.turn?.input.addEventListener("input", soon);
+  for (const panel of panels) {
+    const drag = (event) => {
+      const box = panel.canvas.getBoundingClientRect();
+      const at = panel.projection.from([event.clientX - box.left, event.clientY - box.top]);
+      set({ point: at.map(within) });
+    };
+    panel.canvas.addEventListener("pointerdown", (event) => {
+      panel.canvas.setPointerCapture(event.pointerId);
+      drag(event);
+    });
+    panel.canvas.addEventListener("pointermove", (event) => {
+      if (event.buttons) drag(event);
+    });
+  }
+  model.on("change:answer", soon);
+  model.on("change:point", soon);
+  model.on("change:epoch", soon);
+  const size = new ResizeObserver(soon);
+  size.observe(row);
+  const theme = new MutationObserver(soon);
+  theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  system.addEventListener("change", soon);
+  soon();
+  return () => {
+    size.disconnect();
+    theme.disconnect();
+    system.removeEventListener("change", soon);
+  };
+}
+
+export default { render };

@@ -1,0 +1,73 @@
+"""The pages as PDF, and the whole book as one, printed by Chromium from the site."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from publishing.browser import chromium, served, visit
+
+FOLDER = "pdf"
+"""Of the site."""
+
+BOOK = "augmented-neural-odes-book"
+"""Name of the file that holds all pages."""
+
+_WIDTH = 1000  # of the window in pixels, before it is scaled to the paper
+_FOOTER = (
+    '<div style="font-size: 8px; width: 100%; text-align: center">'
+    '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
+)
+# On paper nothing unfolds, and nobody can come back for what was folded.
+_UNFOLD = """() => {
+    for (const details of document.querySelectorAll('details')) details.open = true;
+    for (const toggle of document.querySelectorAll('.toggle-hidden')) {
+        toggle.classList.remove('toggle-hidden');
+    }
+}"""
+
+
+def pdfs(site: Path, names: Sequence[str]) -> list[Path]:
+    """Print pages of a site, and all of them as one document.
+
+    Args:
+        site: holds ``book/NAME.html``; gets ``pdf/NAME.pdf``.
+        names: of the pages, in the order of the book.
+
+    Returns:
+        The files, that of the whole book last.
+
+    Raises:
+        BrowserError: if Chromium is missing, or what drives it.
+    """
+    from pypdf import PdfWriter
+
+    folder = site / FOLDER
+    folder.mkdir(exist_ok=True)
+    made, titles = [], []
+    with chromium() as browser, served(site) as address:
+        for name in names:
+            target = folder / f"{name}.pdf"
+            with visit(browser, f"{address}book/{name}.html", "light", _WIDTH) as seen:
+                page = seen.page
+                page.evaluate(_UNFOLD)
+                page.emulate_media(media="print")
+                page.pdf(
+                    path=target,
+                    format="A4",
+                    scale=0.8,
+                    margin={"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
+                    print_background=True,
+                    display_header_footer=True,
+                    header_template="<span></span>",
+                    footer_template=_FOOTER,
+                    outline=True,
+                    tagged=True,
+                )
+                titles.append(page.locator("article h1").first.inner_text().rstrip("#¶ \n"))
+            made.append(target)
+    whole = PdfWriter()
+    for path, title in zip(made, titles, strict=True):
+        whole.append(path, outline_item=title)
+    whole.add_metadata({"/Title": titles[0] if titles else ""})
+    book = folder / f"{BOOK}.pdf"
+    whole.write(book)
+    return [*made, book]

@@ -1,0 +1,93 @@
+"""How long each chapter takes alone, as in Colab: measured once, kept, and told at its top."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from anode.provenance import Provenance
+from anode.runs import STORE_VARIABLE
+from publishing import records
+from publishing.chapters import Page
+from publishing.execute import execute
+from publishing.parameters import Parameters, cores
+from publishing.project import Project, ProjectError
+
+FILE = Path("notebooks") / "times.json"
+
+
+@dataclass(frozen=True)
+class Times:
+    """Of one profile on one machine.
+
+    Attributes:
+        profile: how much was run.
+        day: on which it was.
+        processor: of the machine, one core of which each chapter had.
+        seconds: name of a chapter -> how long it took.
+    """
+
+    profile: str
+    day: str
+    processor: str
+    seconds: dict[str, float]
+
+    def words(self, name: str) -> str:
+        """A sentence for the top of the chapter's notebook; empty if it was not measured."""
+        if name not in self.seconds:
+            return ""
+        minutes = max(1, round(self.seconds[name] / 60))
+        many = "a minute" if minutes == 1 else f"{minutes} minutes"
+        where = f"one core ({self.processor}, {self.day})"
+        return f'At `"{self.profile}"` it takes about {many} on {where}.'
+
+
+def measure(
+    project: Project, pages: Iterable[Page], parameters: Parameters, report: Callable[[str], None]
+) -> Times:
+    """Execute each chapter with an empty store, one a core, and keep how long it took.
+
+    What was measured of other chapters stays, unless it is of another profile.
+
+    Raises:
+        ProjectError: if a chapter fails, or finds what others have trained.
+    """
+    if STORE_VARIABLE in os.environ:
+        raise ProjectError(
+            f"{STORE_VARIABLE} is set, so chapters would find what is trained already: unset it"
+        )
+    pages, seconds = list(pages), {}
+    with ThreadPoolExecutor(cores()) as pool:
+        alone = partial(_alone, project, parameters, report)
+        for page, taken in zip(pages, pool.map(alone, pages), strict=True):
+            seconds[page.name] = round(taken, 1)
+    made = Provenance.now(parameters.device, datetime.now(UTC), 0.0)
+    before = load(project)
+    if before and before.profile == parameters.profile:
+        seconds = before.seconds | seconds
+    found = Times(parameters.profile, made.started[:10], made.processor, seconds)
+    text = json.dumps(asdict(found), indent=1, ensure_ascii=False)
+    records.write(project.root / FILE, text + "\n")
+    return found
+
+
+def load(project: Project) -> Times | None:
+    """What was measured; None if nothing was."""
+    path = project.root / FILE
+    return Times(**json.loads(path.read_text(encoding="utf8"))) if path.is_file() else None
+
+
+def _alone(
+    project: Project, parameters: Parameters, report: Callable[[str], None], page: Page
+) -> float:
+    with tempfile.TemporaryDirectory() as build:
+        own = Project(project.root, build=Path(build))
+        [outcome] = execute(own, [page], parameters, jobs=1, report=report)
+    if outcome.failed:
+        raise ProjectError(f"{page.path} was not timed: it failed")
+    return outcome.record.seconds

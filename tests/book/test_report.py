@@ -1,0 +1,32 @@
+"""The reproduction report has every claim, and what contributors are told is there."""
+
+import re
+
+from anode.claims import CLAIMS
+from publishing.project import HOME
+
+REPORT = (HOME / "book" / "report.md").read_text(encoding="utf8")
+
+
+def test_every_claim_has_its_section_with_figure_and_measurement() -> None:
+    sections = re.split(r"^\(report-(c\d+)\)=\n", REPORT, flags=re.MULTILINE)
+    names, texts = sections[1::2], sections[2::2]
+    assert names == [claim.id.lower() for claim in CLAIMS]
+    for claim, text in zip(CLAIMS, texts, strict=True):
+        assert text.startswith(f"### {claim.id} · ")
+        assert f'found("{claim.id}")' in text
+        assert f"{{ref}}`{claim.chapter}`" in text, claim.id
+        assert "{numref}`fig-" in text or "Figure: none" in text, claim.id
+
+
+def test_contributors_are_told_of_commands_that_exist() -> None:
+    makefile = (HOME / "Makefile").read_text(encoding="utf8")
+    text = (HOME / "CONTRIBUTING.md").read_text(encoding="utf8")
+    targets = set(re.findall(r"(?:`|^)make ([a-z][a-z-]+)", text, re.MULTILINE))
+    assert targets
+    assert {target for target in targets if f"\n{target}:" not in makefile} == set()
+    files = re.findall(
+        r"`((?:anode|tests|book|results)/[\w./-]+|[\w-]+\.(?:md|cff|bib|yml))`", text
+    )
+    assert files
+    assert [name for name in files if not (HOME / name).exists()] == []

@@ -1,0 +1,37 @@
+"""`make book` on a machine that has no image data but what the packages bring."""
+
+from pathlib import Path
+
+import pytest
+
+from anode.data.catalogue import FOLDER_VARIABLE, ImageSet
+from anode.data.readers import find
+from publishing.chapters import read_pages
+from publishing.execute import execute
+from publishing.parameters import Parameters
+from publishing.project import HOME, Project
+from publishing.stage import stage
+
+LAPTOP = Parameters(profile="laptop")
+CHAPTERS = ("images", "stability-and-scale")
+
+
+@pytest.mark.slow
+def test_chapters_on_images_are_published_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They read records, and say of the few figures of the images themselves what is missing."""
+    (folder := tmp_path / "data").mkdir()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    if find(ImageSet.FASHION) is not None:
+        pytest.skip("Debian's package has Fashion-MNIST here")
+    project = Project(HOME, build=tmp_path / "build")
+    pages = tuple(page for page in read_pages(project) if page.name in CHAPTERS)
+    told: list[str] = []
+    outcomes = execute(project, pages, LAPTOP, jobs=2, report=told.append)
+    assert not any(outcome.failed for outcome in outcomes), "\n".join(told)
+    staged = stage(project, pages, LAPTOP, assets=False)
+    for name in CHAPTERS:
+        text = (staged / "book" / f"{name}.ipynb").read_text(encoding="utf8")
+        assert "Fashion-MNIST is not on this machine" in text
+    assert len(list(staged.glob("assets/figures/images-fig-img-samples-grey-*.webp"))) == 2

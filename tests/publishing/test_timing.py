@@ -1,0 +1,69 @@
+"""How long chapters take is measured alone, kept, and told where a notebook begins."""
+
+import json
+
+import pytest
+
+from anode.runs import STORE_VARIABLE
+from publishing.chapters import read_pages, select
+from publishing.project import HOME, Project, ProjectError
+from publishing.timing import FILE, Times, load, measure
+from tests.publishing.fixture_book import SMOKE, Book, FakePapermill
+
+
+def test_every_chapter_is_timed_with_a_store_of_its_own(
+    book: Book, papermill: FakePapermill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(STORE_VARIABLE, raising=False)
+    for name in "ab":
+        book.chapter(name)
+    book.execute()
+    papermill.executed.clear()
+    found = measure(book.project, book.pages()[1:], SMOKE, book.told.append)
+    assert sorted(papermill.executed) == ["a", "b"], "also what the book has executed already"
+    assert found == load(book.project)
+    assert found.seconds.keys() == {"a", "b"}
+    assert all(seconds >= 0 for seconds in found.seconds.values())
+    kept = json.loads((book.project.root / FILE).read_text(encoding="utf8"))
+    assert kept["profile"] == "smoke"
+
+
+def test_one_that_is_timed_again_leaves_the_others(
+    book: Book, papermill: FakePapermill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(STORE_VARIABLE, raising=False)
+    for name in "ab":
+        book.chapter(name)
+    first = measure(book.project, book.pages()[1:], SMOKE, book.told.append)
+    papermill.executed.clear()
+    again = measure(book.project, [book["b"]], SMOKE, book.told.append)
+    assert papermill.executed == ["b"]
+    assert again.seconds["a"] == first.seconds["a"]
+
+
+def test_what_others_have_trained_would_falsify_it(
+    book: Book, papermill: FakePapermill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.chapter("a")
+    monkeypatch.setenv(STORE_VARIABLE, "somewhere")
+    with pytest.raises(ProjectError, match="ANODE_STORE is set"):
+        measure(book.project, [book["a"]], SMOKE, book.told.append)
+    assert papermill.executed == []
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(5.0, "a minute"), (80, "a minute"), (200, "3 min")])
+def test_it_is_told_in_minutes(seconds: float, said: str) -> None:
+    words = Times("laptop", "2026-01-02", "a processor", {"a": seconds}).words("a")
+    assert said in words
+    assert '"laptop"' in words
+    assert Times("laptop", "2026-01-02", "a processor", {}).words("a") == ""
+
+
+def test_each_chapter_of_the_book_takes_less_than_ten_minutes() -> None:
+    """As measured; a chapter that is new has to be measured too: make times CHAPTER=name."""
+    found = load(Project(HOME))
+    assert found is not None
+    assert found.profile == "laptop"
+    names = {page.name for page in select(read_pages(Project(HOME)), [])}
+    assert names == found.seconds.keys()
+    assert {name: taken for name, taken in found.seconds.items() if taken > 600} == {}
