@@ -1,5 +1,6 @@
 """Calls are made once each, wherever they are made and whoever is killed meanwhile."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -61,8 +62,10 @@ def test_calls_are_asked_for_when_there_is_room(place: Place) -> None:
 def test_a_call_that_fails_ends_it_and_keeps_what_was_told(place: Place) -> None:
     told: list[int] = []
     with pytest.raises(ArithmeticError, match="no 3"):
-        complete(place, calls.refuse, range(100), lambda call, _: told.append(call))
-    assert {0, 1} <= set(told) <= set(range(6)) - {3}
+        complete(place, calls.refuse, itertools.count(), lambda call, _: told.append(call))
+    # The third call is made once two have ended; others may end while it is under way.
+    assert 3 not in told
+    assert len(told) == len(set(told)) >= 2
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)

@@ -3,14 +3,13 @@
 Each test gathers what a reader would stumble over and fails with the list of it.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from publishing.assets import axe_script
-from publishing.browser import THEMES, WIDTHS, BrowserError, Visit, chromium, served, visit
+from publishing.browser import THEMES, WIDTHS, Visit, served, visit
 from publishing.chapters import read_pages
 from publishing.project import Project
 
@@ -18,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # The start, the index and the search are the builder's own pages.
 PAGES = [*(f"book/{page.name}.html" for page in read_pages(Project())), "search.html"]
-INDICES = ["genindex.html", "index.html", "prf-prf.html"]
+INDICES = ["genindex.html", "index.html", "prf-prf.html", "py-modindex.html"]
 
 _MATH = """() => {
     const article = document.querySelector('article') || document.body;
@@ -77,22 +76,6 @@ _AXE = """async (rules) => (await axe.run({resultTypes: ['violations'], preload:
     .flatMap(violation => violation.nodes.map(node => [
         violation.id, node.html.slice(0, 160), ...node.any.map(check => check.message),
     ].join(' – ')))"""
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    try:
-        with chromium() as browser:
-            yield browser
-    except BrowserError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def address(browser: Any, site: Path) -> Iterator[str]:
-    """Where the site is served; `browser` is there so that nothing is built without one."""
-    with served(site) as address:
-        yield address
 
 
 def _loading(seen: Visit) -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from anode import runs
 from anode.figures.living import follow
-from publishing.browser import WIDTHS, BrowserError, Visit, chromium, served, visit
+from publishing.browser import WIDTHS, Visit, visit
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 CHAPTER = "book/augmented-neural-odes.html"
@@ -18,18 +17,11 @@ LABELS = ("NODE", "ANODE (p = 1)")
 
 
 @pytest.fixture(scope="module")
-def seen(site: Path) -> Iterator[Visit]:
+def seen(browser: Any, address: str) -> Iterator[Visit]:
     """The chapter, open on a desktop."""
-    try:
-        with (
-            chromium() as browser,
-            served(site) as address,
-            visit(browser, address + CHAPTER, "light", WIDTHS["wide"]) as opened,
-        ):
-            opened.page.wait_for_selector(".anode-living canvas[data-features]")
-            yield opened
-    except BrowserError as error:
-        pytest.skip(str(error))
+    with visit(browser, address + CHAPTER, "light", WIDTHS["wide"]) as opened:
+        opened.page.wait_for_selector(".anode-living canvas[data-features]")
+        yield opened
 
 
 def drawn(seen: Visit) -> list[dict[str, Any]]:
