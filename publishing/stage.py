@@ -47,16 +47,18 @@ def stage(
     current = fingerprints(project, chapters, parameters)
     found = {p.name: _current_record(project, p, parameters, current[p.name]) for p in chapters}
     runs = list(found.values())
-    results = _for_start_page(project, chapters, parameters)
+    shown = []
     for page in pages:
-        target = folder / page.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if page.is_chapter:
-            notebook = _published(project, page, parameters, folder)
-            nbformat.write(notebook, target.with_suffix(".ipynb"))
-        else:
+        (folder / page.path).parent.mkdir(parents=True, exist_ok=True)
+    for page in chapters:
+        notebook = _published(project, page, parameters, folder)
+        nbformat.write(notebook, (folder / page.path).with_suffix(".ipynb"))
+        shown.append(for_start_page(notebook))
+    results = "\n\n".join(filter(None, shown))
+    for page in pages:
+        if not page.is_chapter:
             text = status.fill_in(page.text, project.commit(), runs, results)
-            target.write_text(text, encoding="utf8")
+            (folder / page.path).write_text(text, encoding="utf8")
     for name in _SETTINGS:
         if (project.root / name).is_file():
             shutil.copyfile(project.root / name, folder / name)
@@ -64,12 +66,6 @@ def stage(
     if assets:
         vendor(folder / ASSETS / "vendor")
     return folder
-
-
-def _for_start_page(project: Project, chapters: list[Page], parameters: Parameters) -> str:
-    folder = project.executed(parameters.profile)
-    notebooks = (nbformat.read(folder / f"{page.name}.ipynb", 4) for page in chapters)
-    return "\n\n".join(filter(None, map(for_start_page, notebooks)))
 
 
 def _current_record(

@@ -16,6 +16,7 @@ from typing import Any
 
 from anode.claims.claim import Judgement
 from anode.claims.interval import Average, Measurement
+from anode.claims.kept import read
 from anode.files import write_whole
 from anode.recordings import results_folder
 
@@ -95,14 +96,11 @@ def load(path: Path | None = None) -> Bands:
         ValueError: if the file is none of bands.
         OSError: if it cannot be read.
     """
-    path = path or results_folder() / FILE
-    text = path.read_text(encoding="utf8")
-    try:
-        values = json.loads(text)
-        values["bands"] = tuple(Band(**band) for band in values["bands"])
-        return Bands(**values)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no file of bands: {error}") from error
+    return read(path or results_folder() / FILE, "bands", _bands)
+
+
+def _bands(values: dict[str, Any]) -> Bands:
+    return Bands(**values | {"bands": tuple(Band(**band) for band in values["bands"])})
 
 
 def bands(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from anode.claims.claim import Judgement
-from anode.claims.report import seeds
+from anode.claims.report import seeds, unbroken
 from anode.experiments.images import WEIGHT_DECAY
 from anode.models import NeuralODE
 from anode.report import table
@@ -118,11 +118,11 @@ def results_table(judgements: Sequence[Judgement]) -> str:
         if each.part not in found:
             continue
         finding = found[each.part]
-        subject = finding.check.subject.replace("d = ", "d\u00a0=\u00a0")
+        subject = unbroken(finding.check.subject)
         rows.append(
             [
                 each.source,
-                each.what.replace("d = ", "d\u00a0=\u00a0"),
+                unbroken(each.what),
                 each.printed,
                 f"{finding.measured} ({each.part}: {subject})",
                 seeds(finding),

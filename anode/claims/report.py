@@ -32,7 +32,7 @@ def measurement_table(judgements: Sequence[Judgement]) -> str:
     rows = [
         [
             name,
-            finding.check.subject.replace("d = ", "d\u00a0=\u00a0"),  # no line ends within it
+            unbroken(finding.check.subject),
             finding.check.criterion.words,
             finding.measured,
             seeds(finding),
@@ -75,6 +75,11 @@ def summary_table(judgements: Sequence[Judgement]) -> str:
         if ids:
             rows.append([verdict.value, len(ids), ", ".join(ids)])
     return table(["verdict", "claims", "which"], rows)
+
+
+def unbroken(text: str) -> str:
+    """With dimensions within which no line ends."""
+    return text.replace("d = ", "d\u00a0=\u00a0")
 
 
 def _at_hand(found: Finding | Judgement) -> str:

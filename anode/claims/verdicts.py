@@ -9,8 +9,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from anode.claims.claim import Finding, Judgement
+from anode.claims.kept import read
 from anode.files import write_whole
 from anode.recordings import results_folder
 
@@ -109,17 +111,14 @@ def load(path: Path | None = None) -> Verdicts:
         ValueError: if the file is none of verdicts.
         OSError: if it cannot be read.
     """
-    path = path or results_folder() / FILE
-    text = path.read_text(encoding="utf8")
-    try:
-        values = json.loads(text)
-        parts = {
-            name: Kept(**kept | {"also": tuple(kept["also"])})
-            for name, kept in values["parts"].items()
-        }
-        return Verdicts(values["profile"], values["seed"], parts)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no file of verdicts: {error}") from error
+    return read(path or results_folder() / FILE, "verdicts", _verdicts)
+
+
+def _verdicts(values: dict[str, Any]) -> Verdicts:
+    parts = {
+        name: Kept(**kept | {"also": tuple(kept["also"])}) for name, kept in values["parts"].items()
+    }
+    return Verdicts(values["profile"], values["seed"], parts)
 
 
 def _words(finding: Finding) -> str:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from anode.data import Data
 from anode.models import Model, NeuralODE
 from anode.recordings import Recording
 from anode.runs import Run
@@ -76,6 +78,17 @@ def median_replica(run: Run | Recording) -> int:
     return int(np.argsort(last, kind="stable")[finished // 2])  # NaN comes last
 
 
+def data_of(run: Run, replica: int) -> Data:
+    """What a replica was trained on."""
+    return run.data[replica] if len(run.data) > 1 else run.data[0]
+
+
+def some_of_each(data: Data, count: int) -> Tensor:
+    """Indices of the first ``count`` samples of the class -1, then of the class 1."""
+    y = data.y[:, 0]
+    return torch.cat([(y == target).nonzero().flatten()[:count] for target in (-1, 1)])
+
+
 def trajectories(run: Run) -> Trajectories:
     """The median replica's trajectories of some of its training inputs of each class.
 
@@ -86,16 +99,15 @@ def trajectories(run: Run) -> Trajectories:
     if not isinstance(model, NeuralODE) or model.head is None:
         raise ValueError(f"flows are drawn for Neural ODEs with a linear head, got {run.label}")
     replica = median_replica(run)
-    data = run.data[replica] if len(run.data) > 1 else run.data[0]
-    y = data.y[:, 0]
-    chosen = torch.cat([(y == target).nonzero().flatten()[:SHOWN] for target in (-1, 1)])
+    data = data_of(run, replica)
+    chosen = some_of_each(data, SHOWN)
     x = data.x[chosen][None].to(model.head.weight.device)
     return Trajectories(
         label=run.label,
         coordinates=coordinates(model),
         times=np.linspace(0, model.end_time, INTERVALS + 1),
         path=model.flow(x, INTERVALS + 1)[:, replica].cpu().double().numpy(),
-        y=y[chosen].double().numpy(),
+        y=data.y[chosen, 0].double().numpy(),
         weight=model.head.weight[replica, :, 0].detach().cpu().double().numpy(),
         bias=float(model.head.bias[replica, 0, 0].detach()),
     )

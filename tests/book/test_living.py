@@ -1,6 +1,5 @@
 """The living figure in the browser: moved as a reader would, and what is drawn compared."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,7 +33,7 @@ def drawn(seen: Visit) -> list[dict[str, Any]]:
                 said: one.getAttribute('aria-label'), picture: one.toDataURL()}));
         }"""
     )
-    panels: list[dict[str, Any]] = json.loads(json.dumps(found))
+    panels: list[dict[str, Any]] = found
     return panels
 
 

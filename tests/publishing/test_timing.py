@@ -11,32 +11,38 @@ from publishing.timing import FILE, Times, load, measure
 from tests.publishing.fixture_book import SMOKE, Book, FakePapermill
 
 
-def test_every_chapter_is_timed_with_a_store_of_its_own(
-    book: Book, papermill: FakePapermill, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def nothing_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No store that the chapters would find."""
     monkeypatch.delenv(STORE_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def two(book: Book) -> Book:
+    """A book of the chapters a and b."""
     for name in "ab":
         book.chapter(name)
-    book.execute()
+    return book
+
+
+def test_every_chapter_is_timed_with_a_store_of_its_own(
+    two: Book, papermill: FakePapermill
+) -> None:
+    two.execute()
     papermill.executed.clear()
-    found = measure(book.project, book.pages()[1:], SMOKE, book.told.append)
+    found = measure(two.project, two.pages()[1:], SMOKE, two.told.append)
     assert sorted(papermill.executed) == ["a", "b"], "also what the book has executed already"
-    assert found == load(book.project)
+    assert found == load(two.project)
     assert found.seconds.keys() == {"a", "b"}
     assert all(seconds >= 0 for seconds in found.seconds.values())
-    kept = json.loads((book.project.root / FILE).read_text(encoding="utf8"))
+    kept = json.loads((two.project.root / FILE).read_text(encoding="utf8"))
     assert kept["profile"] == "smoke"
 
 
-def test_one_that_is_timed_again_leaves_the_others(
-    book: Book, papermill: FakePapermill, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(STORE_VARIABLE, raising=False)
-    for name in "ab":
-        book.chapter(name)
-    first = measure(book.project, book.pages()[1:], SMOKE, book.told.append)
+def test_one_that_is_timed_again_leaves_the_others(two: Book, papermill: FakePapermill) -> None:
+    first = measure(two.project, two.pages()[1:], SMOKE, two.told.append)
     papermill.executed.clear()
-    again = measure(book.project, [book["b"]], SMOKE, book.told.append)
+    again = measure(two.project, [two["b"]], SMOKE, two.told.append)
     assert papermill.executed == ["b"]
     assert again.seconds["a"] == first.seconds["a"]
 

@@ -7,11 +7,10 @@ but the reader's browser. In a notebook with a kernel the package answers beside
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from anode.data import Data
 from anode.figures.living.networks import Network, follow
 from anode.figures.style import Picture
+from anode.figures.trajectories import some_of_each
 
 __all__ = ["Network", "follow", "living_flows"]
 
@@ -45,6 +44,5 @@ def living_flows(networks: Sequence[Network], data: Data, *, still: Picture) -> 
         from anode.figures.living.widget import LivingFlows
     except ImportError:
         return still
-    y = data.y[:, 0].numpy()
-    chosen = np.concatenate([np.flatnonzero(y == target)[:SHOWN] for target in (-1, 1)])
-    return LivingFlows(networks, data.x[chosen].double().numpy(), y[chosen])
+    chosen = some_of_each(data, SHOWN)
+    return LivingFlows(networks, data.x[chosen].double().numpy(), data.y[chosen, 0].numpy())

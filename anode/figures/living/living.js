@@ -153,9 +153,7 @@ function projection(limits, turn, size) {
   const centre = [width / 2, height / 2];
   return {
     to: (h) => {
-      const [x, y, z] = h.map
-        ? [0, 1, 2].map((i) => (h[i] - mid[i]) / half[i])
-        : [0, 0, 0];
+      const [x, y, z] = [0, 1, 2].map((i) => (h[i] - mid[i]) / half[i]);
       const across = c * x - s * y;
       const deep = s * x + c * y;
       return [centre[0] + scale * across, centre[1] - scale * (ct * z + st * deep)];

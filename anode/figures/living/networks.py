@@ -1,15 +1,17 @@
 """A network's weights at several epochs of its training."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from anode.experiments import SNAPSHOT_EPOCHS
 from anode.fields import MLPField
-from anode.figures.trajectories import median_replica
+from anode.figures.trajectories import data_of, median_replica
 from anode.models import NeuralODE
 from anode.runs import Result
 from anode.tasks import Task
@@ -75,11 +77,9 @@ class Network:
         x = torch.tensor([[list(point)]], dtype=torch.float32)
         with torch.no_grad():
             nfe = int(model.run(x).nfe[0])
-            exact = model.double()
-            own, exact.solver = exact.solver, replace(exact.solver, rtol=1e-8, atol=1e-8)
+            exact = deepcopy(model).double()
+            exact.solver = replace(exact.solver, rtol=1e-8, atol=1e-8)
             output = exact.run(x.double())
-            exact.solver = own
-            model.float()
         return {
             "features": output.features[0, 0].tolist(),
             "output": float(output.prediction[0, 0, 0]),
@@ -119,19 +119,18 @@ def follow(result: Result, label: str, epochs: Sequence[int] = SNAPSHOT_EPOCHS) 
         if epoch in wanted:
             kept[epoch] = _flat(model)
 
-    data = run.data[replica] if len(run.data) > 1 else run.data[0]
     probe = task.probe()
     history = train(
         model,
-        data,
+        data_of(run, replica),
         task.settings,
         snapshot_x=None if probe is None else probe.x,
         after_epoch=keep,
     )
     found = sorted(kept)
     loss = [history.epoch_loss[0, epoch - 1] if epoch else float("nan") for epoch in found]
-    stacked = torch.stack([torch.from_numpy(kept[epoch]) for epoch in found])
-    return Network(label, model.cpu(), tuple(found), stacked.numpy(), torch.tensor(loss).numpy())
+    weights = np.stack([kept[epoch] for epoch in found])
+    return Network(label, model.cpu(), tuple(found), weights, np.array(loss))
 
 
 def _field(model: NeuralODE) -> MLPField:
