@@ -143,6 +143,7 @@ class MLPField(VectorField):
 
     Args:
         dim: dimension of the state, d + p.
+        outputs: dimension of the values, that of the state if left out.
         hidden: width of the two hidden layers.
         activation: nonlinearity after each hidden layer.
         time_dependent: whether t is an input; a residual block is the same map without it.
@@ -157,13 +158,15 @@ class MLPField(VectorField):
         self,
         dim: int,
         *,
+        outputs: int | None = None,
         hidden: int = 32,
         activation: Activation = Activation.RELU,
         time_dependent: bool = True,
         seeds: Iterable[int] = (0,),
         index: int = 0,
     ) -> None:
-        check_positive(dim=dim, hidden=hidden)
+        outputs = dim if outputs is None else outputs
+        check_positive(dim=dim, outputs=outputs, hidden=hidden)
         super().__init__((dim,), seeds)
         self.activation = activation
         self.time_dependent = time_dependent
@@ -172,7 +175,7 @@ class MLPField(VectorField):
         first, self.bias1 = linear_layers(inputs, hidden, rngs)
         self.weight1 = nn.Parameter(first.detach()[:, :dim].clone())  # (R, dim, hidden)
         self.weight2, self.bias2 = linear_layers(hidden, hidden, rngs)
-        self.weight3, self.bias3 = linear_layers(hidden, dim, rngs)
+        self.weight3, self.bias3 = linear_layers(hidden, outputs, rngs)
         self.time_weight = (  # (R, 1, hidden)
             nn.Parameter(first.detach()[:, dim:].clone()) if time_dependent else None
         )

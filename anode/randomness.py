@@ -14,6 +14,8 @@ class Stream(IntEnum):
     ORDER = 2
     HEAD = 3
     SPLIT = 4
+    INPUT = 5
+    NOISE = 6
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:

@@ -28,6 +28,8 @@ ORDER = (
     "lipschitz",
     "solve",
     "models",
+    "variants",
+    "densities",
     "dilution",
     "weights",
     "geometry",
