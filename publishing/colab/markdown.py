@@ -192,7 +192,8 @@ class Translator:
         if label.kind in ("section", "page", "figure") and label.title:
             return self.inline(label.title, line)
         if label.kind == "solution":
-            if label.url.partition("#")[0] != self._labels.pages[self.page.name].url:
+            own = self._labels.pages.get(self.page.name)
+            if own is None or label.url.partition("#")[0] != own.url:
                 # There sphinx-exercise prints only "Solution to", and no name.
                 self._problem(line, f"a solution of another page needs a text: {label.url}")
             return self._solution(label.title, line)

@@ -155,7 +155,7 @@ def _notebook(page: Page, book: Book, problems: Problems) -> NotebookNode:
     if translator.cited:
         listing = "\n".join(["## References", "", *book.literature.listing(translator.cited)])
         cells.append(nbformat.v4.new_markdown_cell(listing))
-    _name_cells(cells)
+    name_cells(cells)
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=_METADATA)
     nbformat.validate(notebook)
     return notebook
@@ -217,7 +217,7 @@ def _add_lead(cells: list[NotebookNode], page: Page, book: Book) -> None:
     cell.source = f"{title}\n\n{lead}\n\n{rest.strip()}".strip()
 
 
-def _name_cells(cells: Sequence[NotebookNode]) -> None:
+def name_cells(cells: Sequence[NotebookNode]) -> None:
     """Names that follow from the contents, so that a change shows only where it was made."""
     seen: set[str] = set()
     for cell in cells:

@@ -1,0 +1,86 @@
+"""What an instructor chooses: chapters, points and a seed, in a YAML file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from publishing.assignments.source import Assignment, AssignmentError, Question
+
+_KEYS = ("chapters", "seed", "points")
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course's choices.
+
+    Attributes:
+        chapters: whose assignments are made; none is all that have one.
+        seed: of the class's data.
+        points: chapter -> question -> its points; the rest has those of the source.
+    """
+
+    chapters: tuple[str, ...] = ()
+    seed: int = 0
+    points: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def scale(self, chapter: str, question: Question) -> float:
+        """By which the points of a question's parts are multiplied."""
+        return self.points.get(chapter, {}).get(question.name, question.points) / question.points
+
+    def check(self, assignments: tuple[Assignment, ...]) -> None:
+        """Whether the points are those of questions that there are.
+
+        Raises:
+            AssignmentError: if not; it names the chapter or the question and what there is.
+        """
+        names = {each.chapter: [q.name for q in each.questions] for each in assignments}
+        for chapter, questions in self.points.items():
+            if chapter not in names:
+                raise AssignmentError(
+                    f"points: {chapter!r} is not among the chapters {', '.join(names)}"
+                )
+            for question in questions:
+                if question not in names[chapter]:
+                    raise AssignmentError(
+                        f"points: {chapter} has the questions {', '.join(names[chapter])}, "
+                        f"not {question!r}"
+                    )
+
+
+def read_course(path: Path) -> Course:
+    """Read a course's file.
+
+    Raises:
+        AssignmentError: if it is missing or has something else than chapters, seed and points.
+    """
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise AssignmentError(f"the course {path} cannot be read: {error}") from error
+    if not isinstance(found, dict) or set(found) - set(_KEYS):
+        raise AssignmentError(f"{path} may have the keys {', '.join(_KEYS)}, got {_keys(found)}")
+    seed = found.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise AssignmentError(f"{path}: seed must be an integer, 0 or more, got {seed!r}")
+    chapters = found.get("chapters") or []
+    if not isinstance(chapters, list) or not all(isinstance(name, str) for name in chapters):
+        raise AssignmentError(f"{path}: chapters must be a list of names, got {chapters!r}")
+    return Course(tuple(chapters), seed, _points(path, found.get("points") or {}))
+
+
+def _points(path: Path, found: Any) -> Mapping[str, Mapping[str, float]]:
+    shaped = isinstance(found, dict) and all(isinstance(each, dict) for each in found.values())
+    numbers = [n for each in found.values() for n in each.values()] if shaped else []
+    if not shaped or not all(isinstance(n, int | float) and n > 0 for n in numbers):
+        raise AssignmentError(
+            f"{path}: points must say for a chapter and a question a number above 0, got {found!r}"
+        )
+    points: Mapping[str, Mapping[str, float]] = found
+    return points
+
+
+def _keys(found: Any) -> str:
+    return ", ".join(map(str, found)) if isinstance(found, dict) else repr(found)

@@ -1,0 +1,309 @@
+"""Solutions get all points, wrong answers lose the right ones, and students see neither."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from otter.api import grade_submission
+
+from publishing.assignments import (
+    Assignment,
+    AssignmentError,
+    Course,
+    make,
+    marks,
+    read_assignments,
+    read_course,
+)
+from publishing.assignments.source import LEAST_WRONG, read
+from publishing.chapters import read_pages, select
+from publishing.colab.errors import ExportError
+from publishing.project import HOME, Project
+
+ASSIGNMENTS = {each.chapter: each for each in read_assignments(Project())}
+CODE = [(a, q) for a in ASSIGNMENTS.values() for q in a.questions if not q.manual]
+CODE_NAMES = [f"{assignment.chapter}-{question.name}" for assignment, question in CODE]
+SMALL = "at-scale"
+FIRST_LINES = 40
+"""Characters of a line that is long enough to be told from others."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All assignments, as an instructor gets them."""
+    out = tmp_path_factory.mktemp("assignments")
+    make(Project(), tuple(ASSIGNMENTS.values()), Course(seed=5), out, run_tests=False)
+    return out
+
+
+def telling(source: str) -> set[str]:
+    """Lines that are long enough to be found elsewhere by no accident."""
+    return {line.strip() for line in source.splitlines() if len(line.strip()) >= FIRST_LINES}
+
+
+def test_every_chapter_has_an_assignment_but_those_that_only_look_back() -> None:
+    chapters = {page.name for page in select(read_pages(Project()), [])}
+    assert chapters - set(ASSIGNMENTS) == {"report", "architecture"}
+    assert set(ASSIGNMENTS) < chapters
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=list(ASSIGNMENTS))
+def test_each_has_a_proof_and_code_with_public_and_hidden_tests(assignment: Assignment) -> None:
+    kinds = [question.manual for question in assignment.questions]
+    assert kinds.count(True) >= 1
+    assert kinds.count(False) >= 1
+    for question in assignment.questions:
+        assert len({wrong.answer for wrong in question.wrong}) >= LEAST_WRONG
+        assert question.manual or {part.hidden for part in question.parts} == {True, False}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 5])
+@pytest.mark.parametrize("assignment", ASSIGNMENTS.values(), ids=list(ASSIGNMENTS))
+def test_solutions_get_all_points_whatever_the_class(assignment: Assignment, seed: int) -> None:
+    assert all(all(passed) for passed in marks(assignment, seed=seed).values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("assignment", "question"), CODE, ids=CODE_NAMES)
+def test_wrong_answers_lose_the_points_that_they_should(assignment, question) -> None:
+    for wrong in question.wrong:
+        passed = marks(assignment, {question.name: wrong.answer})[question.name]
+        lost = tuple(n for n, each in enumerate(passed, 1) if not each)
+        assert lost == wrong.loses, wrong.answer
+        others = marks(assignment, {question.name: wrong.answer})
+        del others[question.name]
+        assert all(all(each) for each in others.values()), "another question depends on this one"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("assignment", "question"), CODE, ids=CODE_NAMES)
+def test_no_answer_is_no_points(assignment, question) -> None:
+    """Not one test passes where the question was left as it is, or its answer fails."""
+    for nothing in ("...", "raise RuntimeError", f"{question.name} = None"):
+        names = [
+            line.split("(")[0][4:] for line in question.solution.splitlines() if "def " in line
+        ]
+        answer = f"{nothing}\n{names[0]} = lambda *arguments: ..."
+        assert not any(marks(assignment, {question.name: answer})[question.name])
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_a_student_gets_no_solution_and_no_hidden_test(made: Path, name: str) -> None:
+    files = [path for path in (made / name / "student").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".ipynb", ".py"}
+    notebook = nbformat.read(made / name / "student" / f"{name}.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    tests = "\n".join(path.read_text() for path in files if path.suffix == ".py")
+    assignment = ASSIGNMENTS[name]
+    stated = {line for q in assignment.questions for line in telling(q.statement)}
+    given = stated | {line for q in assignment.questions for g in q.given for line in telling(g)}
+    public = {
+        line for q in assignment.questions for part in q.parts if not part.hidden
+        for line in telling(part.text)
+    }  # fmt: skip
+    for question in assignment.questions:
+        if question.manual:
+            kept = [question.solution, *(part.text for part in question.parts)]
+        else:
+            _, _, kept_back = question.solution.partition("# BEGIN SOLUTION")
+            kept = [kept_back, *(part.text for part in question.parts if part.hidden)]
+        secret = set().union(*map(telling, [*kept, *(wrong.answer for wrong in question.wrong)]))
+        signatures = telling(question.solution.partition("# BEGIN SOLUTION")[0])
+        for line in secret - given - public - signatures:
+            assert line not in text, line
+            assert line not in tests, line
+    assert "hidden': True" not in tests
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_the_archive_for_students_is_that_folder(made: Path, name: str) -> None:
+    folder = made / name / "student"
+    with zipfile.ZipFile(made / name / f"{name}-student.zip") as archive:
+        inside = {n: archive.read(n) for n in archive.namelist() if not n.endswith("/")}
+    expected = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert inside == expected
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_graders_get_solutions_rubrics_hidden_tests_and_the_package(made: Path, name: str) -> None:
+    notebook = nbformat.read(made / name / "autograder" / f"{name}.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    for question in ASSIGNMENTS[name].questions:
+        if question.manual:
+            assert "**Rubric**" in text
+            assert text.count("**Loses ") >= len(question.wrong)
+    with zipfile.ZipFile(made / name / "autograder" / f"{name}-autograder.zip") as archive:
+        names = archive.namelist()
+        tests = [archive.read(each).decode() for each in names if each.startswith("tests/")]
+        environment = archive.read("environment.yml").decode()
+    assert all("'hidden': True" in each for each in tests)
+    assert len(tests) == sum(not question.manual for question in ASSIGNMENTS[name].questions)
+    (package,) = [each for each in names if each.startswith("files/")]
+    assert package.removeprefix("files/") in environment
+    assert "torch==" in environment
+
+
+def test_statements_are_quoted_from_the_chapter(made: Path) -> None:
+    text = (made / "flows-are-homeomorphisms/student/flows-are-homeomorphisms.ipynb").read_text()
+    (page,) = [page for page in read_pages(Project()) if page.name == "flows-are-homeomorphisms"]
+    line = next(line for line in page.text.splitlines() if "and its inverse is" in line)
+    assert json.dumps(line.strip())[1:-1] in text
+    assert "quote" not in text
+
+
+def test_the_seed_of_the_class_is_in_both_versions(made: Path) -> None:
+    for version in ("student", "autograder"):
+        notebook = nbformat.read(made / SMALL / version / f"{SMALL}.ipynb", as_version=4)
+        assert any(cell.source.startswith("seed = 5") for cell in notebook.cells)
+
+
+def test_the_same_course_gives_the_same_files(made: Path, tmp_path: Path) -> None:
+    make(Project(), [ASSIGNMENTS[SMALL]], Course(seed=5), tmp_path, run_tests=False)
+    for path in sorted((tmp_path / SMALL / "student").rglob("*")):
+        if path.is_file():
+            assert path.read_bytes() == (made / path.relative_to(tmp_path)).read_bytes()
+
+
+@pytest.mark.slow
+def test_otter_gives_a_solution_all_points_and_an_untouched_notebook_none(tmp_path: Path) -> None:
+    points = {SMALL: {"finish": 30, "write": 7.5}}
+    make(Project(), [ASSIGNMENTS[SMALL]], Course(points=points), tmp_path)
+    folder = tmp_path / SMALL
+    grader = str(folder / "autograder" / f"{SMALL}-autograder.zip")
+    solved = grade_submission(str(folder / f"autograder/{SMALL}.ipynb"), grader, quiet=True)
+    assert (solved.total, solved.possible) == (37.5, 37.5)
+    untouched = grade_submission(str(folder / f"student/{SMALL}.ipynb"), grader, quiet=True)
+    assert (untouched.total, untouched.possible) == (0, 37.5)
+
+
+@pytest.mark.slow
+def test_solutions_that_do_not_get_all_points_stop_the_making(tmp_path: Path) -> None:
+    source = (HOME / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
+    (tmp_path / f"{SMALL}.md").write_text(
+        source.replace("return max(free)\n    # END", "return 0\n    # END")
+    )
+    with pytest.raises(AssignmentError, match=r"assignments/at-scale.md: Some autograder tests"):
+        make(Project(), [read(tmp_path / f"{SMALL}.md")], Course(), tmp_path / "out")
+    assert not (tmp_path / "out" / SMALL).exists()
+
+
+def changed(tmp_path: Path, before: str, after: str) -> Path:
+    source = (HOME / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
+    assert before in source
+    path = tmp_path / f"{SMALL}.md"
+    path.write_text(source.replace(before, after, 1), encoding="utf8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("# Assignment: ", "Assignment: ", "the first cell must start with '# '"),
+        (":tags: [parameters]", ":tags: [setup]", "no cell .* has the tag 'parameters'"),
+        ('{"question": "write"}', '{"question": "finish"}', "two questions have one name"),
+        (":tags: [solution]", ":tags: [answer]", "finish: what is a cell with 'answer'"),
+        ("hidden: true", "hidden: false", None),
+        ("- 1: until", "- one: until", "twice: a rubric's lines are '- POINTS: what for'"),
+        ("points: 1", "points: 0", "finish: a part is worth nothing"),
+        ("loses: [1, 2, 3]", "loses: [1, 4]",
+         r"finish: a wrong answer loses \[1, 4\], of parts 1 to 3"),
+        ("loses: [1, 2, 3]", "loses: []", r"finish: a wrong answer loses \[\]"),
+        ("tags: [wrong]\nloses: [2]\n---\n# longest", "tags: [test]\npoints: 1\n---\n# longest",
+         "finish: 2 wrong answers, not 3 or more"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_source_is_named(
+    tmp_path: Path, before: str, after: str, message: str | None
+) -> None:
+    path = changed(tmp_path, before, after)
+    if message is None:
+        read(path)
+        return
+    with pytest.raises(AssignmentError, match=rf"at-scale\.md: {message}"):
+        read(path)
+
+
+def test_hidden_and_public_tests_are_both_needed(tmp_path: Path) -> None:
+    source = (HOME / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
+    path = tmp_path / "all-public.md"
+    path.write_text(source.replace("hidden: true\n", ""), encoding="utf8")
+    with pytest.raises(
+        AssignmentError, match=r"finish: it needs tests that students see, and hidden"
+    ):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("prop-scale-time", "prop-scale-none", "no statement has the label 'prop-scale-none'"),
+        ("You distribute", "{ref}`ch:nowhere` You distribute", "ch:nowhere"),
+    ],
+)
+def test_texts_may_refer_to_what_the_book_has(
+    tmp_path: Path, before: str, after: str, message: str
+) -> None:
+    with pytest.raises(ExportError, match=message):
+        make(Project(), [read(changed(tmp_path, before, after))], Course(), tmp_path / "out")
+
+
+def test_a_course_chooses_chapters_points_and_a_seed(tmp_path: Path) -> None:
+    path = tmp_path / "course.yml"
+    path.write_text("chapters: [images, at-scale]\nseed: 12\npoints: {images: {count: 20}}\n")
+    course = read_course(path)
+    assert course == Course(("images", "at-scale"), 12, {"images": {"count": 20}})
+    (count,) = [q for q in ASSIGNMENTS["images"].questions if q.name == "count"]
+    assert course.scale("images", count) * count.points == pytest.approx(20)
+    (finish,) = [q for q in ASSIGNMENTS[SMALL].questions if q.name == "finish"]
+    assert course.scale(SMALL, finish) == 1
+    assert [each.chapter for each in read_assignments(Project(), course.chapters)] == [
+        "images",
+        "at-scale",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seeds: 3", "may have the keys chapters, seed, points, got seeds"),
+        ("- 3", r"may have the keys .*, got \[3\]"),
+        ("seed: -1", "seed must be an integer, 0 or more, got -1"),
+        ("seed: true", "seed must be an integer, 0 or more, got True"),
+        ("chapters: images", "chapters must be a list of names, got 'images'"),
+        ("points: {images: 3}", "points must say for a chapter and a question"),
+        ("points: {images: {count: 0}}", "a number above 0"),
+        ("a: [", "cannot be read"),
+    ],
+)
+def test_what_is_wrong_in_a_course_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "course.yml"
+    path.write_text(text)
+    with pytest.raises(AssignmentError, match=message):
+        read_course(path)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ({"image": {"count": 3}}, "'image' is not among the chapters at-scale"),
+        ({SMALL: {"count": 3}}, "at-scale has the questions finish, write, twice, not 'count'"),
+    ],
+)
+def test_points_are_for_questions_that_there_are(points, message: str, tmp_path: Path) -> None:
+    with pytest.raises(AssignmentError, match=message):
+        make(Project(), [ASSIGNMENTS[SMALL]], Course(points=points), tmp_path)
+
+
+def test_a_chapter_without_an_assignment_is_named() -> None:
+    with pytest.raises(
+        AssignmentError, match=r"'notation' has no assignment; chapters with one: at"
+    ):
+        read_assignments(Project(), ["notation"])
