@@ -6,6 +6,7 @@ DEVICE ?= cpu
 FRESH ?=
 BENCH ?=
 CHAPTER ?=
+COURSE ?=
 EXPERIMENT ?= images-grey
 IMAGES ?= mnist
 TAG ?=
@@ -23,8 +24,8 @@ PARAMETERS := -p profile=$(PROFILE) -p seed=$(SEED) -p device=$(DEVICE)
 ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check quick chapters execute times pdf links screenshots notebooks colab data records \
-	records-take records-propose links-report package bench lock clean
+.PHONY: help book test check quick chapters execute times pdf links screenshots notebooks assignments slides colab \
+	data records records-take records-propose links-report package bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -67,6 +68,13 @@ screenshots: $(ENVIRONMENT) ## pictures of every page of the built site, into _b
 notebooks: $(ENVIRONMENT) ## export notebooks/ for Colab from book/
 	$(RUN) -m publishing notebooks
 
+slides: $(ENVIRONMENT) ## the lectures as PDF, in _build/slides; needs executed chapters (PROFILE=)
+	@scripts/debian-package chromium "it prints the slides" chromium
+	$(RUN) -m publishing slides $(PARAMETERS)
+
+assignments: $(ENVIRONMENT) ## students' and graders' versions of the assignments, by otter-grader (CHAPTER=, COURSE=)
+	$(RUN) -m publishing assignments $(CHAPTER) $(if $(COURSE),--course $(COURSE))
+
 colab: ## execute the notebooks in Colab's own image, by docker (PROFILE=)
 	scripts/colab $(PROFILE)
 
@@ -98,7 +106,7 @@ clean: ## remove what was built; the environment stays
 	rm -rf _build
 
 $(ENVIRONMENT): pyproject.toml $(LOCK)
-	PYTHON=$(PYTHON) scripts/environment $(VENV) book,cluster,test $(LOCK)
+	PYTHON=$(PYTHON) scripts/environment $(VENV) book,cluster,test,teach $(LOCK)
 
 $(BENCH_ENVIRONMENT): pyproject.toml benchmarks/requirements.lock
 	PYTHON=$(PYTHON) scripts/environment $(BENCH_VENV) bench benchmarks/requirements.lock

@@ -1,7 +1,7 @@
 """What the pages load in the browser, fetched once and served by the site itself.
 
-No page may ask another host for anything, so MathJax, the widget manager and require.js are
-copied into the site. They are not committed: `npm ci` brings the exact versions that
+No page may ask another host for anything, so MathJax, the widget manager, require.js and reveal.js
+are copied into the site. They are not committed: `npm ci` brings the exact versions that
 `publishing/assets/package-lock.json` names and checks each against the hash written there.
 """
 
@@ -24,6 +24,10 @@ COPIES = (
     ("mathjax/es5/tex-mml-chtml.js", "mathjax/tex-mml-chtml.js"),
     ("mathjax/es5/output/chtml/fonts/woff-v2", "mathjax/output/chtml/fonts/woff-v2"),
     ("mathjax/es5/input/tex/extensions", "mathjax/input/tex/extensions"),
+    ("reveal.js/dist/reset.css", "reveal/reset.css"),
+    ("reveal.js/dist/reveal.css", "reveal/reveal.css"),
+    ("reveal.js/dist/reveal.js", "reveal/reveal.js"),
+    ("reveal.js/plugin/notes/notes.js", "reveal/notes.js"),
     ("requirejs/require.js", "widgets/require.js"),
     ("@jupyter-widgets/html-manager/dist/embed-amd.js", "widgets/embed-amd.js"),
 )
@@ -38,7 +42,7 @@ class AssetsError(RuntimeError):
 
 
 def vendor(target: Path, cache: Path = DEFAULT_CACHE) -> None:
-    """Fill the folder `target` with `mathjax/` and `widgets/`.
+    """Fill the folder `target` with `mathjax/`, `reveal/` and `widgets/`.
 
     Raises:
         AssetsError: if npm is missing or fails, or a package lacks a file that is needed.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from publishing import records, status
 from publishing.assets import AssetsError
+from publishing.assignments import Course, make, read_assignments, read_course
 from publishing.browser import BrowserError, screenshots
 from publishing.chapters import Page, read_pages, select
 from publishing.colab import ExportError, export_all
@@ -17,6 +18,7 @@ from publishing.parameters import NAMES, ParameterError, Parameters, parse
 from publishing.pdf import pdfs
 from publishing.project import Project, ProjectError
 from publishing.site import SiteError, broken_links, build_site
+from publishing.slides import print_decks, read_decks
 from publishing.stage import StageError
 from publishing.timing import measure
 
@@ -51,7 +53,11 @@ def _parser() -> argparse.ArgumentParser:
         if name == "screenshots":
             sub.add_argument("--out", type=Path, default=Project().build / "screenshots")
             sub.add_argument("--site", type=Path, default=Project().html)
-        if name in ("chapters", "notebooks", "screenshots"):
+        if name == "assignments":
+            sub.add_argument("chapters", nargs="*", help="whose; default: the course's, or all")
+            sub.add_argument("--course", type=Path, help="a YAML file: chapters, seed, points")
+            sub.add_argument("--out", type=Path, default=Project().build / "assignments")
+        if name in ("assignments", "chapters", "notebooks", "screenshots"):
             return
         sub.add_argument(
             "-p",
@@ -80,8 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     add("site", _site, "build the site from executed chapters")
     add("chapters", _chapters, "names of the chapters, as a JSON list")
     add("pdf", _pdf, "build the site, and a PDF of each page and of the book into it")
+    add("slides", _slides, "build the site, and print its lectures")
     add("links", _links, "follow every link of the book, and list the broken ones")
     add("notebooks", _notebooks, "export the notebooks for Colab")
+    add("assignments", _assignments, "make assignments for students, and their autograders")
     add("status", _status, "show the last run of every chapter")
     add("screenshots", _screenshots, "take pictures of all pages of the site, to look at")
     return parser
@@ -142,6 +150,15 @@ def _pdf(options: argparse.Namespace) -> int:
     return 0
 
 
+def _slides(options: argparse.Namespace) -> int:
+    project, parameters = Project(), parse(options.parameters)
+    html = build_site(project, read_pages(project), parameters)
+    names = [deck.name for deck in read_decks(project)]
+    for path in print_decks(html, names, project.build / "slides"):
+        print(path)
+    return 0
+
+
 def _chapters(options: argparse.Namespace) -> int:
     print(json.dumps([page.name for page in select(read_pages(Project()), [])]))
     return 0
@@ -158,6 +175,15 @@ def _links(options: argparse.Namespace) -> int:
 
 def _notebooks(options: argparse.Namespace) -> int:
     export_all(Project().root)
+    return 0
+
+
+def _assignments(options: argparse.Namespace) -> int:
+    project = Project()
+    course = read_course(options.course) if options.course else Course()
+    chosen = read_assignments(project, options.chapters or course.chapters)
+    for folder in make(project, chosen, course, options.out):
+        print(folder)
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-from publishing import figures, records, status
+from publishing import figures, records, slides, status, teaching
 from publishing.assets import vendor
 from publishing.chapters import Page
 from publishing.figures import FigureFiles
@@ -16,6 +16,9 @@ from publishing.inspection import CodeCell, code_cells, first_incomplete, for_st
 from publishing.parameters import Parameters
 from publishing.project import HOME, Project
 from publishing.records import Record
+
+RESULTS_MARKER = "% build-results"
+"""Line of the start page that stands for what chapters show there."""
 
 ASSETS = "assets"
 """Folder of the files that pages load; the site serves it as ``_static``."""
@@ -39,6 +42,7 @@ def stage(
     Raises:
         StageError: if a chapter was not executed as it stands now, or not to its end.
         FigureError: if a figure lacks its alternative text or is missing.
+        ExportError: if a lecture refers to what the book does not have.
         AssetsError: if the browser's files cannot be fetched.
     """
     folder = project.stage(parameters.profile)
@@ -55,9 +59,15 @@ def stage(
         nbformat.write(notebook, (folder / page.path).with_suffix(".ipynb"))
         shown.append(for_start_page(notebook))
     results = "\n\n".join(filter(None, shown))
+    made = f"Figures: made at {project.commit()}, {_sizes(parameters)}."
+    texts = {
+        RESULTS_MARKER: results,
+        slides.MARKER: slides.links(slides.write_decks(project, folder / ASSETS, made)),
+        teaching.MARKER: teaching.table(project, chapters),
+    }
     for page in pages:
         if not page.is_chapter:
-            text = status.fill_in(page.text, project.commit(), runs, results)
+            text = status.fill_in(page.text, project.commit(), runs, texts)
             (folder / page.path).write_text(text, encoding="utf8")
     for name in _SETTINGS:
         if (project.root / name).is_file():
@@ -124,10 +134,11 @@ def _provenance(project: Project, page: Page, parameters: Parameters) -> str:
     # now holds just the code that ran.
     commit = project.commit()
     address = project.repository().source(page.path.as_posix(), commit.sha)
-    return (
-        f"Made by [this chapter's code]({address}) at {commit}; profile {parameters.profile}, "
-        f"seed {parameters.seed}, device {parameters.device}."
-    )
+    return f"Made by [this chapter's code]({address}) at {commit}; {_sizes(parameters)}."
+
+
+def _sizes(parameters: Parameters) -> str:
+    return f"profile {parameters.profile}, seed {parameters.seed}, device {parameters.device}"
 
 
 def stage_files(folder: Path) -> list[Path]:

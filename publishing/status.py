@@ -1,6 +1,6 @@
 """What was run for this build: on the terminal, on the status page and on the start page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from publishing.execute import Outcome
@@ -9,7 +9,6 @@ from publishing.records import Record, Status
 
 STATUS_MARKER = "% build-status"
 SUMMARY_MARKER = "% build-summary"
-RESULTS_MARKER = "% build-results"
 _SHOWN = ("python", "torch", "torchdiffeq", "numpy", "matplotlib")
 
 
@@ -27,20 +26,20 @@ def terminal_table(outcomes: Iterable[Outcome]) -> str:
     )
 
 
-def fill_in(text: str, commit: Commit, runs: Sequence[Record], results: str) -> str:
+def fill_in(text: str, commit: Commit, runs: Sequence[Record], made: Mapping[str, str]) -> str:
     """A plain page with the marker lines replaced by what they stand for.
 
     Args:
         text: of the page.
         commit, runs: what the book was made from.
-        results: what chapters show for the start page.
+        made: other marker lines and their texts.
     """
-    made = {
+    texts = {
         STATUS_MARKER: status_page(runs),
         SUMMARY_MARKER: summary(commit, runs),
-        RESULTS_MARKER: results,
+        **made,
     }
-    return "\n".join(made.get(line.strip(), line) for line in text.split("\n"))
+    return "\n".join(texts.get(line.strip(), line) for line in text.split("\n"))
 
 
 def status_page(runs: Sequence[Record]) -> str:

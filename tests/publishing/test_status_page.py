@@ -48,7 +48,7 @@ def test_status_page_lists_each_chapters_last_run() -> None:
 
 
 def test_summary_says_what_the_build_was_made_from() -> None:
-    page = fill_in("before\n% build-summary\nafter", Commit("0123456789abcdef", False), RUNS, "")
+    page = fill_in("before\n% build-summary\nafter", Commit("0123456789abcdef", False), RUNS, {})
     assert page.startswith("before\n| This build | has |\n")
     assert page.endswith("\nafter")
     for row in (
@@ -63,9 +63,9 @@ def test_summary_says_what_the_build_was_made_from() -> None:
 def test_commit_in_words() -> None:
     assert str(Commit("0123456789abcdef", True)) == "0123456789 with uncommitted changes"
     assert str(Commit(None, True)) == "no commit"
-    assert "build-summary" not in fill_in("% build-summary", Commit(None, True), [], "")
+    assert "build-summary" not in fill_in("% build-summary", Commit(None, True), [], {})
 
 
 def test_the_start_page_repeats_what_chapters_show_for_it() -> None:
-    page = fill_in("before\n% build-results\nafter", Commit(None, True), RUNS, "| a table |")
+    page = fill_in("before\n% mark\nafter", Commit(None, True), RUNS, {"% mark": "| a table |"})
     assert page == "before\n| a table |\nafter"

@@ -1,0 +1,44 @@
+"""What the chapters ask of a class: the table of the page for instructors."""
+
+import re
+from collections.abc import Iterable
+
+from publishing import timing
+from publishing.assignments.source import FOLDER, read_assignments
+from publishing.chapters import Page
+from publishing.project import Project
+
+MARKER = "% build-chapters"
+"""Line of a page that stands for the table."""
+
+_READING = re.compile(r"^\*Reading time: (?P<minutes>\d+) minutes(?P<rest>.*?)\*$", re.M | re.S)
+_CHAPTER = re.compile(r"\{ref\}`(ch:[\w-]+)`")
+
+
+def table(project: Project, pages: Iterable[Page]) -> str:
+    """A row for each chapter: what it builds on, minutes to read and to run, its assignment.
+
+    Args:
+        project: the book.
+        pages: the chapters.
+    """
+    times = timing.load(project)
+    assignments = {each.chapter: each for each in read_assignments(project)}
+    lines = [
+        "| chapter | builds on | to read | to run | assignment |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for page in pages:
+        found = _READING.search(page.text)
+        needed, _, _ = found["rest"].partition("It leads") if found else ("", "", "")
+        seconds = times.seconds.get(page.name) if times else None
+        assignment = assignments.get(page.name)
+        cells = [
+            f"{{doc}}`{page.name}`",
+            ", ".join(f"{{ref}}`{label}`" for label in dict.fromkeys(_CHAPTER.findall(needed))),
+            f"{found['minutes']} min" if found else "",
+            f"{max(1, round(seconds / 60))} min" if seconds else "",
+            f"`{FOLDER}/{page.name}.md`, {assignment.points:g} points" if assignment else "",
+        ]
+        lines.append("| " + " | ".join(cell or "–" for cell in cells) + " |")
+    return "\n".join(lines)
