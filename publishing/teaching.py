@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from publishing import timing
-from publishing.assignments.source import FOLDER, read_assignments
+from publishing.assignments.source import read_assignments
 from publishing.chapters import Page
 from publishing.project import Project
 
@@ -16,7 +16,7 @@ _CHAPTER = re.compile(r"\{ref\}`(ch:[\w-]+)`")
 
 
 def table(project: Project, pages: Iterable[Page]) -> str:
-    """A row for each chapter: what it builds on, minutes to read and to run, its assignment.
+    """A row for each chapter with an assignment: what it builds on, minutes, points.
 
     Args:
         project: the book.
@@ -25,20 +25,21 @@ def table(project: Project, pages: Iterable[Page]) -> str:
     times = timing.load(project)
     assignments = {each.chapter: each for each in read_assignments(project)}
     lines = [
-        "| chapter | builds on | to read | to run | assignment |",
+        "| chapter | builds on | to read | to run | points |",
         "| --- | --- | --- | --- | --- |",
     ]
     for page in pages:
+        if page.name not in assignments:
+            continue
         found = _READING.search(page.text)
         needed, _, _ = found["rest"].partition("It leads") if found else ("", "", "")
         seconds = times.seconds.get(page.name) if times else None
-        assignment = assignments.get(page.name)
         cells = [
             f"{{doc}}`{page.name}`",
             ", ".join(f"{{ref}}`{label}`" for label in dict.fromkeys(_CHAPTER.findall(needed))),
             f"{found['minutes']} min" if found else "",
             f"{max(1, round(seconds / 60))} min" if seconds else "",
-            f"`{FOLDER}/{page.name}.md`, {assignment.points:g} points" if assignment else "",
+            f"{assignments[page.name].points:g}",
         ]
         lines.append("| " + " | ".join(cell or "–" for cell in cells) + " |")
     return "\n".join(lines)

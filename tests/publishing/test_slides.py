@@ -1,0 +1,181 @@
+"""Decks quote the book and show its own figures, and what they name has to be there."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+
+from publishing import slides, teaching
+from publishing.chapters import read_pages, select
+from publishing.colab.errors import ExportError
+from publishing.project import HOME, Project
+from publishing.stage import stage
+from tests.publishing.fixture_book import SMOKE, Book, FakePapermill, figure, picture
+
+STATEMENT = """
+```{prf:theorem} Nothing
+:label: thm-nothing
+
+Nothing is $0 < 1$:
+
+$$
+0 = 0 .
+$$
+```
+"""
+DECK = """\
+# The lecture
+
+Of {prf:ref}`thm-nothing` and {cite:t}`dupont2019augmented`.
+---
+## Its figure
+
+```{quote} thm-nothing
+```
+
+```{show} fig-line
+:width: 60%
+```
+
+```{notes}
+Say **nothing**.
+```
+---
+```{columns}
+left, $a < b$
++++
+right
+```
+"""
+
+
+@pytest.fixture
+def deck(book: Book, papermill: FakePapermill) -> Path:
+    """The source of a deck, beside a book with a chapter that draws a figure."""
+    book.chapter("a", figure("draw()", alt='"A < 2."'), prose=STATEMENT)
+    book.page("literature", "# Literature\n\n```{bibliography}\n```\n")
+    papermill.outputs = {("a", 2): [picture()]}
+    book.execute()
+    (folder := book.project.root / "slides").mkdir()
+    path = folder / "lecture.md"
+    path.write_text(DECK, encoding="utf8")
+    return path
+
+
+def made(book: Book) -> list[Tag]:
+    """The slides of the deck in a staged book."""
+    folder = stage(book.project, book.pages(), SMOKE, assets=False)
+    text = (folder / "assets" / "slides" / "lecture.html").read_text(encoding="utf8")
+    return list(BeautifulSoup(text, "html.parser").find_all("section"))
+
+
+def test_a_deck_has_its_slides_and_says_at_the_end_what_made_it(book: Book, deck: Path) -> None:
+    first, second, third, last = made(book)
+    assert first.h1 is not None
+    assert first.h1.text == "The lecture"
+    assert second.h2 is not None
+    assert "Emilien Dupont" in last.text
+    assert "profile smoke, seed 0, device cpu" in last.text
+    columns = third.select_one("div.columns")
+    assert columns is not None
+    assert [" ".join(half.text.split()) for half in columns.find_all("div")] == [
+        "left, \\(a < b\\)",
+        "right",
+    ]
+
+
+def test_statements_and_figures_are_those_of_the_chapters(book: Book, deck: Path) -> None:
+    _, slide, *_ = made(book)
+    quote = slide.blockquote
+    assert quote is not None
+    assert "Nothing" in quote.text
+    assert "\\[0 = 0 .\\]" in quote.text.replace("\n", "")
+    image = slide.img
+    assert image is not None
+    assert (image["src"], image["alt"]) == ("../figures/a-fig-line-light.webp", "A < 2.")
+    assert slide.figure is not None
+    assert slide.figure["style"] == "width: 60%"
+    notes = slide.select_one("aside.notes")
+    assert notes is not None
+    assert str(notes.strong) == "<strong>nothing</strong>"
+
+
+def test_links_lead_to_the_site_that_the_deck_belongs_to(book: Book, deck: Path) -> None:
+    links = [str(link["href"]) for slide in made(book) for link in slide.find_all("a", href=True)]
+    assert "../../book/a.html#thm-nothing" in links
+    assert not [link for link in links if book.project.repository().site_url in link]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("thm-nothing\n```", "thm-none\n```", r"lecture\.md:7: no statement has .*'thm-none'"),
+        ("fig-line", "fig-none", r"slides/lecture\.md:10: no chapter has the figure 'fig-none'"),
+        ("{prf:ref}`thm-nothing`", "{ref}`x`", r"slides/lecture\.md:3: nothing is labelled x"),
+        ("```{notes}", "````{notes}", r"slides/lecture\.md: ?14: the fence ```` is never closed"),
+        ("dupont2019augmented", "nobody", r"slides/lecture\.md:3: no entry .* nobody"),
+    ],
+)  # fmt: skip
+def test_what_a_deck_names_must_be_there(
+    book: Book, deck: Path, before: str, after: str, message: str
+) -> None:
+    deck.write_text(DECK.replace(before, after, 1), encoding="utf8")
+    with pytest.raises(ExportError, match=message):
+        made(book)
+
+
+def test_a_figure_that_is_no_picture_is_named(
+    book: Book, deck: Path, papermill: FakePapermill
+) -> None:
+    book.chapter("a", figure("draw()"), prose=STATEMENT + "\nMore.\n")
+    papermill.outputs = {("a", 2): [picture(dark=False)]}
+    book.execute()
+    with pytest.raises(ExportError, match=r"slides/lecture\.md:10: 'fig-line' is no picture"):
+        made(book)
+
+
+def test_a_book_without_decks_has_none(book: Book) -> None:
+    assert slides.write_decks(book.project, book.project.build, "") == ()
+    assert slides.links(()) == ""
+
+
+def test_each_deck_is_linked_with_its_title(book: Book, deck: Path) -> None:
+    book.page("teach", "# Teach\n\n% build-slides\n")
+    folder = stage(book.project, book.pages(), SMOKE, assets=False)
+    page = (folder / "book" / "teach.md").read_text(encoding="utf8")
+    assert '- <a href="../_static/slides/lecture.html">The lecture</a>, 3 slides' in page
+
+
+def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> None:
+    needs = "You need {ref}`ch:x` and\n{ref}`ch:y`. It leads to {ref}`ch:z`."
+    book.chapter("a", prose=f"*Reading time: 20 minutes. {needs}*")
+    book.chapter("b")
+    book.chapter("c")
+    (book.project.root / "assignments").mkdir()
+    for name in ("a", "b"):
+        shutil.copy(HOME / "assignments/at-scale.md", book.project.root / f"assignments/{name}.md")
+    (book.project.root / "notebooks").mkdir()
+    times = '{"profile": "laptop", "day": "", "processor": "", "seconds": {"a": 190.0, "b": 3.0}}'
+    (book.project.root / "notebooks" / "times.json").write_text(times)
+    rows = teaching.table(book.project, [book["a"], book["b"], book["c"]]).splitlines()
+    assert rows[2:] == [
+        "| {doc}`a` | {ref}`ch:x`, {ref}`ch:y` | 20 min | 3 min | 10 |",
+        "| {doc}`b` | – | – | 1 min | 10 |",
+    ]
+
+
+def test_every_chapter_of_the_book_has_a_reading_time_and_was_timed() -> None:
+    project = Project()
+    for row in teaching.table(project, select(read_pages(project), [])).splitlines()[2:]:
+        _, _, reading, running, _ = row.strip("| ").split(" | ")
+        assert reading.endswith(" min"), row
+        assert running.endswith(" min"), row
+
+
+def test_each_lecture_shows_figures_of_several_chapters_and_quotes_what_it_is_about() -> None:
+    for deck in slides.read_decks(Project(HOME)):
+        text = "\n".join(source for source, _ in deck.slides)
+        assert text.count("{show}") >= 8
+        assert text.count("{quote}") >= 4
+        assert 20 <= len(deck.slides) <= 30, "a lecture of ninety minutes"
