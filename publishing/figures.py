@@ -1,9 +1,11 @@
 """Figures of an executed chapter, made ready for a light and a dark page."""
 
 import base64
+import gzip
 import html
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from publishing.inspection import CodeCell, code_cells
 
 LIGHT = "image/png"
 DARK = "application/vnd.anode.dark+png"
+DRAWINGS = {"light": "application/vnd.anode.light+svg", "dark": "application/vnd.anode.dark+svg"}
+"""Theme -> MIME type of the figure as lines and text, if there are not too many."""
 
 
 class FigureError(RuntimeError):
@@ -39,7 +43,8 @@ def prepare(notebook: NotebookNode, page: str, files: FigureFiles, provenance: s
     """Check the figures of a chapter and rewrite them in place.
 
     An image that has a dark variant becomes two ``<img>``, of which the page's theme shows one, in
-    files of their own. Each caption gets a second paragraph: what made the figure.
+    files of their own: SVG where that is sent in no more bytes than the pixels, else WebP. Each
+    caption gets a second paragraph: what made the figure.
 
     Raises:
         FigureError: if a figure has no alternative text, or a figure's cell drew nothing.
@@ -82,13 +87,27 @@ def _smaller(png: bytes) -> bytes:
 def _split_themes(output: Any, stem: str, alt: str, files: FigureFiles) -> None:
     size = output.metadata.get(LIGHT, {})
     attributes = "".join(f' {side}="{size[side]}"' for side in ("width", "height") if side in size)
+    pictures = {
+        theme: _smaller(base64.b64decode(output.data[mime]))
+        for theme, mime in (("light", LIGHT), ("dark", DARK))
+    }
+    drawings = {
+        theme: output.data[mime].encode() for theme, mime in DRAWINGS.items() if mime in output.data
+    }
+    kind = "svg" if _gain(drawings, pictures) else "webp"
     tags = []
-    for theme, mime in (("light", LIGHT), ("dark", DARK)):
-        name = f"{stem}-{theme}.webp"
-        records.write(files.folder / name, _smaller(base64.b64decode(output.data[mime])))
+    for theme, content in (drawings if kind == "svg" else pictures).items():
+        name = f"{stem}-{theme}.{kind}"
+        records.write(files.folder / name, content)
         tags.append(
             f'<img class="only-{theme}" src="{files.url}/{name}" alt="{html.escape(alt)}"'
             f'{attributes} loading="lazy">'
         )
     output.data = {"text/html": f'<div class="themed-figure">\n{"".join(tags)}\n</div>'}
     output.metadata = {}
+
+
+def _gain(drawings: Mapping[str, bytes], pictures: Mapping[str, bytes]) -> bool:
+    """Whether the drawings, which are sharp at every size, are sent in no more bytes."""
+    sent = [len(gzip.compress(drawing, mtime=0)) for drawing in drawings.values()]
+    return len(sent) == len(pictures) and sum(sent) <= sum(map(len, pictures.values()))

@@ -176,14 +176,15 @@ class _Writer:
         if label is None or figure is None:
             self._problems.add(translator.page, f"{block.line}: no chapter has the figure {name!r}")
             return ""
-        file = f"figures/{figure.page}-{name}-light.webp"
-        if not (self._folder / file).is_file():
+        files = [*(self._folder / "figures").glob(f"{figure.page}-{name}-light.*")]
+        if not files:
             self._problems.add(translator.page, f"{block.line}: {name!r} is no picture")
             return ""
         width = html.escape(str(block.options.get("width", "100%")))
         chapter = self._quoter.book.labels.pages[figure.page].title
         return (
-            f'<figure style="width: {width}"><img src="../{file}" alt="{html.escape(figure.alt)}">'
+            f'<figure style="width: {width}">'
+            f'<img src="../figures/{files[0].name}" alt="{html.escape(figure.alt)}">'
             f'<figcaption><a href="{label.url}">Figure {label.number}</a>, {chapter}</figcaption>'
             "</figure>"
         )

@@ -5,7 +5,7 @@ import functools
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import IO, Any, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -16,6 +16,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 DARK_PNG = "application/vnd.anode.dark+png"
 """MIME type of the dark variant of a figure, beside ``image/png`` for the light one."""
+
+LIGHT_SVG = "application/vnd.anode.light+svg"
+DARK_SVG = "application/vnd.anode.dark+svg"
+"""MIME types of a figure's two drawings as lines and text, where they are small enough."""
+
+_LARGEST_SVG = 400_000
+"""Bytes; what has more has thousands of points, and is no sharper for it."""
 
 DPI = 144
 _INK = {"light": "#1f2328", "dark": "#d6dae0"}
@@ -132,6 +139,8 @@ def _style(theme: str) -> Any:
         "axes.facecolor": "none",
         "savefig.facecolor": "none",
         "savefig.dpi": DPI,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "anode",  # the same names each time
         "figure.dpi": DPI,
         "font.size": 10,
         "axes.titlesize": 10.5,
@@ -172,11 +181,18 @@ class Picture:
         """The figure as a PNG with a transparent background (white for the light theme)."""
         return self._png(self.dark(), "dark") if dark else self._png(self.light(), "light")
 
+    def svg(self, *, dark: bool = False) -> str:
+        """The figure as SVG, its text as outlines so that it looks the same everywhere."""
+        return self._svg(self.dark(), "dark") if dark else self._svg(self.light(), "light")
+
     def _png(self, figure: Figure, theme: str) -> bytes:
         buffer = io.BytesIO()
-        with mpl.rc_context(_style(theme)):
-            # White, so that the light figure can be read wherever it is taken.
-            figure.savefig(buffer, format="png", facecolor="none" if theme == "dark" else "white")
+        _save(figure, theme, buffer, format="png")
+        return buffer.getvalue()
+
+    def _svg(self, figure: Figure, theme: str) -> str:
+        buffer = io.StringIO()
+        _save(figure, theme, buffer, format="svg", metadata={"Date": None, "Creator": None})
         return buffer.getvalue()
 
     def _draw(self, theme: str) -> Figure:
@@ -191,14 +207,23 @@ class Picture:
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        light = self.light()
+        light, dark = self.light(), self.dark()
         width, height = (int(inches * 100) for inches in light.get_size_inches())
         bundle = {
             "image/png": base64.b64encode(self._png(light, "light")).decode(),
-            DARK_PNG: base64.b64encode(self.png(dark=True)).decode(),
+            DARK_PNG: base64.b64encode(self._png(dark, "dark")).decode(),
             "text/plain": "<Picture>",
         }
+        drawings = {LIGHT_SVG: self._svg(light, "light"), DARK_SVG: self._svg(dark, "dark")}
+        if max(map(len, drawings.values())) <= _LARGEST_SVG:
+            bundle |= drawings
         return bundle, {"image/png": {"width": width, "height": height}}
+
+
+def _save(figure: Figure, theme: str, target: IO[Any], **options: Any) -> None:
+    with mpl.rc_context(_style(theme)):
+        # White, so that the light figure can be read wherever it is taken.
+        figure.savefig(target, facecolor="none" if theme == "dark" else "white", **options)
 
 
 def picture(function: Callable[Draw, Figure]) -> Callable[Draw, Picture]:

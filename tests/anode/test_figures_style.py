@@ -2,6 +2,7 @@
 
 import base64
 import io
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -13,7 +14,7 @@ from PIL import Image
 
 from anode.experiments import EXPERIMENTS
 from anode.figures import Picture, palette, picture
-from anode.figures.style import DARK_PNG
+from anode.figures.style import DARK_PNG, DARK_SVG, LIGHT_SVG
 
 
 @picture
@@ -70,6 +71,7 @@ def test_the_dark_png_is_transparent_and_the_light_one_white() -> None:
 def test_drawing_twice_gives_the_same_bytes() -> None:
     assert line(1.0).png() == line(1.0).png()
     assert line(1.0).png() != line(1.1).png()
+    assert line(1.0).svg() == line(1.0).svg()
 
 
 def test_notebooks_get_both_themes_and_the_size() -> None:
@@ -78,6 +80,23 @@ def test_notebooks_get_both_themes_and_the_size() -> None:
     assert base64.b64decode(bundle["image/png"]) == drawn.png()
     assert base64.b64decode(bundle[DARK_PNG]) == drawn.png(dark=True)
     assert metadata == {"image/png": {"width": 300, "height": 200}}
+    assert bundle[LIGHT_SVG] == drawn.svg() != bundle[DARK_SVG] == drawn.svg(dark=True)
+    for theme in (LIGHT_SVG, DARK_SVG):
+        root = ElementTree.fromstring(bundle[theme])
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "<text" not in bundle[theme], "the reader's fonts may have other widths"
+
+
+def test_what_has_thousands_of_points_is_no_svg() -> None:
+    @picture
+    def cloud() -> Figure:
+        fig, ax = plt.subplots(figsize=(3, 2))
+        ax.plot(*np.random.default_rng(0).normal(size=(2, 8000)), ".")
+        return fig
+
+    bundle, _ = cloud()._repr_mimebundle_()
+    assert {"image/png", DARK_PNG} <= set(bundle)
+    assert not {LIGHT_SVG, DARK_SVG} & set(bundle)
 
 
 def test_nothing_is_left_behind() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from publishing.chapters import Page, read_pages
 from publishing.execute import Outcome, execute
-from publishing.figures import DARK, LIGHT
+from publishing.figures import DARK, DRAWINGS, LIGHT
 from publishing.inspection import code_cells
 from publishing.parameters import Parameters
 from publishing.project import HOME, Project
@@ -115,11 +115,13 @@ def _png(colour: str) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def picture(*, dark: bool = True) -> dict[str, Any]:
-    """The output of a cell that draws."""
+def picture(*, dark: bool = True, drawing: str = "") -> dict[str, Any]:
+    """The output of a cell that draws; ``drawing`` is what its SVG contains."""
     data = {LIGHT: _png("white")}
     if dark:
         data[DARK] = _png("black")
+    if drawing:
+        data |= dict.fromkeys(DRAWINGS.values(), f"<svg>{drawing}</svg>")
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 

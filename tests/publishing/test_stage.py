@@ -86,6 +86,24 @@ def test_figure_has_a_light_and_a_dark_file_and_a_caption_that_says_what_made_it
     assert "profile smoke, seed 0, device cpu" in caption
 
 
+def test_a_figure_is_svg_where_that_is_sent_in_no_more_bytes(
+    book: Book, papermill: FakePapermill
+) -> None:
+    book.chapter("a", figure("draw()"), figure("cloud()", name="fig-cloud"))
+    points = "".join(f"{n * n % 997} " for n in range(3000))
+    papermill.outputs = {("a", 2): [picture(drawing="-")], ("a", 3): [picture(drawing=points)]}
+    book.execute()
+    folder = _stage(book)
+    names = sorted(path.name for path in (folder / "assets" / "figures").iterdir())
+    line, cloud = ([f"a-fig-{n}-{theme}" for theme in ("dark", "light")] for n in ("line", "cloud"))
+    assert names == [*(f"{n}.webp" for n in cloud), *(f"{n}.svg" for n in line)]
+    assert (folder / "assets" / "figures" / f"{line[0]}.svg").read_text() == "<svg>-</svg>"
+    assert (
+        f'src="../_static/figures/{line[1]}.svg"'
+        in book.staged("a").cells[3].outputs[0].data["text/html"]
+    )
+
+
 def test_injected_parameters_are_hidden_and_papermills_folders_are_gone(
     book: Book, papermill: FakePapermill
 ) -> None:
