@@ -113,6 +113,8 @@ def exceptions(judgements: Sequence[Judgement], verdict: Verdict) -> str:
 def to_test(judgements: Sequence[Judgement]) -> str:
     """A table of what would test the claims that could not be tested, and how to run it."""
     untested = [j.claim for j in judgements if j.verdict is Verdict.NOT_TESTABLE]
+    if not untested:
+        return "Every claim could be tested."
     claims: dict[tuple[str, str], list[str]] = {}
     for name in needed(untested):
         ids = [claim.id for claim in untested if name in needed([claim])]
