@@ -49,7 +49,6 @@ _LEAD = """\
 *An assignment to [{title}]({url}), a chapter of the book [{book}]({site}/): {points} points. \
 Answer where it says so, and run `grader.check` to see what the public tests say; there are hidden \
 ones too. Proofs are graded by a person.*"""
-_SUBMIT = "Save the notebook first, then run this cell and hand in the archive that it makes."
 
 
 def make(
@@ -177,8 +176,9 @@ class _Writer:
         return {
             "name": name,
             "init_cell": False,
-            "export_cell": {"instructions": _SUBMIT, "pdf": False, "run_tests": False},
+            "export_cell": {"pdf": False, "run_tests": False},
             "tests": {"files": True},
+            "show_question_points": True,
             "autograder_files": [package],
             "requirements": [f"anode @ file://{_FILES}/{package}", *self.pins],
             "python_version": ".".join(platform.python_version_tuple()[:2]),

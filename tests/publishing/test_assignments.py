@@ -70,12 +70,10 @@ def test_solutions_get_all_points_whatever_the_class(assignment: Assignment, see
 @pytest.mark.parametrize(("assignment", "question"), CODE, ids=CODE_NAMES)
 def test_wrong_answers_lose_the_points_that_they_should(assignment, question) -> None:
     for wrong in question.wrong:
-        passed = marks(assignment, {question.name: wrong.answer})[question.name]
-        lost = tuple(n for n, each in enumerate(passed, 1) if not each)
+        found = marks(assignment, {question.name: wrong.answer})
+        lost = tuple(n for n, each in enumerate(found.pop(question.name), 1) if not each)
         assert lost == wrong.loses, wrong.answer
-        others = marks(assignment, {question.name: wrong.answer})
-        del others[question.name]
-        assert all(all(each) for each in others.values()), "another question depends on this one"
+        assert all(map(all, found.values())), "another question depends on this one"
 
 
 @pytest.mark.slow
@@ -117,6 +115,13 @@ def test_a_student_gets_no_solution_and_no_hidden_test(made: Path, name: str) ->
             assert line not in tests, line
     assert "hidden': True" not in tests
     assert not any(cell.get("outputs") for cell in notebook.cells)
+
+
+def test_each_question_says_its_points(made: Path) -> None:
+    notebook = nbformat.read(made / SMALL / "student" / f"{SMALL}.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    for question in ASSIGNMENTS[SMALL].questions:
+        assert f"_Points:_ {question.points:g}" in text
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
