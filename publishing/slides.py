@@ -5,6 +5,7 @@ directives of chapters it knows:
 
 - ``{quote} LABEL``: a statement of the book;
 - ``{show} NAME``: a chapter's figure, as that chapter's run drew it; ``:width:`` in percent;
+- ``{results}``: the table of verdicts that the start page shows;
 - ``{notes}``: what the lecturer says, for the speaker's view alone;
 - ``{columns}``: two halves side by side, divided by a line of ``+++``.
 """
@@ -79,12 +80,13 @@ def _read(path: Path) -> Deck:
     return Deck(path.stem, title, tuple(slides))
 
 
-def write_decks(project: Project, folder: Path, made: str) -> tuple[Deck, ...]:
+def write_decks(project: Project, folder: Path, results: str, made: str) -> tuple[Deck, ...]:
     """Write each deck as ``folder/slides/NAME.html``, with the figures of ``folder/figures``.
 
     Args:
         project: the book.
         folder: the site's ``_static``, with the figures of all chapters.
+        results: the start page's, Markdown.
         made: what made the figures, Markdown.
 
     Raises:
@@ -94,7 +96,7 @@ def write_decks(project: Project, folder: Path, made: str) -> tuple[Deck, ...]:
     if not decks:
         return ()
     problems = Problems()
-    writer = _Writer(project, folder, made, problems)
+    writer = _Writer(project, folder, results, made, problems)
     pages = {deck.name: writer.page(deck) for deck in decks}
     problems.raise_any()
     for name, text in pages.items():
@@ -112,10 +114,13 @@ def links(decks: Sequence[Deck]) -> str:
 
 
 class _Writer:
-    def __init__(self, project: Project, folder: Path, made: str, problems: Problems) -> None:
+    def __init__(
+        self, project: Project, folder: Path, results: str, made: str, problems: Problems
+    ) -> None:
         self._quoter = Quoter(project, problems)
         self._figures = _figures(self._quoter)
         self._folder = folder
+        self._results = results
         self._made = made
         self._problems = problems
         math = {"renderer": _formula, "allow_digits": False, "double_inline": True}
@@ -132,7 +137,8 @@ class _Writer:
             except BlockError as error:
                 self._problems.add(translator.page, str(error))
         literature = self._quoter.book.literature.listing(translator.cited)
-        closing = [*(["## References", "", *literature, ""] if literature else []), self._made]
+        closing = [*(["## References", "", *literature, ""] if literature else []), "## This build"]
+        closing += ["", self._made]
         slides.append(self._html("\n".join(closing)))
         text = self._template.substitute(
             title=html.escape(deck.title),
@@ -158,6 +164,8 @@ class _Writer:
         match block.name:
             case "show":
                 return self._show(block, translator)
+            case "results":
+                return self._html(self._results)
             case "notes":
                 return (
                     f'<aside class="notes">{self._part(body, block.body_line, translator)}</aside>'

@@ -59,10 +59,10 @@ def stage(
         nbformat.write(notebook, (folder / page.path).with_suffix(".ipynb"))
         shown.append(for_start_page(notebook))
     results = "\n\n".join(filter(None, shown))
-    made = f"Figures: made at {project.commit()}, {_sizes(parameters)}."
+    made = f"The figures were made at {project.commit()}: {_sizes(parameters)}."
     texts = {
         RESULTS_MARKER: results,
-        slides.MARKER: slides.links(slides.write_decks(project, folder / ASSETS, made)),
+        slides.MARKER: slides.links(slides.write_decks(project, folder / ASSETS, results, made)),
         teaching.MARKER: teaching.table(project, chapters),
     }
     for page in pages:

@@ -47,15 +47,25 @@ left, $a < b$
 +++
 right
 ```
+---
+```{results}
+```
 """
+
+TABLE = {
+    "output_type": "display_data",
+    "data": {"text/markdown": "| verdict |\n| --- |\n| supported |"},
+    "metadata": {},
+}
 
 
 @pytest.fixture
 def deck(book: Book, papermill: FakePapermill) -> Path:
     """The source of a deck, beside a book with a chapter that draws a figure."""
-    book.chapter("a", figure("draw()", alt='"A < 2."'), prose=STATEMENT)
+    verdicts = ":tags: [start-page]\n\ntable()"
+    book.chapter("a", figure("draw()", alt='"A < 2."'), verdicts, prose=STATEMENT)
     book.page("literature", "# Literature\n\n```{bibliography}\n```\n")
-    papermill.outputs = {("a", 2): [picture()]}
+    papermill.outputs = {("a", 2): [picture()], ("a", 3): [TABLE]}
     book.execute()
     (folder := book.project.root / "slides").mkdir()
     path = folder / "lecture.md"
@@ -71,12 +81,14 @@ def made(book: Book) -> list[Tag]:
 
 
 def test_a_deck_has_its_slides_and_says_at_the_end_what_made_it(book: Book, deck: Path) -> None:
-    first, second, third, last = made(book)
+    first, second, third, fourth, last = made(book)
     assert first.h1 is not None
     assert first.h1.text == "The lecture"
     assert second.h2 is not None
     assert "Emilien Dupont" in last.text
     assert "profile smoke, seed 0, device cpu" in last.text
+    assert fourth.td is not None
+    assert fourth.td.text == "supported"
     columns = third.select_one("div.columns")
     assert columns is not None
     assert [" ".join(half.text.split()) for half in columns.find_all("div")] == [
@@ -136,7 +148,7 @@ def test_a_figure_that_is_no_picture_is_named(
 
 
 def test_a_book_without_decks_has_none(book: Book) -> None:
-    assert slides.write_decks(book.project, book.project.build, "") == ()
+    assert slides.write_decks(book.project, book.project.build, "", "") == ()
     assert slides.links(()) == ""
 
 
@@ -144,7 +156,7 @@ def test_each_deck_is_linked_with_its_title(book: Book, deck: Path) -> None:
     book.page("teach", "# Teach\n\n% build-slides\n")
     folder = stage(book.project, book.pages(), SMOKE, assets=False)
     page = (folder / "book" / "teach.md").read_text(encoding="utf8")
-    assert '- <a href="../_static/slides/lecture.html">The lecture</a>, 3 slides' in page
+    assert '- <a href="../_static/slides/lecture.html">The lecture</a>, 4 slides' in page
 
 
 def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> None:
