@@ -130,8 +130,8 @@ def _execute(options: argparse.Namespace) -> int:
 def _times(options: argparse.Namespace) -> int:
     project, parameters = Project(), parse(options.parameters)
     found = measure(project, select(read_pages(project), options.chapters), parameters, say)
-    for name, seconds in found.seconds.items():
-        print(f"{name:<32}{seconds:8.0f} s")
+    for name, time in found.chapters.items():
+        print(f"{name:<32}{time.seconds:8.0f} s")
     return 0
 
 

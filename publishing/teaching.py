@@ -33,12 +33,12 @@ def table(project: Project, pages: Iterable[Page]) -> str:
             continue
         found = _READING.search(page.text)
         needed, _, _ = found["rest"].partition("It leads") if found else ("", "", "")
-        seconds = times.seconds.get(page.name) if times else None
+        time = times.chapters.get(page.name) if times else None
         cells = [
             f"{{doc}}`{page.name}`",
             ", ".join(f"{{ref}}`{label}`" for label in dict.fromkeys(_CHAPTER.findall(needed))),
             f"{found['minutes']} min" if found else "",
-            f"{max(1, round(seconds / 60))} min" if seconds else "",
+            f"{max(1, round(time.seconds / 60))} min" if time else "",
             f"{assignments[page.name].points:g}",
         ]
         lines.append("| " + " | ".join(cell or "–" for cell in cells) + " |")

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,28 +22,40 @@ FILE = Path("notebooks") / "times.json"
 
 
 @dataclass(frozen=True)
+class Time:
+    """Of one chapter.
+
+    Attributes:
+        seconds: that it took.
+        day: on which it was measured.
+        processor: of the machine, one core of which it had.
+    """
+
+    seconds: float
+    day: str
+    processor: str
+
+
+@dataclass(frozen=True)
 class Times:
-    """Of one profile on one machine.
+    """Of one profile.
 
     Attributes:
         profile: how much was run.
-        day: on which it was.
-        processor: of the machine, one core of which each chapter had.
-        seconds: name of a chapter -> how long it took.
+        chapters: name of a chapter -> how long it took.
     """
 
     profile: str
-    day: str
-    processor: str
-    seconds: dict[str, float]
+    chapters: Mapping[str, Time]
 
     def words(self, name: str) -> str:
         """A sentence for the top of the chapter's notebook; empty if it was not measured."""
-        if name not in self.seconds:
+        if name not in self.chapters:
             return ""
-        minutes = max(1, round(self.seconds[name] / 60))
+        time = self.chapters[name]
+        minutes = max(1, round(time.seconds / 60))
         many = "a minute" if minutes == 1 else f"{minutes} minutes"
-        where = f"one core ({self.processor}, {self.day})"
+        where = f"one core ({time.processor}, {time.day})"
         return f'At `"{self.profile}"` it takes about {many} on {where}.'
 
 
@@ -61,16 +73,17 @@ def measure(
         raise ProjectError(
             f"{STORE_VARIABLE} is set, so chapters would find what is trained already: unset it"
         )
-    pages, seconds = list(pages), {}
+    pages, chapters = list(pages), {}
     with ThreadPoolExecutor(cores()) as pool:
         alone = partial(_alone, project, parameters, report)
-        for page, taken in zip(pages, pool.map(alone, pages), strict=True):
-            seconds[page.name] = round(taken, 1)
+        taken = list(pool.map(alone, pages))
     made = Provenance.now(parameters.device, datetime.now(UTC), 0.0)
+    for page, seconds in zip(pages, taken, strict=True):
+        chapters[page.name] = Time(round(seconds, 1), made.started[:10], made.processor)
     before = load(project)
     if before and before.profile == parameters.profile:
-        seconds = before.seconds | seconds
-    found = Times(parameters.profile, made.started[:10], made.processor, seconds)
+        chapters = {**before.chapters, **chapters}
+    found = Times(parameters.profile, chapters)
     text = json.dumps(asdict(found), indent=1, ensure_ascii=False)
     records.write(project.root / FILE, text + "\n")
     return found
@@ -79,7 +92,10 @@ def measure(
 def load(project: Project) -> Times | None:
     """What was measured; None if nothing was."""
     path = project.root / FILE
-    return Times(**json.loads(path.read_text(encoding="utf8"))) if path.is_file() else None
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf8"))
+    return Times(found["profile"], {n: Time(**time) for n, time in found["chapters"].items()})
 
 
 def _alone(

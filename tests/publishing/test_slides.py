@@ -1,6 +1,8 @@
 """Decks quote the book and show its own figures, and what they name has to be there."""
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from publishing.chapters import read_pages, select
 from publishing.colab.errors import ExportError
 from publishing.project import HOME, Project
 from publishing.stage import stage
+from publishing.timing import Time, Times
 from tests.publishing.fixture_book import SMOKE, Book, FakePapermill, figure, picture
 
 STATEMENT = """
@@ -168,8 +171,9 @@ def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> N
     for name in ("a", "b"):
         shutil.copy(HOME / "assignments/at-scale.md", book.project.root / f"assignments/{name}.md")
     (book.project.root / "notebooks").mkdir()
-    times = '{"profile": "laptop", "day": "", "processor": "", "seconds": {"a": 190.0, "b": 3.0}}'
-    (book.project.root / "notebooks" / "times.json").write_text(times)
+    times = {name: Time(seconds, "", "") for name, seconds in (("a", 190.0), ("b", 3.0))}
+    text = json.dumps(asdict(Times("laptop", times)))
+    (book.project.root / "notebooks" / "times.json").write_text(text)
     rows = teaching.table(book.project, [book["a"], book["b"], book["c"]]).splitlines()
     assert rows[2:] == [
         "| {doc}`a` | {ref}`ch:x`, {ref}`ch:y` | 20 min | 3 min | 10 |",

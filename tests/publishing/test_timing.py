@@ -7,7 +7,7 @@ import pytest
 from anode.runs import STORE_VARIABLE
 from publishing.chapters import read_pages, select
 from publishing.project import HOME, Project, ProjectError
-from publishing.timing import FILE, Times, load, measure
+from publishing.timing import FILE, Time, Times, load, measure
 from tests.publishing.fixture_book import SMOKE, Book, FakePapermill
 
 
@@ -33,8 +33,8 @@ def test_every_chapter_is_timed_with_a_store_of_its_own(
     found = measure(two.project, two.pages()[1:], SMOKE, two.told.append)
     assert sorted(papermill.executed) == ["a", "b"], "also what the book has executed already"
     assert found == load(two.project)
-    assert found.seconds.keys() == {"a", "b"}
-    assert all(seconds >= 0 for seconds in found.seconds.values())
+    assert found.chapters.keys() == {"a", "b"}
+    assert all(time.seconds >= 0 and time.processor for time in found.chapters.values())
     kept = json.loads((two.project.root / FILE).read_text(encoding="utf8"))
     assert kept["profile"] == "smoke"
 
@@ -44,7 +44,7 @@ def test_one_that_is_timed_again_leaves_the_others(two: Book, papermill: FakePap
     papermill.executed.clear()
     again = measure(two.project, [two["b"]], SMOKE, two.told.append)
     assert papermill.executed == ["b"]
-    assert again.seconds["a"] == first.seconds["a"]
+    assert again.chapters["a"] == first.chapters["a"]
 
 
 def test_what_others_have_trained_would_falsify_it(
@@ -59,10 +59,11 @@ def test_what_others_have_trained_would_falsify_it(
 
 @pytest.mark.parametrize(("seconds", "said"), [(5.0, "a minute"), (80, "a minute"), (200, "3 min")])
 def test_it_is_told_in_minutes(seconds: float, said: str) -> None:
-    words = Times("laptop", "2026-01-02", "a processor", {"a": seconds}).words("a")
+    words = Times("laptop", {"a": Time(seconds, "2026-01-02", "a processor")}).words("a")
     assert said in words
+    assert "(a processor, 2026-01-02)" in words
     assert '"laptop"' in words
-    assert Times("laptop", "2026-01-02", "a processor", {}).words("a") == ""
+    assert Times("laptop", {}).words("a") == ""
 
 
 def test_each_chapter_of_the_book_takes_less_than_ten_minutes() -> None:
@@ -71,5 +72,5 @@ def test_each_chapter_of_the_book_takes_less_than_ten_minutes() -> None:
     assert found is not None
     assert found.profile == "laptop"
     names = {page.name for page in select(read_pages(Project(HOME)), [])}
-    assert names == found.seconds.keys()
-    assert {name: taken for name, taken in found.seconds.items() if taken > 600} == {}
+    assert names == found.chapters.keys()
+    assert {name: time for name, time in found.chapters.items() if time.seconds > 600} == {}
