@@ -67,14 +67,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def training_table(histories: Mapping[str, History]) -> str:
-    """A Markdown table: final loss, evaluations in the first and the last epoch, failures."""
+    """A Markdown table: final loss, evaluations in the first and the last epoch, failures.
+
+    A model that evaluates no field, such as a ResNet, has a dash for its evaluations.
+    """
     header = ["model", "training loss, last epoch", "NFE, first epoch", "NFE, last epoch", "failed"]
     rows = [
         [
             label,
             mean_sd(history.epoch_loss[:, -1]),
-            mean_sd(history.epoch_nfe[:, 0], 3),
-            mean_sd(history.epoch_nfe[:, -1], 3),
+            *(mean_sd(nfe, 3) if nfe.any() else "–" for nfe in history.epoch_nfe[:, [0, -1]].T),
             f"{len(history.failures)} of {len(history.step_loss)}",
         ]
         for label, history in histories.items()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from anode import NeuralODE, TrainingSettings, train
+from anode import NeuralODE, ResNet, TrainingSettings, train
 from anode.data import concentric_spheres
 from anode.report import growth, mean_sd, spread, table, training_table
 
@@ -34,6 +34,12 @@ def test_table_has_a_row_for_each_model() -> None:
     assert [row.split("|")[1].strip() for row in rows[2:]] == ["NODE", "ANODE"]
     assert all(row.endswith("| 0 of 2 |") for row in rows[2:])
     assert growth(histories["NODE"]).shape == (2,)
+
+
+def test_a_model_without_a_field_has_no_evaluations() -> None:
+    resnet = train(ResNet((1,)), concentric_spheres(1, 10, 20), TrainingSettings(epochs=1))
+    [row] = training_table({"ResNet": resnet}).splitlines()[2:]
+    assert [cell.strip() for cell in row.split("|")[3:5]] == ["–", "–"]
 
 
 def test_a_table_is_markdown() -> None:
