@@ -25,7 +25,7 @@ def table(project: Project, pages: Iterable[Page]) -> str:
     times = timing.load(project)
     assignments = {each.chapter: each for each in read_assignments(project)}
     lines = [
-        "| chapter | builds on | to read | to run | points |",
+        "| chapter | builds on | reading, min | running, min | points |",
         "| --- | --- | --- | --- | --- |",
     ]
     for page in pages:
@@ -37,8 +37,8 @@ def table(project: Project, pages: Iterable[Page]) -> str:
         cells = [
             f"{{doc}}`{page.name}`",
             ", ".join(f"{{ref}}`{label}`" for label in dict.fromkeys(_CHAPTER.findall(needed))),
-            f"{found['minutes']} min" if found else "",
-            f"{max(1, round(time.seconds / 60))} min" if time else "",
+            found["minutes"] if found else "",
+            f"{max(1, round(time.seconds / 60))}" if time else "",
             f"{assignments[page.name].points:g}",
         ]
         lines.append("| " + " | ".join(cell or "–" for cell in cells) + " |")

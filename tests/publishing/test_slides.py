@@ -176,8 +176,8 @@ def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> N
     (book.project.root / "notebooks" / "times.json").write_text(text)
     rows = teaching.table(book.project, [book["a"], book["b"], book["c"]]).splitlines()
     assert rows[2:] == [
-        "| {doc}`a` | {ref}`ch:x`, {ref}`ch:y` | 20 min | 3 min | 10 |",
-        "| {doc}`b` | – | – | 1 min | 10 |",
+        "| {doc}`a` | {ref}`ch:x`, {ref}`ch:y` | 20 | 3 | 10 |",
+        "| {doc}`b` | – | – | 1 | 10 |",
     ]
 
 
@@ -185,8 +185,8 @@ def test_every_chapter_of_the_book_has_a_reading_time_and_was_timed() -> None:
     project = Project()
     for row in teaching.table(project, select(read_pages(project), [])).splitlines()[2:]:
         _, _, reading, running, _ = row.strip("| ").split(" | ")
-        assert reading.endswith(" min"), row
-        assert running.endswith(" min"), row
+        assert int(reading) >= 10, row
+        assert 1 <= int(running) <= 10, row
 
 
 def test_each_lecture_shows_figures_of_several_chapters_and_quotes_what_it_is_about() -> None:
