@@ -6,8 +6,7 @@ directives of chapters it knows:
 - ``{quote} LABEL``: a statement of the book;
 - ``{show} NAME``: a chapter's figure, as that chapter's run drew it; ``:width:`` in percent;
 - ``{results}``: the table of verdicts that the start page shows;
-- ``{notes}``: what the lecturer says, for the speaker's view alone;
-- ``{columns}``: two halves side by side, divided by a line of ``+++``.
+- ``{notes}``: what the lecturer says, for the speaker's view alone.
 """
 
 import html
@@ -39,7 +38,6 @@ WIDTH, HEIGHT = 1280, 720
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
 _BREAK = re.compile(r"^---\s*$", re.MULTILINE)
-_HALF = re.compile(r"^\+\+\+\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -170,12 +168,6 @@ class _Writer:
                 return (
                     f'<aside class="notes">{self._part(body, block.body_line, translator)}</aside>'
                 )
-            case "columns":
-                line, halves = block.body_line, []
-                for half in _HALF.split(body):
-                    halves.append(f"<div>{self._part(half, line, translator)}</div>")
-                    line += half.count("\n")
-                return f'<div class="columns">{"".join(halves)}</div>'
         return None
 
     def _show(self, block: Directive, translator: Translator) -> str:

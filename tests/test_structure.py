@@ -138,7 +138,7 @@ def test_no_module_is_longer_than_500_lines() -> None:
 
 
 LOCKS = {
-    "requirements.lock": ("book", "cluster", "test"),
+    "requirements.lock": ("book", "cluster", "test", "teach"),
     "benchmarks/requirements.lock": ("bench",),
 }
 """Each with the extras of its environment."""
@@ -175,7 +175,10 @@ def test_speeds_are_measured_with_the_versions_of_the_book() -> None:
 
 
 def test_peers_of_the_benchmark_stay_out_of_the_books_environment() -> None:
-    peers = _requirements(("bench",)).keys() - _requirements(("book", "cluster", "test")).keys()
+    peers = (
+        _requirements(("bench",)).keys()
+        - _requirements(("book", "cluster", "test", "teach")).keys()
+    )
     assert peers >= {"diffrax", "torchdyn", "torchode"}
     assert peers & _locked("requirements.lock").keys() == set()
 

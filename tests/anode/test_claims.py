@@ -473,10 +473,6 @@ def test_what_would_test_the_rest_is_told_by_experiment(smoke: Mapping[str, Outc
     assert "`anode run images-large --profile paper --device cuda`" in large
 
 
-def test_where_everything_was_tested_nothing_is_left_to_run() -> None:
-    assert to_test([]) == "Every claim could be tested."
-
-
 def test_what_is_not_recorded_is_not_run_and_not_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from anode.claims import CLAIMS, Claim, Finding, Judgement, Measurement, Verdict, gather
+from anode.claims import CLAIMS, Claim, Finding, Judgement, Measurement, Verdict, gather, to_test
 from anode.claims.verdicts import FILE, Kept, VerdictChangedError, Verdicts, load
 from anode.cli import main
 from anode.recordings import RESULTS_VARIABLE
@@ -157,3 +157,8 @@ def test_a_number_that_is_none_is_not_taken_for_one() -> None:
     assert {finding.measured.high for finding in nothing.findings} == {inf}
     kept = Verdicts("laptop", 0, {}).accept([nothing], "not run", "2026-01-02")
     kept.check([nothing])
+
+
+def test_where_everything_was_tested_nothing_is_left_to_run() -> None:
+    assert to_test([SAID]) == "Every claim could be tested."
+    assert "make book PROFILE=paper" in to_test([judged(1.1, 2.0, tested=False)])
