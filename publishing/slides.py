@@ -148,10 +148,11 @@ class _Writer:
         return text.replace(f'href="{self._quoter.book.repository.site_url}/', 'href="../../')
 
     def _part(self, text: str, line: int, translator: Translator) -> str:
-        parts = [
-            self._block(block, translator) or self._html(self._quoter.markdown([block], translator))
-            for block in parse(text.split("\n"), line)
-        ]
+        parts = []
+        for block in parse(text.split("\n"), line):
+            own = self._block(block, translator)
+            markdown = self._quoter.markdown([block], translator) if own is None else ""
+            parts.append(self._html(markdown) if own is None else own)
         return "\n".join(parts)
 
     def _block(self, block: Block, translator: Translator) -> str | None:

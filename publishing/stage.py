@@ -9,7 +9,7 @@ import nbformat
 
 from publishing import figures, records, slides, status, teaching
 from publishing.assets import vendor
-from publishing.chapters import Page
+from publishing.chapters import Page, read_pages
 from publishing.figures import FigureFiles
 from publishing.fingerprint import fingerprints
 from publishing.inspection import CodeCell, code_cells, first_incomplete, for_start_page
@@ -60,6 +60,8 @@ def stage(
         shown.append(for_start_page(notebook))
     results = "\n\n".join(filter(None, shown))
     made = f"The figures were made at {project.commit()}: {_sizes(parameters)}."
+    whole = len(pages) == len(read_pages(project))  # else figures are missing
+    decks = slides.write_decks(project, folder / ASSETS, results, made) if whole else ()
     texts = {
         RESULTS_MARKER: results,
         slides.MARKER: slides.links(slides.write_decks(project, folder / ASSETS, results, made)),
