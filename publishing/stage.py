@@ -64,7 +64,7 @@ def stage(
     decks = slides.write_decks(project, folder / ASSETS, results, made) if whole else ()
     texts = {
         RESULTS_MARKER: results,
-        slides.MARKER: slides.links(slides.write_decks(project, folder / ASSETS, results, made)),
+        slides.MARKER: slides.links(decks),
         teaching.MARKER: teaching.table(project, chapters),
     }
     for page in pages:

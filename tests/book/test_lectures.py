@@ -21,8 +21,9 @@ _READY = "() => document.querySelector('.reveal.ready') && Reveal.isReady()"
 _SLIDE = """() => {
     const slide = Reveal.getCurrentSlide();
     // What is for screen readers alone has no place.
-    const seen = [...slide.querySelectorAll('*')].filter(part => !part.closest('mjx-assistive-mml'));
-    const tall = seen.map(part => part.getBoundingClientRect());
+    const hidden = 'mjx-assistive-mml';
+    const tall = [...slide.querySelectorAll('*')].filter(part => !part.closest(hidden))
+        .map(part => part.getBoundingClientRect());
     const frame = document.querySelector('.reveal .slides').getBoundingClientRect();
     return {
         bottom: Math.max(...tall.map(part => part.bottom)) - frame.bottom,

@@ -79,13 +79,10 @@ def test_wrong_answers_lose_the_points_that_they_should(assignment, question) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(("assignment", "question"), CODE, ids=CODE_NAMES)
 def test_no_answer_is_no_points(assignment, question) -> None:
-    """Not one test passes where the question was left as it is, or its answer fails."""
-    for nothing in ("...", "raise RuntimeError", f"{question.name} = None"):
-        names = [
-            line.split("(")[0][4:] for line in question.solution.splitlines() if "def " in line
-        ]
-        answer = f"{nothing}\n{names[0]} = lambda *arguments: None"  # as students get it
-        assert not any(marks(assignment, {question.name: answer})[question.name])
+    """Not one test passes where the question was left as it is."""
+    names = [line.split("(")[0][4:] for line in question.solution.splitlines() if "def " in line]
+    answer = f"{names[0]} = lambda *arguments: None"  # as students get it
+    assert not any(marks(assignment, {question.name: answer})[question.name])
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
