@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from anode.fields import Activation, MLPField, VectorField, check_positive
-from anode.randomness import Stream, generator
+from anode.randomness import Stream, generator, normal
 from anode.solve import Solution, SolverSettings, integrate
 
 
@@ -87,8 +87,7 @@ class NormalisingFlow(nn.Module):
 
     def joint(self, z: Tensor) -> tuple[Tensor, Solution]:
         """log density of (x, e), shape ``(R, B)``, at ``z (R, B, d + p)``, and the solve."""
-        start = torch.cat([z, z.new_zeros(*z.shape[:2], 1)], dim=2)
-        solution = integrate(self.field, start, z.new_tensor([0.0, 1.0]), self.solver)
+        solution = self._solve(z, 0.0, 1.0)
         end = solution.states[-1]
         return log_normal(end[..., :-1]) + end[..., -1], solution
 
@@ -97,7 +96,7 @@ class NormalisingFlow(nn.Module):
 
         Its mean is at most log p(x); without augmentation it is log p(x).
         """
-        e = self._noise(x, self.augment_dim)
+        e = normal(self._rngs, (x.shape[1], self.augment_dim), x)
         density, solution = self.joint(torch.cat([x, e], dim=2))
         return density - log_normal(e), solution
 
@@ -116,16 +115,13 @@ class NormalisingFlow(nn.Module):
     @torch.no_grad()
     def sample(self, count: int) -> Tensor:
         """Points drawn from the density of each replica, ``(R, count, d)``."""
-        like = self.field.weights[0].new_empty(len(self.seeds), count, 0)
-        z = self._noise(like, self.dim + self.augment_dim)
-        start = torch.cat([z, z.new_zeros(*z.shape[:2], 1)], dim=2)
-        states = integrate(self.field, start, z.new_tensor([1.0, 0.0]), self.solver).states
-        return states[-1][..., : self.dim]
+        z = normal(self._rngs, (count, self.dim + self.augment_dim), self.field.weights[0])
+        return self._solve(z, 1.0, 0.0).states[-1][..., : self.dim]
 
-    def _noise(self, like: Tensor, dim: int) -> Tensor:
-        """Normal numbers, ``(R, B, dim)``, of each replica's own stream."""
-        drawn = [torch.randn(like.shape[1], dim, generator=rng) for rng in self._rngs]
-        return torch.stack(drawn).to(like)
+    def _solve(self, z: Tensor, start: float, end: float) -> Solution:
+        """States ``(2, R, B, d + p + 1)`` from one time to the other; the last axis ends with l."""
+        state = nn.functional.pad(z, (0, 1))  # l = 0 at first
+        return integrate(self.field, state, z.new_tensor([start, end]), self.solver)
 
 
 def log_normal(z: Tensor) -> Tensor:

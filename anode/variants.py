@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from anode.fields import Activation, MLPField, VectorField, check_positive, linear_layers
 from anode.models import Model, ModelOutput, NeuralODE
-from anode.randomness import Stream, generator
+from anode.randomness import Stream, generator, normal
 from anode.solve import SolverSettings
 
 
@@ -202,14 +202,10 @@ class NoisyNeuralODE(Model):
         for step in range(self.steps):
             h = h + size * self.field(h.new_tensor(step * size), h)
             if self.noise:
-                h = h + scale * self._draw(h)
+                h = h + scale * normal(self._rngs, h.shape[1:], h)
         prediction = self._predict(h).unflatten(1, (self.paths, batch)).mean(1)
         nfe = torch.full((self.replicas,), self.steps)
         return ModelOutput(prediction, h.unflatten(1, (self.paths, batch))[:, 0], nfe)
-
-    def _draw(self, like: Tensor) -> Tensor:
-        drawn = [torch.randn(like.shape[1:], generator=rng) for rng in self._rngs]
-        return torch.stack(drawn).to(like)
 
 
 class MeanOfTwo(Model):

@@ -21,7 +21,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from publishing import records
 from publishing.browser import chromium, served
-from publishing.colab.blocks import Block, BlockError, Directive, parse, parse_page
+from publishing.colab.blocks import Block, BlockError, Directive, parse
 from publishing.colab.errors import Problems
 from publishing.colab.markdown import Translator
 from publishing.colab.quotes import Quoter
@@ -134,10 +134,8 @@ class _Writer:
                 slides.append(self._part(text, line, translator))
             except BlockError as error:
                 self._problems.add(translator.page, str(error))
-        literature = self._quoter.book.literature.listing(translator.cited)
-        closing = [*(["## References", "", *literature, ""] if literature else []), "## This build"]
-        closing += ["", self._made]
-        slides.append(self._html("\n".join(closing)))
+        references = self._quoter.book.literature.section(translator.cited)
+        slides.append(self._html(f"{references}\n\n## This build\n\n{self._made}"))
         text = self._template.substitute(
             title=html.escape(deck.title),
             slides="\n".join(f"<section>\n{slide}\n</section>" for slide in slides),
@@ -150,9 +148,10 @@ class _Writer:
     def _part(self, text: str, line: int, translator: Translator) -> str:
         parts = []
         for block in parse(text.split("\n"), line):
-            own = self._block(block, translator)
-            markdown = self._quoter.markdown([block], translator) if own is None else ""
-            parts.append(self._html(markdown) if own is None else own)
+            made = self._block(block, translator)
+            if made is None:
+                made = self._html(self._quoter.markdown([block], translator))
+            parts.append(made)
         return "\n".join(parts)
 
     def _block(self, block: Block, translator: Translator) -> str | None:
@@ -197,11 +196,10 @@ class _Writer:
 
 def _figures(quoter: Quoter) -> dict[str, _Figure]:
     found = {}
-    for page in quoter.pages.values():
-        for block in parse_page(page.text):
-            options = block.options.get("mystnb", {}) if isinstance(block, Directive) else {}
-            if name := options.get("figure", {}).get("name"):
-                found[name] = _Figure(page.name, options.get("image", {}).get("alt", ""))
+    for page, cell in quoter.directives:
+        options = cell.options.get("mystnb", {})
+        if name := options.get("figure", {}).get("name"):
+            found[name] = _Figure(page.name, options.get("image", {}).get("alt", ""))
     return found
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from anode import report
 from publishing import timing
 from publishing.assignments.source import read_assignments
 from publishing.chapters import Page
@@ -24,10 +25,7 @@ def table(project: Project, pages: Iterable[Page]) -> str:
     """
     times = timing.load(project)
     assignments = {each.chapter: each for each in read_assignments(project)}
-    lines = [
-        "| chapter | builds on | reading, min | running, min | points |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    rows = []
     for page in pages:
         if page.name not in assignments:
             continue
@@ -38,8 +36,8 @@ def table(project: Project, pages: Iterable[Page]) -> str:
             f"{{doc}}`{page.name}`",
             ", ".join(f"{{ref}}`{label}`" for label in dict.fromkeys(_CHAPTER.findall(needed))),
             found["minutes"] if found else "",
-            f"{max(1, round(time.seconds / 60))}" if time else "",
+            str(time.minutes) if time else "",
             f"{assignments[page.name].points:g}",
         ]
-        lines.append("| " + " | ".join(cell or "–" for cell in cells) + " |")
-    return "\n".join(lines)
+        rows.append([cell or "–" for cell in cells])
+    return report.table(["chapter", "builds on", "reading, min", "running, min", "points"], rows)

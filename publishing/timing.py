@@ -35,6 +35,11 @@ class Time:
     day: str
     processor: str
 
+    @property
+    def minutes(self) -> int:
+        """Whole minutes, one at least."""
+        return max(1, round(self.seconds / 60))
+
 
 @dataclass(frozen=True)
 class Times:
@@ -53,8 +58,7 @@ class Times:
         if name not in self.chapters:
             return ""
         time = self.chapters[name]
-        minutes = max(1, round(time.seconds / 60))
-        many = "a minute" if minutes == 1 else f"{minutes} minutes"
+        many = "a minute" if time.minutes == 1 else f"{time.minutes} minutes"
         where = f"one core ({time.processor}, {time.day})"
         return f'At `"{self.profile}"` it takes about {many} on {where}.'
 

@@ -24,7 +24,7 @@ from publishing.assignments.marks import with_seed
 from publishing.assignments.source import FOLDER, Assignment, AssignmentError, Part, Question
 from publishing.colab.blocks import parse
 from publishing.colab.errors import Problems
-from publishing.colab.notebooks import install_source, name_cells
+from publishing.colab.notebooks import LANGUAGE, install_source, name_cells
 from publishing.colab.quotes import Quoter
 from publishing.project import Project
 
@@ -163,13 +163,9 @@ class _Writer:
         ]
         for question in assignment.questions:
             cells += self._question(question, course.scale(assignment.chapter, question))
-        if self.translator.cited:
-            listing = self.book.literature.listing(self.translator.cited)
-            cells.append(new_markdown_cell("\n".join(["## References", "", *listing])))
-        metadata = {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
-        }
-        return new_notebook(cells=cells, metadata=metadata | {"language_info": {"name": "python"}})
+        if references := self.book.literature.section(self.translator.cited):
+            cells.append(new_markdown_cell(references))
+        return new_notebook(cells=cells, metadata=LANGUAGE)
 
     def _config(self, name: str) -> dict[str, Any]:
         package = f"anode-{anode.__version__}.zip"

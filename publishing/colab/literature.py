@@ -1,7 +1,7 @@
 """Citations as text, and a chapter's list of references."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from pybtex.database import BibliographyData, Entry, parse_file
@@ -48,7 +48,11 @@ class Literature:
             case _:
                 return f"{names[0]} et al."
 
-    def listing(self, keys: Iterable[str]) -> list[str]:
+    def section(self, keys: Collection[str]) -> str:
+        """The listing of `keys` under its heading, in Markdown; empty if there are none."""
+        return "\n".join(["## References", "", *self._listing(keys)]) if keys else ""
+
+    def _listing(self, keys: Iterable[str]) -> list[str]:
         """One line of Markdown for each of `keys`, in the order of authors and years."""
         style = find_plugin("pybtex.style.formatting", "plain")()
         text = find_plugin("pybtex.backends", "plaintext")()

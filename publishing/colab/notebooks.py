@@ -27,11 +27,11 @@ FOLDER = "notebooks"
 # What other tags do (hide a cell, remove its source) only the site's builder knows.
 _KEPT_TAGS = ("parameters", "raises-exception")
 _BREAK = "+++"
-_METADATA = {
-    "colab": {"provenance": []},
+LANGUAGE = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+"""Metadata of every notebook."""
 # Pinning to what is installed costs nothing where it fits and fails loudly where it does not: pip
 # would else be free to replace a running kernel's torch.
 _INSTALL = """\
@@ -152,11 +152,12 @@ def _notebook(page: Page, book: Book, problems: Problems) -> NotebookNode:
                 if text := translator.blocks(group):
                     cells.append(nbformat.v4.new_markdown_cell(text))
     _add_lead(cells, page, book)
-    if translator.cited:
-        listing = "\n".join(["## References", "", *book.literature.listing(translator.cited)])
-        cells.append(nbformat.v4.new_markdown_cell(listing))
+    if references := book.literature.section(translator.cited):
+        cells.append(nbformat.v4.new_markdown_cell(references))
     name_cells(cells)
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=_METADATA)
+    notebook = nbformat.v4.new_notebook(
+        cells=cells, metadata={"colab": {"provenance": []}} | LANGUAGE
+    )
     nbformat.validate(notebook)
     return notebook
 

@@ -6,6 +6,7 @@ its number and in the chapter's own words.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from publishing.chapters import Page, read_pages
@@ -29,6 +30,16 @@ class Quoter:
         self.book: Book = read_book(project, tuple(self.pages.values()), problems)
         self._problems = problems
 
+    @cached_property
+    def directives(self) -> list[tuple[Page, Directive]]:
+        """Those of all pages, each with its page; what stands inside of others is not listed."""
+        return [
+            (page, block)
+            for page in self.pages.values()
+            for block in parse_page(page.text)
+            if isinstance(block, Directive)
+        ]
+
     def translator(self, path: str) -> Translator:
         """For one text; ``path`` names it where something in it is wrong."""
         return self._translator(Page(Path(path), ""))
@@ -43,13 +54,12 @@ class Quoter:
     def _quoted(self, block: Block, translator: Translator) -> Block:
         if not (isinstance(block, Directive) and block.name == "quote"):
             return block
-        for page in self.pages.values():
-            for found in parse_page(page.text):
-                if isinstance(found, Directive) and found.options.get("label") == block.argument:
-                    own = self._translator(page)
-                    text = own.blocks([replace(found, indent="")])
-                    translator.cited |= own.cited
-                    return Verbatim(tuple(text.split("\n")), block.line)
+        for page, found in self.directives:
+            if found.options.get("label") == block.argument:
+                own = self._translator(page)
+                text = own.blocks([replace(found, indent="")])
+                translator.cited |= own.cited
+                return Verbatim(tuple(text.split("\n")), block.line)
         self._problems.add(
             translator.page, f"{block.line}: no statement has the label {block.argument!r}"
         )
