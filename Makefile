@@ -79,10 +79,10 @@ colab: ## execute the notebooks in Colab's own image, by docker (PROFILE=)
 	scripts/colab $(PROFILE)
 
 data: $(ENVIRONMENT) ## fetch image data (IMAGES=)
-	$(RUN) -m anode data fetch $(IMAGES)
+	$(RUN) -m anode_lab data fetch $(IMAGES)
 
 records: $(ENVIRONMENT) ## record the trainings of an experiment on images (EXPERIMENT=, PROFILE=, DEVICE=)
-	$(RUN) -m anode run $(EXPERIMENT) --profile $(PROFILE) --device $(DEVICE)
+	$(RUN) -m anode_lab run $(EXPERIMENT) --profile $(PROFILE) --device $(DEVICE)
 
 records-take: $(ENVIRONMENT) ## put records from _build/records into results/, and verify them
 	scripts/take-records _build/records

@@ -1,6 +1,5 @@
 """Augmented Neural ODEs: the models, experiments and figures behind the book."""
 
-from anode.experiments import Profile
 from anode.fields import Activation, ConvField, MLPField, VectorField
 from anode.models import Model, ModelOutput, NeuralODE, ResNet
 from anode.solve import (
@@ -29,7 +28,6 @@ __all__ = [
     "Model",
     "ModelOutput",
     "NeuralODE",
-    "Profile",
     "ResNet",
     "Solution",
     "SolveFailure",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from anode.convolutions import Convolution
-from anode.randomness import Stream, generator
+from anode.seeding import Stream, generator
 
 Dynamics = Callable[[Tensor, Tensor], Tensor]
 """A function (t, h) -> dh/dt, in torchdiffeq's argument order."""

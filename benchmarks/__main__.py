@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from anode.provenance import Provenance
+from anode_lab.runs.provenance import Provenance
 from benchmarks import contestants
 from benchmarks.measure import QUICK, Plan, Results
 from benchmarks.picture import overview

@@ -32,10 +32,10 @@ from pathlib import Path
 
 import numpy as np
 
-from anode.provenance import Provenance
-from anode.store import DamagedError, Record, parse, read_files, unpack
-from anode.tasks import tasks
-from anode.upkeep import verify
+from anode_lab.runs.provenance import Provenance
+from anode_lab.runs.store import DamagedError, Record, parse, read_files, unpack
+from anode_lab.runs.task import tasks
+from anode_lab.runs.upkeep import verify
 from benchmarks.__main__ import FULL_OUT
 from benchmarks.machines import Machines
 
@@ -73,7 +73,7 @@ class Command:
     def __init__(self, folder: Path, *options: str, limit: int | None = None) -> None:
         self.events = tempfile.TemporaryFile("w+", encoding="utf8")  # noqa: SIM115
         self.errors = tempfile.TemporaryFile("w+", encoding="utf8")  # noqa: SIM115
-        command = [sys.executable, "-m", "anode", "run", EXPERIMENT, "--seeds", str(SEEDS)]
+        command = [sys.executable, "-m", "anode_lab", "run", EXPERIMENT, "--seeds", str(SEEDS)]
         command += ["--results", str(folder), "--checkpoint", "0.02", "--json", *options]
         self.process = subprocess.Popen(
             command,

@@ -19,12 +19,12 @@ import torch
 
 from anode import Engine, Gradient, NeuralODE, SolverSettings, train
 from anode.data import Data
-from anode.data.catalogue import ImageSet
-from anode.experiments import EXPERIMENTS, Experiment, ModelSpec, Size
-from anode.experiments.images import GREY
-from anode.provenance import Provenance
-from anode.report import table
+from anode.data.images.catalogue import ImageSet
 from anode.training import accuracy
+from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Size
+from anode_lab.experiments.images import GREY
+from anode_lab.formatting import table
+from anode_lab.runs.provenance import Provenance
 from benchmarks.__main__ import FULL_OUT
 
 SOLVERS = {

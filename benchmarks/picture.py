@@ -6,7 +6,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from anode.figures.style import palette, picture
+from anode_lab.figures.style import palette, picture
 from benchmarks.aims import rows
 from benchmarks.contestants import BASELINE
 from benchmarks.measure import ONE, STACK, Limit, Results

@@ -47,7 +47,14 @@ def fingerprints(project: Project, pages: Iterable[Page], parameters: Parameters
     """Fingerprint of each page, by its name: of its text and of all that its results depend on."""
     lock = project.root / "requirements.lock"
     shared = {
-        "package": _digest_files(project.root, sorted((project.root / "anode").rglob("*.py"))),
+        "package": _digest_files(
+            project.root,
+            [
+                path
+                for part in ("anode", "anode_lab")
+                for path in sorted((project.root / part).rglob("*.py"))
+            ],
+        ),
         "executing": _digest_files(HOME, [HOME / "publishing" / f"{n}.py" for n in _EXECUTING]),
         "lock": lock.read_text(encoding="utf8") if lock.is_file() else "",
         "parameters": parameters.as_dict(),
@@ -61,7 +68,7 @@ def fingerprints(project: Project, pages: Iterable[Page], parameters: Parameters
 def data_identity() -> str:
     """Which image data a chapter would find here: it depends on what is installed."""
     try:
-        images = importlib.import_module("anode.data.images")
+        images = importlib.import_module("anode.data.images.loading")
     except ModuleNotFoundError:
         return ""
     identity = getattr(images, "identity", None)
@@ -71,7 +78,7 @@ def data_identity() -> str:
 def records_identity() -> str:
     """Which recorded trainings a chapter would find here; each record has a digest of its own."""
     try:
-        recordings = importlib.import_module("anode.recordings")
+        recordings = importlib.import_module("anode_lab.runs.recordings")
     except ModuleNotFoundError:
         return ""
     folder: Path = recordings.results_folder()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from anode import Profile
+from anode_lab.experiments import Profile
 
 PROFILES = tuple(profile.value for profile in Profile)
 

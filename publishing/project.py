@@ -13,6 +13,7 @@ HOME = Path(__file__).resolve().parent.parent
 # A change outside these cannot change what a chapter computes or says.
 _SOURCES = (
     "anode",
+    "anode_lab",
     "book",
     "publishing",
     "requirements.lock",

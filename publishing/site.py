@@ -110,7 +110,11 @@ def _replace(new: Path, site: Path) -> None:
 def _key(folder: Path) -> str:
     """Digest of all that decides what the site looks like."""
     digest = hashlib.sha256()
-    code = [path for part in ("publishing", "anode") for path in (HOME / part).rglob("*.py")]
+    code = [
+        path
+        for part in ("publishing", "anode", "anode_lab")
+        for path in (HOME / part).rglob("*.py")
+    ]
     for path in [*stage_files(folder), *sorted(code), HOME / "requirements.lock"]:
         digest.update(f"\0{path}\0".encode())
         digest.update(path.read_bytes())

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from anode import report
+from anode_lab import formatting as report
 from publishing import timing
 from publishing.assignments.source import read_assignments
 from publishing.chapters import Page

@@ -18,10 +18,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from anode.perform import perform
-from anode.provenance import Provenance
-from anode.store import Store
-from anode.tasks import tasks
+from anode_lab.runs.perform import perform
+from anode_lab.runs.provenance import Provenance
+from anode_lab.runs.store import Store
+from anode_lab.runs.task import tasks
 from benchmarks import contestants, faults, gpu, measure
 from benchmarks.__main__ import FULL_OUT
 from benchmarks.aims import Aim

@@ -163,14 +163,14 @@ def test_one_variable_names_the_machine_with_a_gpu() -> None:
 
 
 def test_records_are_made_for_every_experiment_that_is_recorded() -> None:
-    from anode.recordings import NAMES
+    from anode_lab.runs.recordings import NAMES
 
     job = parsed(GITHUB / "workflows" / "notebooks.yml")["jobs"]["records"]
     assert {entry["experiment"] for entry in job["strategy"]["matrix"]["include"]} == set(NAMES)
 
 
 def test_images_are_those_that_the_experiments_read() -> None:
-    from anode.experiments import EXPERIMENTS, Profile
+    from anode_lab.experiments import EXPERIMENTS, Profile
 
     job = parsed(GITHUB / "workflows" / "notebooks.yml")["jobs"]["records"]
     for entry in job["strategy"]["matrix"]["include"]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from anode.data.dataset import Data
-from anode.randomness import Stream, generator
+from anode.seeding import Stream, generator
 
 RADII = (0.5, 1.0, 1.5)
 """r1, r2, r3: the ball A is ||x|| <= r1, the annulus r2 <= ||x|| <= r3 (appendix F.2.1)."""

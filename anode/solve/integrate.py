@@ -12,9 +12,9 @@ from torch import Tensor
 from anode.fields import VectorField
 from anode.solve import compiled
 from anode.solve.dopri5 import dopri5
-from anode.solve.reference import EvaluationCounter, solve_alone, solve_fixed
 from anode.solve.settings import Gradient, SolverSettings
 from anode.solve.status import SolveFailure, SolveStatus
+from anode.solve.torchdiffeq_reference import EvaluationCounter, solve_alone, solve_fixed
 
 
 @dataclass(frozen=True)

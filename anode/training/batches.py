@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from anode.data import Data
-from anode.randomness import Stream, generator
+from anode.seeding import Stream, generator
 
 RESIDENT_BYTES = 2 * 2**30
 """Larger data stay in the host's memory, and each batch is copied from there."""

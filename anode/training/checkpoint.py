@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from anode.files import write_whole
+from anode.atomic_write import write_whole
 
 SUFFIX = ".checkpoint"
 

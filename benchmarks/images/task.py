@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from anode import Loss, NeuralODE
 from anode.data import Data
-from anode.data.catalogue import ImageSet
-from anode.data.images import load
+from anode.data.images.catalogue import ImageSet
+from anode.data.images.loading import load
 from benchmarks.task import Task
 
 CLASSES = 10

@@ -122,7 +122,7 @@ def _archive(project: Project, folder: Path) -> Path:
     sources.mkdir(parents=True)
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(project.root / file, sources)
-    for part in ("anode", "results"):
+    for part in ("anode", "anode_lab", "results"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(project.root / part, sources / part, ignore=ignored)
     return Path(shutil.make_archive(str(folder / name), "zip", sources.parent, name))

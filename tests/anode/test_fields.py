@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from problems import PlainConv, PlainMLP
 
 from anode import Activation, ConvField, MLPField
 from anode.fields import VectorField, check_positive, check_seeds
+from tests.helpers.problems import PlainConv, PlainMLP
 
 SEEDS = (3, 0, 11)
 MakeField = Callable[..., VectorField]

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from problems import FormulaField, decay, out_of_domain, square
 
 from anode import (
     Engine,
@@ -20,17 +19,18 @@ from anode import (
     SolverSettings,
     SolveStatus,
     TrainingSettings,
-    experiments,
     integrate,
-    recordings,
-    runs,
     train,
 )
 from anode.data import Data, concentric_spheres
-from anode.sweep import missing, sweep
-from anode.tasks import tasks
 from anode.training import accuracy, evaluate, features_of
 from anode.training.batches import Batches
+from anode_lab import experiments
+from anode_lab.runs import recordings
+from anode_lab.runs import run as runs
+from anode_lab.runs.sweep import missing, sweep
+from anode_lab.runs.task import tasks
+from tests.helpers.problems import FormulaField, decay, out_of_domain, square
 
 pytestmark = [
     pytest.mark.gpu,

@@ -66,7 +66,8 @@ class BarePython:
 
 def copy_source(folder: Path) -> Path:
     """Copy what the package is built from into `folder`, which is made, and return it."""
-    shutil.copytree(HOME / "anode", folder / "anode", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("anode", "anode_lab"):
+        shutil.copytree(HOME / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copyfile(HOME / name, folder / name)
     (folder / "results").mkdir()

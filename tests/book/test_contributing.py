@@ -2,7 +2,7 @@
 
 import re
 
-from anode.claims import CLAIMS
+from anode_lab.claims import CLAIMS
 from publishing.project import HOME
 
 REPORT = (HOME / "book" / "report.md").read_text(encoding="utf8")

@@ -127,4 +127,4 @@ def test_first_cell_really_installs_and_leaves_torch_alone(tmp_path: Path) -> No
     assert result.returncode == 0, result.stdout + result.stderr
     assert Path(result.stdout.strip()).parent == python.packages / "anode"
     new = {path.name for path in python.packages.iterdir()} - before
-    assert {name.partition("-")[0] for name in new} == {"anode"}
+    assert {name.partition("-")[0] for name in new} == {"anode", "anode_lab"}

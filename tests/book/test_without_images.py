@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from anode.data.catalogue import FOLDER_VARIABLE, ImageSet
-from anode.data.readers import find
+from anode.data.images.catalogue import FOLDER_VARIABLE, ImageSet
+from anode.data.images.readers import find
 from publishing.chapters import read_pages
 from publishing.execute import execute
 from publishing.parameters import Parameters

@@ -2,7 +2,7 @@
 
 import pytest
 
-from anode import Profile
+from anode_lab.experiments import Profile
 from publishing import cli
 from publishing.parameters import PROFILES, ParameterError, Parameters, parse
 from tests.publishing.fixture_book import Book, FakePapermill

@@ -1,8 +1,0 @@
-"""``python -m anode`` is the command ``anode``."""
-
-import sys
-
-from anode.cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())

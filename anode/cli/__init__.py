@@ -1,5 +1,0 @@
-"""The command ``anode``: one module a subcommand, each adds its own parser."""
-
-from anode.cli.main import main
-
-__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""Image sets: where they come from, how they are checked and read."""

@@ -1,0 +1,125 @@
+"""Colour images that need no download: square patches of ten photographs, a stand-in for CIFAR-10.
+
+The task is to say from which photograph a patch was cut. Patches for training and patches for
+validation come from alternating upright bands of each photograph with a gap between them, so none
+shows what another of the other set shows.
+
+The photographs come with scikit-image (first eight, described in its ``skimage/data/README.txt``)
+and scikit-learn (last two):
+
+- astronaut: Eileen Collins, NASA, in the public domain;
+- chelsea: a cat, by Stéfan van der Walt, CC0;
+- coffee: a cup, by Rachel Michetti, in the public domain (CC0);
+- hubble: the Hubble eXtreme Deep Field, NASA and ESA, in the public domain;
+- ihc: colonic glands, stained, Centre for Microscopy, Characterisation and Analysis, University of
+  Western Australia;
+- motorcycle: the left image of a pair, Middlebury stereo benchmark (Scharstein et al. 2014), CC0;
+- retina: a fundus, by Häggström (2014), CC0;
+- rocket: a launch of the Falcon 9 with DSCOVR, SpaceX, CC0;
+- china: a temple, by Ilya Hudak, CC BY;
+- flower: a dahlia, by dany13, CC BY.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from anode.seeding import Stream, generator
+
+SIDE = 32
+"""Of a patch, in pixels."""
+HEIGHT = 256
+"""The shorter side to which a photograph is scaled first, in pixels. A patch then shows an eighth
+of it: an eye of the cat, a wheel's spokes, a roof's edge."""
+BANDS = ((0, 72), (80, 120))
+"""Columns of the first band for training and of the first for validation, in pixels."""
+PERIOD = 128
+"""After how many columns the bands come again. Two halves would be simpler, but the right half of a
+photograph shows other things than the left: a small convolutional network that had seen a half knew
+one in five patches of the cat's other half."""
+FLAT = 0.02
+"""Patches whose pixels have a smaller standard deviation than this, as black borders, are left out;
+pixels go from 0 to 1."""
+
+
+def photographs() -> dict[str, Callable[[], NDArray[np.uint8]]]:
+    """How to read each photograph, ``(H, W, 3)``, by its name; the order is that of the classes."""
+    # Imported here: both take a while, and only who wants patches needs them.
+    from skimage import data
+    from sklearn.datasets import load_sample_image
+
+    return {
+        "astronaut": data.astronaut,
+        "chelsea": data.chelsea,
+        "coffee": data.coffee,
+        "hubble": data.hubble_deep_field,
+        "ihc": data.immunohistochemistry,
+        "motorcycle": lambda: data.stereo_motorcycle()[0],
+        "retina": data.retina,
+        "rocket": data.rocket,
+        "china": lambda: load_sample_image("china.jpg"),
+        "flower": lambda: load_sample_image("flower.jpg"),
+    }
+
+
+CLASSES = (
+    "astronaut", "chelsea", "coffee", "hubble", "ihc", "motorcycle", "retina", "rocket", "china",
+    "flower",
+)  # fmt: skip
+
+
+@cache
+def scaled() -> tuple[Tensor, ...]:
+    """The photographs, pixels from 0 to 1, each ``(3, H, W)`` with a shorter side of HEIGHT."""
+    return tuple(_scale(read()) for read in photographs().values())
+
+
+def cut(count: int, part: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Patches at random places, one in two of them mirrored left to right.
+
+    Args:
+        count: number of patches; classes take turns, so they are equally frequent.
+        part: 0 for training, 1 for validation.
+        seed: of the places.
+
+    Returns:
+        Patches ``(N, 3, 32, 32)``, pixels from 0 to 1, and the indices of their photographs
+        ``(N,)``.
+    """
+    photos, places = scaled(), _places(part)
+    labels = torch.arange(count) % len(photos)
+    random = torch.rand(count, 2, dtype=torch.float64, generator=generator(seed, Stream.DATA, part))
+    patches = torch.empty(count, 3, SIDE, SIDE)
+    for i, (label, (place, mirror)) in enumerate(zip(labels, random.tolist(), strict=True)):
+        row, column = places[label][int(place * len(places[label]))].tolist()
+        patch = photos[label][:, row : row + SIDE, column : column + SIDE]
+        patches[i] = patch.flip(-1) if mirror < 0.5 else patch
+    return patches, labels
+
+
+@cache
+def _places(part: int) -> tuple[Tensor, ...]:
+    return tuple(corners(photo, part) for photo in scaled())
+
+
+def corners(photo: Tensor, part: int) -> Tensor:
+    """Top left corners ``(n, 2)``, row and column, of the patches that ``part`` may be cut from."""
+    mean, square = (F.avg_pool2d(x.mean(0)[None], SIDE, stride=1)[0] for x in (photo, photo**2))
+    # Over pixels and colours: a patch of one colour is not flat by that, one of one grey is.
+    lively = square - mean**2 > FLAT**2
+    start, end = BANDS[part]
+    column = torch.arange(lively.shape[1]) % PERIOD
+    return (lively & (start <= column) & (column <= end - SIDE)).nonzero()
+
+
+def _scale(photo: NDArray[np.uint8]) -> Tensor:
+    image = torch.tensor(np.array(photo[..., :3]), dtype=torch.float32).permute(2, 0, 1)[None] / 255
+    height, width = image.shape[2:]
+    factor = HEIGHT / min(height, width)
+    size = (round(height * factor), round(width * factor))
+    return F.interpolate(image, size, mode="bilinear", antialias=True)[0].clamp(0, 1)

@@ -1,5 +1,0 @@
-"""Figures: one function a figure, results in, a picture out."""
-
-from anode.figures.style import Picture, palette, picture
-
-__all__ = ["Picture", "palette", "picture"]

@@ -1,0 +1,1 @@
+"""The laboratory behind the book: experiments, records, theorems on trained networks, figures."""

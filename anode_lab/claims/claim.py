@@ -1,0 +1,201 @@
+"""A claim of the paper: its parts, each with a measurement and a criterion, and their verdicts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+import numpy as np
+
+from anode.training import Floats, History, Loss
+from anode_lab.claims.criterion import Criterion, Verdict, combined
+from anode_lab.claims.interval import Average, Measurement, measure
+from anode_lab.experiments import EXPERIMENTS, Profile
+from anode_lab.runs.recordings import Recorded
+from anode_lab.runs.run import Result, Run
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model of an experiment that was run.
+
+    Attributes:
+        result: the experiment's.
+        label: the model's.
+    """
+
+    result: "Outcome"
+    label: str
+
+    @property
+    def run(self) -> Run:
+        """The trained model, with its data.
+
+        Raises:
+            TypeError: if it is recorded; records have no data.
+        """
+        if isinstance(self.result, Recorded):
+            raise TypeError(f"{self.label} of {self.result.experiment.name} is a record, no run")
+        return self.result.runs[self.label]
+
+    @property
+    def history(self) -> History:
+        """Of its training."""
+        return self.result.runs[self.label].history
+
+    @property
+    def loss(self) -> Loss:
+        """What was minimised."""
+        return self.result.experiment.loss
+
+    @property
+    def full_size(self) -> bool:
+        """Whether it was as large, and trained for as long and on as much data, as in the paper."""
+        size, paper = self.result.size, self.result.experiment.sizes[Profile.PAPER]
+        return size.images is paper.images and all(
+            getattr(size, what) >= getattr(paper, what)
+            for what in ("epochs", "samples", "hidden", "max_side")
+        )
+
+
+Outcome = Result | Recorded
+"""An experiment that was run now, or read from the records."""
+
+Need = tuple[str, str]
+"""An experiment's name and the label of one of its models."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One part of a claim: a number, and what it must be.
+
+    Attributes:
+        subject: what is measured, in words.
+        needs: the trained models that it is measured on.
+        values: those models -> one number a seed, shape ``(R,)``.
+        criterion: what the claim promises of the number.
+        unit: of the number.
+        average: over the seeds.
+        failures_count: whether a training that failed has a number all the same.
+    """
+
+    subject: str
+    needs: tuple[Need, ...]
+    values: Callable[..., Floats]
+    criterion: Criterion
+    unit: str
+    average: Average = Average.MEAN
+    failures_count: bool = False
+
+    def measure(self, results: Mapping[str, Outcome]) -> Measurement:
+        """The number over the seeds; one that failed in any of the trainings counts as failed.
+
+        Args:
+            results: experiment's name -> result. If a model of ``needs`` is in none, there is no
+                number and no seed.
+        """
+        cases = self._cases(results)
+        if len(cases) < len(self.needs):
+            return measure(np.array([]), self.unit, self.average)
+        values = np.array(self.values(*cases), dtype=float)
+        if not self.failures_count:
+            failed = {replica for case in cases for replica in case.history.failures}
+            values[sorted(failed)] = np.nan
+        return measure(values, self.unit, self.average)
+
+    def judge(self, results: Mapping[str, Outcome]) -> "Finding":
+        """Measure, and hold the number against the criterion."""
+        measured = self.measure(results)
+        full = all(case.full_size for case in self._cases(results))
+        at_hand = self.criterion.verdict(measured)
+        return Finding(self, measured, at_hand if full else Verdict.NOT_TESTABLE, at_hand)
+
+    def _cases(self, results: Mapping[str, Outcome]) -> list[Case]:
+        """Those of ``needs`` that there are."""
+        return [
+            Case(results[name], label)
+            for name, label in self.needs
+            if name in results and label in results[name].runs
+        ]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found for one part of a claim.
+
+    Attributes:
+        check: the part.
+        measured: the number.
+        verdict: on the paper's claim.
+        at_hand: on the same claim about what was trained, however small it was. It says nothing
+            about the paper unless both are the same.
+    """
+
+    check: Check
+    measured: Measurement
+    verdict: Verdict
+    at_hand: Verdict
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of Dupont, Doucet and Teh (2019).
+
+    Attributes:
+        id: C and a number.
+        source: where they make it: figures and sections.
+        statement: what they claim, in this book's words.
+        chapter: label of the book's chapter that has the figure, or else the measurements.
+        checks: its parts.
+    """
+
+    id: str
+    source: str
+    statement: str
+    chapter: str
+    checks: tuple[Check, ...]
+
+    def judge(self, results: Mapping[str, Outcome]) -> "Judgement":
+        """Measure all parts.
+
+        Args:
+            results: experiment's name -> result; those of :func:`needed`.
+        """
+        return Judgement(self, tuple(check.judge(results) for check in self.checks))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim with what was found."""
+
+    claim: Claim
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """On the claim as a whole."""
+        return combined([finding.verdict for finding in self.findings])
+
+    @property
+    def at_hand(self) -> Verdict:
+        """On the same claim about what was trained, see :class:`Finding`."""
+        return combined([finding.at_hand for finding in self.findings])
+
+    def rows(self) -> list[tuple[str, Finding]]:
+        """Each part with its name: the claim's, and a letter if it has several."""
+        if len(self.findings) == 1:
+            return [(self.claim.id, self.findings[0])]
+        letters = ascii_lowercase[: len(self.findings)]
+        return [
+            (self.claim.id + letter, finding)
+            for letter, finding in zip(letters, self.findings, strict=True)
+        ]
+
+
+def needed(claims: Iterable[Claim]) -> dict[str, list[str]]:
+    """The experiments to run for these claims, each with the labels of the models to train."""
+    needs = {need for claim in claims for check in claim.checks for need in check.needs}
+    wanted = {
+        name: [spec.label for spec in experiment.models if (name, spec.label) in needs]
+        for name, experiment in EXPERIMENTS.items()
+    }
+    return {name: labels for name, labels in wanted.items() if labels}

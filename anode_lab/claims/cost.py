@@ -1,0 +1,99 @@
+"""What a training on images costs and where it ends, one model against another.
+
+All of it is read from the histories: neither the data nor the trained weights are needed.
+"""
+
+from math import log
+
+import numpy as np
+
+from anode.training import Floats
+from anode_lab.claims.claim import Case
+from anode_lab.measures.time_to_loss import epochs_to_reach, nfe_at_loss
+
+MAX_EVALUATIONS = 1000
+"""A forward pass with more is what the paper calls prohibitive (section 5.2)."""
+
+
+def _lowest(case: Case) -> Floats:
+    """Lowest training loss of an epoch, ``(R,)``; NaN for a seed that failed in the first."""
+    lowest: Floats = np.fmin.reduce(case.history.epoch_loss, axis=1)
+    return lowest
+
+
+def speed_up(slow: Case, fast: Case) -> Floats:
+    """How many times fewer epochs the second needs for the lowest loss of the first, ``(R,)``.
+
+    If it does not come down to it, it counts with all the epochs that it was trained for.
+    """
+    goal = _lowest(slow)[:, None]
+    took, takes = (epochs_to_reach(case.history, goal)[:, 0] for case in (slow, fast))
+    every = fast.history.epoch_loss.shape[1]
+    ratio: Floats = took / np.where(np.isnan(takes), float(every), takes)
+    return ratio
+
+
+def loss_over(case: Case, other: Case) -> Floats:
+    """Training loss of the last epoch, the first model's over the second's, ``(R,)``."""
+    ratio: Floats = case.history.epoch_loss[:, -1] / other.history.epoch_loss[:, -1]
+    return ratio
+
+
+def evaluations_over(case: Case, *others: Case) -> Floats:
+    """Evaluations in the last epoch, over those of the other model that takes fewest, ``(R,)``."""
+    fewest = np.min([other.history.epoch_nfe[:, -1] for other in others], axis=0)
+    ratio: Floats = case.history.epoch_nfe[:, -1] / fewest
+    return ratio
+
+
+def fewest_over(case: Case, *others: Case) -> Floats:
+    """The inverse: evaluations of the other that takes fewest, over the first's, ``(R,)``."""
+    return 1 / evaluations_over(case, *others)
+
+
+def evaluations_at_equal_loss(case: Case, other: Case) -> Floats:
+    """Evaluations of the first over the second's, at the lowest loss that both reach, ``(R,)``."""
+    common = np.maximum(_lowest(case), _lowest(other))[:, None]
+    first, second = (nfe_at_loss(each.history, common)[:, 0] for each in (case, other))
+    ratio: Floats = first / second
+    return ratio
+
+
+def validation_over(case: Case, other: Case) -> Floats:
+    """Lowest validation loss of an epoch, the first model's over the second's, ``(R,)``.
+
+    Raises:
+        ValueError: if a model has no validation losses.
+    """
+    lowest = []
+    for each in (case, other):
+        if each.history.validation_loss is None:
+            raise ValueError(
+                f"{each.label} of {each.result.experiment.name} has no validation loss"
+            )
+        lowest.append(np.fmin.reduce(each.history.validation_loss, axis=1))
+    ratio: Floats = lowest[0] / lowest[1]
+    return ratio
+
+
+def unstable(case: Case) -> Floats:
+    """Whether a training was unstable, 1 or 0 for each seed, ``(R,)``.
+
+    It is if it failed; if a forward pass took more than :data:`MAX_EVALUATIONS`; or if a batch's
+    loss was larger than that of equal outputs for all classes, after one had been below half of
+    that. (Before, the training has not lost what it had learnt: it has not learnt it yet.)
+    """
+    history = case.history
+    of_equal_outputs = log(case.result.experiment.outputs or 1)
+    learnt = np.logical_or.accumulate(history.step_loss < of_equal_outputs / 2, axis=1)
+    lost = learnt & (history.step_loss > of_equal_outputs)
+    return np.array(
+        [
+            float(
+                replica in history.failures
+                or np.nanmax(history.step_nfe[replica]) > MAX_EVALUATIONS
+                or lost[replica].any()
+            )
+            for replica in range(len(history.seeds))
+        ]
+    )

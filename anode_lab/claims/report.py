@@ -1,0 +1,140 @@
+"""Verdicts as Markdown tables."""
+
+from collections.abc import Sequence
+
+from anode_lab.claims.claim import Claim, Finding, Judgement, needed
+from anode_lab.claims.criterion import Verdict
+from anode_lab.claims.table import CHAPTERS
+from anode_lab.experiments import EXPERIMENTS, Experiment, Profile
+from anode_lab.formatting import table
+
+
+def verdict_table(judgements: Sequence[Judgement]) -> str:
+    """One row a claim: what is claimed, the verdict, the chapter with the figure."""
+    rows = [
+        [
+            judgement.claim.id,
+            judgement.claim.statement,
+            judgement.claim.source,
+            f"**{judgement.verdict.value}**" + _at_hand(judgement),
+            CHAPTERS[judgement.claim.chapter],
+        ]
+        for judgement in judgements
+    ]
+    return table(["claim", "what is claimed", "in the paper", "verdict", "chapter"], rows)
+
+
+def measurement_table(judgements: Sequence[Judgement]) -> str:
+    """One row a part of a claim: criterion, measurement with its interval, seeds, verdict.
+
+    The criterion's words say what the unit is.
+    """
+    rows = [
+        [
+            name,
+            unbroken(finding.check.subject),
+            finding.check.criterion.words,
+            finding.measured,
+            seeds(finding),
+            finding.verdict.value + _at_hand(finding),
+        ]
+        for judgement in judgements
+        for name, finding in judgement.rows()
+    ]
+    return table(["part", "what is measured", "criterion", "measured", "seeds", "verdict"], rows)
+
+
+def claim_report(judgement: Judgement, made: str, command: str) -> str:
+    """All about one claim: where the paper makes it, what was found, and how to find it again.
+
+    Args:
+        judgement: of the claim.
+        made: what was run, as "profile laptop, first seed 0, cpu".
+        command: that repeats it in a shell.
+    """
+    claim = judgement.claim
+    return "\n\n".join(
+        (
+            f"{claim.statement} *(Paper: {claim.source}.)*",
+            f"Verdict: **{judgement.verdict.value}**{_at_hand(judgement)}.",
+            measurement_table([judgement]),
+            f"Measured on {_what_was_trained(claim)}; {made}. The same again: `{command}`.",
+        )
+    )
+
+
+def _what_was_trained(claim: Claim) -> str:
+    return "; ".join(f"`{name}` ({', '.join(labels)})" for name, labels in needed([claim]).items())
+
+
+def summary_table(judgements: Sequence[Judgement]) -> str:
+    """One row a verdict: how many claims have it, and which."""
+    rows = []
+    for verdict in Verdict:
+        ids = [judgement.claim.id for judgement in judgements if judgement.verdict is verdict]
+        if ids:
+            rows.append([verdict.value, len(ids), ", ".join(ids)])
+    return table(["verdict", "claims", "which"], rows)
+
+
+def unbroken(text: str) -> str:
+    """With dimensions within which no line ends."""
+    return text.replace("d = ", "d\u00a0=\u00a0")
+
+
+def _at_hand(found: Finding | Judgement) -> str:
+    """What the criterion says of what was trained, where it tests the paper's claim at no size."""
+    if found.verdict is not Verdict.NOT_TESTABLE or found.at_hand is Verdict.NOT_TESTABLE:
+        return ""
+    return f" (here: {found.at_hand.value})"
+
+
+def seeds(finding: Finding) -> str:
+    """How many seeds were measured, and how many failed if any did."""
+    measured = finding.measured
+    if not measured.seeds:
+        return "not run"
+    failed = f" ({measured.failed} failed)" if measured.failed else ""
+    return f"{measured.seeds}{failed}"
+
+
+def exceptions(judgements: Sequence[Judgement], verdict: Verdict) -> str:
+    """A list of the parts with that verdict, each with its numbers; a dash if there is none."""
+    lines = [
+        f"- {name}, {finding.check.subject}: {finding.measured} {finding.measured.unit}, over "
+        f"{seeds(finding)} seeds. The criterion was: {finding.check.criterion.words}."
+        for judgement in judgements
+        for name, finding in judgement.rows()
+        if finding.verdict is verdict
+    ]
+    return "\n".join(lines) or "–"
+
+
+def to_test(judgements: Sequence[Judgement]) -> str:
+    """A table of what would test the claims that could not be tested, and how to run it."""
+    untested = [j.claim for j in judgements if j.verdict is Verdict.NOT_TESTABLE]
+    if not untested:
+        return "Every claim could be tested."
+    claims: dict[tuple[str, str], list[str]] = {}
+    for name in needed(untested):
+        ids = [claim.id for claim in untested if name in needed([claim])]
+        known = claims.setdefault(_full_size(EXPERIMENTS[name]), [])
+        known += [each for each in ids if each not in known]
+    rows = [
+        [", ".join(sorted(ids, key=lambda each: int(each[1:]))), what, f"`{command}`"]
+        for (what, command), ids in claims.items()
+    ]
+    return table(["claims", "what would test them", "command"], rows)
+
+
+def _full_size(experiment: Experiment) -> tuple[str, str]:
+    """The paper's size of an experiment, and the command that runs it."""
+    if not experiment.recorded:
+        return "toy data, as many and for as long as in the paper", "make book PROFILE=paper"
+    size = experiment.size(Profile.PAPER)
+    title = size.images.title if size.images else experiment.name
+    return (
+        f"{size.samples:,} images of {title}, {size.max_side} × {size.max_side} pixels, "
+        f"{size.epochs} epochs, {size.hidden} filters",
+        f"anode run {experiment.name} --profile paper --device cuda",
+    )

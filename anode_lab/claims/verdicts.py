@@ -1,0 +1,127 @@
+"""Verdicts that were kept: one that changes is noticed, and a person writes down why.
+
+The numbers move within bands from machine to machine (:mod:`anode_lab.claims.bands`), and most
+verdicts
+do not move with them. Where the interval of a part ends near a bound of its criterion, the verdict
+may; such a part names the other verdicts that are no news.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from anode.atomic_write import write_whole
+from anode_lab.claims.claim import Finding, Judgement
+from anode_lab.claims.kept import read
+from anode_lab.runs.recordings import results_folder
+
+FILE = "verdicts.json"
+
+
+class VerdictChangedError(RuntimeError):
+    """A verdict is not the one that was kept; the message says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The verdict on one part of a claim.
+
+    Attributes:
+        verdict: on the paper's claim.
+        at_hand: on the same claim about what was trained, see :class:`anode_lab.claims.Finding`.
+        since: day on which it was accepted.
+        why: a person's words on why it is this one.
+        also: other verdicts at hand to which another machine may come, since the interval ends near
+            a bound.
+    """
+
+    verdict: str
+    at_hand: str
+    since: str
+    why: str
+    also: tuple[str, ...] = ()
+
+    def allows(self, finding: Finding) -> bool:
+        """Whether a verdict is the kept one, or one that is no news.
+
+        Whether the paper's own size was trained is no matter of the machine, so it must agree.
+        """
+        same_size = (finding.verdict is finding.at_hand) == (self.verdict == self.at_hand)
+        return same_size and finding.at_hand.value in (self.at_hand, *self.also)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Those of one profile and seed.
+
+    Attributes:
+        profile, seed: of the run.
+        parts: name of a part, as "C5a" -> its verdict.
+    """
+
+    profile: str
+    seed: int
+    parts: Mapping[str, Kept]
+
+    def changed(self, judgements: Iterable[Judgement]) -> list[tuple[str, Finding, Kept | None]]:
+        """The parts whose verdict is none that is allowed, or that have none yet."""
+        return [
+            (name, finding, kept)
+            for judgement in judgements
+            for name, finding in judgement.rows()
+            if not ((kept := self.parts.get(name)) and kept.allows(finding))
+        ]
+
+    def check(self, judgements: Iterable[Judgement]) -> None:
+        """Refuse verdicts that are news.
+
+        Raises:
+            VerdictChangedError: if there are any.
+        """
+        if changed := self.changed(judgements):
+            lines = [
+                f"{name} ({finding.check.subject}): {_words(finding)}, measured "
+                f"{finding.measured}; "
+                + (f"kept was {kept.verdict}, since {kept.since}" if kept else "none was kept")
+                for name, finding, kept in changed
+            ]
+            raise VerdictChangedError(
+                "\n".join(lines)
+                + "\nIf this is right, write down why: "
+                + f'anode claims --profile {self.profile} --seed {self.seed} --accept "…"'
+            )
+
+    def accept(self, judgements: Iterable[Judgement], why: str, day: str) -> "Verdicts":
+        """With the verdicts of now where they are news; all others keep their day and reason."""
+        parts = dict(self.parts)
+        for name, finding, _ in self.changed(judgements):
+            parts[name] = Kept(finding.verdict.value, finding.at_hand.value, day, why)
+        return Verdicts(self.profile, self.seed, parts)
+
+    def save(self, path: Path) -> None:
+        """Write them as a whole or not at all."""
+        write_whole(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def load(path: Path | None = None) -> Verdicts:
+    """Kept verdicts; those of the book if no file is named.
+
+    Raises:
+        ValueError: if the file is none of verdicts.
+        OSError: if it cannot be read.
+    """
+    return read(path or results_folder() / FILE, "verdicts", _verdicts)
+
+
+def _verdicts(values: dict[str, Any]) -> Verdicts:
+    parts = {
+        name: Kept(**kept | {"also": tuple(kept["also"])}) for name, kept in values["parts"].items()
+    }
+    return Verdicts(values["profile"], values["seed"], parts)
+
+
+def _words(finding: Finding) -> str:
+    verdict, at_hand = finding.verdict.value, finding.at_hand.value
+    return verdict if verdict == at_hand else f"{verdict}, {at_hand} of what was trained"

@@ -1,0 +1,1 @@
+"""A training as a task, its record, and where it is run."""

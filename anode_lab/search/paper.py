@@ -1,0 +1,155 @@
+"""The paper's search (appendix F.2.1): its grids, what it chose, and the search run once more."""
+
+import ast
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from anode.data import concentric_spheres
+from anode_lab.experiments import NODE, ModelSpec, Profile, check_profile
+from anode_lab.runs.executors import Place
+from anode_lab.runs.perform import check_device
+from anode_lab.runs.provenance import Provenance
+from anode_lab.runs.run import STORE_VARIABLE
+from anode_lab.runs.store import Store
+from anode_lab.search.grid import Grid, Setting
+from anode_lab.search.results import SearchResult, load, save
+from anode_lab.search.trials import folds, search
+
+FOLDS = 3
+_TEST_SEED = 1_000_033  # of no replica
+
+
+def _resnet(blocks: int) -> ModelSpec:
+    return ModelSpec(f"ResNet ({blocks} blocks)", blocks=blocks)
+
+
+def _anode(p: int) -> ModelSpec:
+    return ModelSpec(f"ANODE (p = {p})", augment_dim=p)
+
+
+PAPER_GRIDS = {
+    grid.name: grid
+    for grid in (
+        Grid("ResNet", tuple(_resnet(blocks) for blocks in (2, 5, 10))),
+        Grid("NODE", (NODE,)),
+        Grid("ANODE", tuple(_anode(p) for p in (1, 2, 5))),
+    )
+}
+"""Name -> what the paper searched."""
+
+PAPER_BEST = {
+    "ResNet": Setting(_resnet(5), 64, 1e-3, 32),
+    "NODE": Setting(NODE, 64, 1e-3, 32),
+    "ANODE": Setting(_anode(5), 64, 1e-3, 32),
+}
+"""Name -> the setting that the paper chose, for d = 1 and d = 2 alike."""
+
+
+@dataclass(frozen=True)
+class SearchSize:
+    """What a profile runs: samples of the data set, and epochs."""
+
+    samples: int
+    epochs: int
+
+
+SIZES = {
+    Profile.SMOKE: SearchSize(samples=240, epochs=1),
+    Profile.LAPTOP: SearchSize(samples=3000, epochs=50),
+    Profile.PAPER: SearchSize(samples=3000, epochs=50),
+}
+"""Profile -> how much; the whole grid each time."""
+
+
+def run(
+    name: str,
+    dim: int,
+    *,
+    profile: Profile | str = Profile.LAPTOP,
+    seed: int = 0,
+    device: str = "cpu",
+    store: Path | str | None = None,
+    place: Place | None = None,
+    progress: bool = False,
+) -> SearchResult:
+    """The paper's search for one kind of model: on g in d dimensions, with 3 folds.
+
+    Args:
+        name: one of :data:`PAPER_GRIDS`.
+        dim: d.
+        profile: how much data, and how many epochs.
+        seed: of the data, of its division and of the first fold's networks; the others follow.
+        device: "cpu", "cuda" or "cuda:N".
+        store: folder whose record is read, or written where it is missing; if left out, the one
+            that the environment variable ``ANODE_STORE`` names, if it is set.
+        place: see :mod:`anode_lab.runs.executors`; in this process if left out.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: if the name, the profile or the device is none there is.
+        WorkersLostError: if the place loses its workers again and again.
+    """
+    if name not in PAPER_GRIDS:
+        raise ValueError(f"name must be one of {', '.join(PAPER_GRIDS)}, got {name!r}")
+    grid, profile, device = PAPER_GRIDS[name], check_profile(profile), check_device(device)
+    folder = store or os.environ.get(STORE_VARIABLE)
+    if not folder:
+        return _run(grid, dim, SIZES[profile], seed, device, place, progress)
+    records = Store(Path(folder))
+    identity = {
+        "experiment": "search",
+        "model": f"{name} d={dim}",
+        "profile": profile.value,
+        "seed": seed,
+        "device": device,
+        "settings": [str(setting) for setting in grid.settings()],
+        "code": _code(),
+    }
+    with records.locked(identity):
+        path = records.path(identity)
+        if found := load(path, grid, dim):
+            return found
+        result = _run(grid, dim, SIZES[profile], seed, device, place, progress)
+        save(path, identity, result)
+    return result
+
+
+def _run(
+    grid: Grid,
+    dim: int,
+    size: SearchSize,
+    seed: int,
+    device: str,
+    place: Place | None,
+    progress: bool,
+) -> SearchResult:
+    inner = size.samples // 3  # 1000 of 3000, the paper's proportion
+    data = concentric_spheres(dim, inner, size.samples - inner, seed=seed)
+    started = datetime.now(UTC)
+    trials = search(
+        grid,
+        folds(data, FOLDS, seed=seed),
+        epochs=size.epochs,
+        seeds=range(seed, seed + FOLDS),
+        test=concentric_spheres(dim, inner, size.samples - inner, seed=_TEST_SEED),
+        device=device,
+        place=place,
+        progress=progress,
+    )
+    seconds = sum(trial.seconds for trial in trials)
+    return SearchResult(grid, dim, trials, Provenance.now(device, started, seconds))
+
+
+_DECIDING = ("grid", "trials", "paper")
+
+
+@cache
+def _code() -> str:
+    """A digest of the code that decides a search's numbers, besides that of any training."""
+    files = [Path(__file__).with_name(f"{name}.py") for name in _DECIDING]
+    code = "".join(ast.dump(ast.parse(file.read_text(encoding="utf8"))) for file in files)
+    return hashlib.sha256(code.encode()).hexdigest()[:16]

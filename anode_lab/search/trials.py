@@ -1,0 +1,202 @@
+"""Cross-validation of a grid, many settings at a time.
+
+Settings that differ in nothing but their learning rate have networks of one shape and batches of
+one size. They are trained as one stack, with a replica for each learning rate and each fold; each
+replica has its own data, learning rate and seed. Fold k of every setting has the same seed, so that
+settings are compared on the same data, in the same order and, where shapes agree, from the same
+initial weights.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+from tqdm.auto import tqdm
+
+from anode.data import Data
+from anode.seeding import Stream, generator
+from anode.training import Floats, History, Loss, TrainingSettings, evaluate, train
+from anode_lab.runs.executors import InProcess, Place, complete
+from anode_lab.search.grid import Grid, Setting
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One way to divide a data set.
+
+    Attributes:
+        training: all but one of the parts.
+        validation: that part.
+    """
+
+    training: Data
+    validation: Data
+
+
+def splits(data: Data, count: int = 3, *, seed: int = 0) -> list[tuple[Indices, Indices]]:
+    """Divide ``data`` into ``count`` parts at random: indices of the other parts and of each part.
+
+    The two classes, targets below and above 0, have the same share in every part, to a sample.
+
+    Raises:
+        ValueError: if there are fewer than 2 parts, the parts would not be of equal size, or a
+            class has fewer samples than there are parts.
+    """
+    if count < 2 or len(data) % count:
+        raise ValueError(f"count must be 2 or more and divide {len(data)} samples, got {count}")
+    shuffle = int(torch.randint(2**31, (), generator=generator(seed, Stream.SPLIT)))
+    classes = (data.y[:, 0] > 0).cpu().numpy()
+    return list(StratifiedKFold(count, shuffle=True, random_state=shuffle).split(classes, classes))
+
+
+def folds(data: Data, count: int = 3, *, seed: int = 0) -> tuple[Fold, ...]:
+    """The data of :func:`splits`: each part is the validation part of one fold."""
+    return tuple(
+        Fold(data.select(torch.from_numpy(rest)), data.select(torch.from_numpy(part)))
+        for rest, part in splits(data, count, seed=seed)
+    )
+
+
+class Part(Enum):
+    """The data on which a trained network's loss is measured."""
+
+    TRAINING = "training"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting, trained on each of K folds. NaN stands for a fold that failed.
+
+    Attributes:
+        setting: what was tried.
+        loss: part -> mean loss over it after training, one a fold, shape ``(K,)``.
+        nfe: function evaluations of a forward pass, mean of the last epoch, shape ``(K,)``.
+        failures: fold, counted from 0 -> what went wrong.
+        seconds: of the training: this setting's share of its stack's.
+    """
+
+    setting: Setting
+    loss: Mapping[Part, Floats]
+    nfe: Floats
+    failures: Mapping[int, str]
+    seconds: float
+
+    def mean(self, part: Part = Part.VALIDATION) -> float:
+        """Mean loss over the folds; infinite if one failed: the mean of the rest would flatter."""
+        return float(np.where(np.isnan(self.loss[part]), np.inf, self.loss[part]).mean())
+
+
+def search(
+    grid: Grid,
+    divided: Sequence[Fold],
+    *,
+    epochs: int = 50,
+    loss: Loss = Loss.HUBER,
+    seeds: Sequence[int] | None = None,
+    test: Data | None = None,
+    device: str = "cpu",
+    place: Place | None = None,
+    progress: bool = False,
+) -> tuple[Trial, ...]:
+    """Train every setting of a grid on every fold.
+
+    Args:
+        grid: the settings.
+        divided: the folds, with training parts of one size and validation parts of one size.
+        epochs, loss: of the training.
+        seeds: one a fold; 0, 1, ... if left out.
+        test: data that no choice is made on.
+        device, place: where to train; in this process if no place is given.
+        progress: show a progress bar over the stacks.
+
+    Returns:
+        One trial a setting, in the grid's order.
+
+    Raises:
+        ValueError: if there is not one seed a fold.
+        WorkersLostError: if the place loses its workers again and again.
+    """
+    own = tuple(range(len(divided)) if seeds is None else seeds)
+    if len(own) != len(divided):
+        raise ValueError(f"seeds must be {len(divided)}, one a fold, got {own}")
+    task = _Task(tuple(divided), own, epochs, loss, test, device)
+    stacks = list(grid.stacks())
+    found: dict[int, tuple[Trial, ...]] = {}
+    with tqdm(total=len(stacks), unit="stack", disable=not progress) as bar:
+
+        def ended(call: _Call, trials: tuple[Trial, ...]) -> None:
+            found[call[0]] = trials
+            bar.update(1)
+
+        calls = ((number, task, stack) for number, stack in enumerate(stacks))
+        complete(place or InProcess(), _run, calls, ended)
+    return tuple(trial for number in range(len(stacks)) for trial in found[number])
+
+
+@dataclass(frozen=True)
+class _Task:
+    """All that the stacks of a search have in common."""
+
+    folds: tuple[Fold, ...]
+    seeds: tuple[int, ...]
+    epochs: int
+    loss: Loss
+    test: Data | None
+    device: str
+
+    def run(self, stack: tuple[Setting, ...]) -> Iterator[Trial]:
+        """Train settings of one shape; fold k of setting i is replica i K + k."""
+        first, count = stack[0], len(self.folds)
+        training = [fold.training for fold in self.folds] * len(stack)
+        validation = [fold.validation for fold in self.folds] * len(stack)
+        outputs = training[0].y.shape[1]
+        seeds = self.seeds * len(stack)
+        model = first.model.build(training[0].input_shape, outputs, first.hidden, seeds)
+        model = model.to(self.device)
+        rates = tuple(setting.learning_rate for setting in stack for _ in self.folds)
+        settings = TrainingSettings(self.epochs, first.batch_size, rates, loss=self.loss)
+        history = train(model, training, settings)
+        losses = {
+            Part.TRAINING: evaluate(model, training, self.loss),
+            Part.VALIDATION: evaluate(model, validation, self.loss),
+        }
+        if self.test is not None:
+            losses[Part.TEST] = evaluate(model, self.test, self.loss)
+        failures = _failures(history, losses[Part.VALIDATION])
+        for values in losses.values():
+            values[list(failures)] = np.nan
+        for index, setting in enumerate(stack):
+            own = range(index * count, (index + 1) * count)
+            yield Trial(
+                setting,
+                {part: values[own] for part, values in losses.items()},
+                history.epoch_nfe[own, -1],
+                {k: failures[r] for k, r in enumerate(own) if r in failures},
+                history.seconds / len(stack),
+            )
+
+
+_Call = tuple[int, _Task, tuple[Setting, ...]]
+"""Number of the stack, what all have in common, and its settings."""
+
+
+def _run(call: _Call) -> tuple[Trial, ...]:
+    _, task, stack = call
+    return tuple(task.run(stack))
+
+
+def _failures(history: History, validation: Floats) -> dict[int, str]:
+    """Replica -> what went wrong, in its training or in its validation ``(R,)``."""
+    found = {
+        int(r): "no finite loss on the validation part"
+        for r in np.flatnonzero(~np.isfinite(validation))
+    }
+    return found | {r: str(failure) for r, failure in history.failures.items()}

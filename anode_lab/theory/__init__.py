@@ -1,0 +1,1 @@
+"""The theorems, checked on trained networks."""

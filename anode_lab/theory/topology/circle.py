@@ -1,0 +1,114 @@
+"""A circle of inputs, covered by arcs whose images are enclosed; arcs are parted further as needed.
+
+An arc of half angle b is a segment with a ball around every point: with u the direction of its
+middle and v the one across,
+``r (cos s u + sin s v) = r (1 + cos b) / 2 u + tau r sin b v + e``, ``|e| <= r (1 - cos b) / 2``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from math import cos, pi, sin
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anode.models import NeuralODE
+from anode_lab.theory.topology.enclosure import Enclosure, EnclosureError, enclose
+
+Floats = NDArray[np.float64]
+
+START = 6
+"""The circle is first parted into 2^6 arcs."""
+
+_PARTS = 4  # of an arc that is not settled; halves would need twice as many rounds
+_LIMIT = 4  # of an image's radius, in circles' radii: a wider one would hardly be settled
+
+FINEST = 44
+"""No arc is below 2^-44 of the circle, where rounding would be as large as the arc."""
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A circle parted into arcs, in the order of their angles.
+
+    Attributes:
+        starts: angle at which each arc starts, as a part of the whole turn, shape ``(n,)``, exact.
+        widths: of the arcs in the same unit, exact.
+        images: set i contains the image of arc i under the exact flow.
+    """
+
+    starts: Floats
+    widths: Floats
+    images: Enclosure
+
+
+def cover(
+    model: NeuralODE,
+    radius: float,
+    settled: Callable[[Enclosure], NDArray[np.bool_]],
+    *,
+    replica: int = 0,
+    most: int = 20_000,
+) -> Cover:
+    """Part arcs of the circle around the origin until the image of each is settled.
+
+    Args:
+        model: whose inputs are points of the plane.
+        radius: of the circle.
+        settled: says for which sets no smaller one is needed.
+        replica: which network.
+        most: arcs that are enclosed, before the search is given up.
+
+    Raises:
+        ValueError: if the inputs are no points of the plane, or the radius is not positive.
+        EnclosureError: if arcs are left that are not settled.
+    """
+    if model.input_shape != (2,):
+        raise ValueError(f"a circle lies in the plane, the model's inputs are {model.input_shape}")
+    if not 0 < radius < np.inf:
+        raise ValueError(f"radius must be positive and finite, got {radius}")
+    index, level, used = np.arange(2**START), START, 0
+    kept: list[tuple[Floats, Floats, Enclosure]] = []
+    while len(index):
+        used += len(index)
+        images = _enclosed(model, radius, index, level, replica)
+        good = settled(images)
+        starts = index / 2.0**level
+        kept.append((starts[good], np.full(good.sum(), 2.0**-level), _select(images, good)))
+        if (used > most or level >= FINEST) and not good.all():
+            where = int(np.flatnonzero(~good)[0])
+            reason = f"{(~good).sum()} arcs of the width 2^-{level} of the circle are not settled"
+            raise EnclosureError(where, model.end_time, float(images.radii[where]), reason)
+        index = (index[~good, None] * _PARTS + np.arange(_PARTS)).ravel()
+        level += _PARTS.bit_length() - 1
+    order = np.concatenate([each[0] for each in kept]).argsort()
+    parts = (np.concatenate(each)[order] for each in zip(*(each[:2] for each in kept), strict=True))
+    names = [field.name for field in fields(Enclosure)]
+    joined = (np.concatenate([getattr(each[2], name) for each in kept])[order] for name in names)
+    return Cover(next(parts), next(parts), Enclosure(*joined))
+
+
+def _enclosed(
+    model: NeuralODE, radius: float, index: NDArray[np.int64], level: int, replica: int
+) -> Enclosure:
+    half = pi / 2.0**level
+    angles = 2 * pi * (index + 0.5) / 2.0**level
+    middle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    across = np.stack([-middle[:, 1], middle[:, 0]], axis=1)
+    # Angles, sine and cosine are right to some 1e-15.
+    around = radius * (sin(half / 2) ** 2 * (1 + 1e-12) + 1e-14)
+    return enclose(
+        model,
+        radius * (1 + cos(half)) / 2 * middle,
+        around,
+        radius * sin(half) * across,
+        replica=replica,
+        tolerance=max(1e-13, 1e-3 * radius * half**2),
+        limit=_LIMIT * radius,
+        max_steps=3000,
+        strict=False,
+    )
+
+
+def _select(found: Enclosure, keep: NDArray[np.bool_]) -> Enclosure:
+    return Enclosure(*(getattr(found, field.name)[keep] for field in fields(Enclosure)))

@@ -1,0 +1,381 @@
+"""Balls that the exact flow of a trained field stays in, rounding errors included.
+
+The state is followed by short polynomial curves p. How far p' is from f(p, t) is bounded, not
+estimated (:mod:`anode_lab.theory.topology.arcs`), and so is the logarithmic norm mu of f in a
+tube around p.
+The distance rho of a solution from p then obeys ``rho' <= mu rho + |p' - f(p, t)|`` (Soderlind
+2006), whatever the distance was at the start. mu may be negative: a contracting flow forgets.
+
+What the bound takes for granted: IEEE double precision, rounding to nearest, and sums of products
+that are really summed (in any order); exp, tanh and logaddexp within 8 units in the last place; the
+symmetric eigenvalue solver within 1e-12 of the matrix's norm; no underflow. "The exact flow" is
+that of the stored weights, taken as real numbers.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from anode.models import NeuralODE
+from anode_lab.theory.topology.arcs import (
+    UP,
+    Arc,
+    Layer,
+    Spread,
+    first_switch,
+    follow,
+    gamma,
+    spread,
+)
+from anode_lab.theory.topology.network import Network
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+
+CHUNK = 512
+"""Points that are followed together; 1000 control points of 32 units fill a processor's cache."""
+
+_SHARE = 1e-3  # what a step may add to a radius, in parts of it
+_ALONG = 1e-5  # the same in parts of the length of a segment
+_ROUNDED = 50  # rounding errors of the state that a step may add in any case
+_DOUBT = 0.05  # most growth of a radius in a step that is due to uncertain slopes, as a logarithm
+_SLIP = 1e-3  # what uncertain slopes may add in a step, in parts of the segment
+_ATTEMPTS = 4  # to guess the radius of a tube
+
+
+class EnclosureError(RuntimeError):
+    """A bound could not be given.
+
+    Attributes:
+        index: of the first point concerned.
+        time: at which its tube was lost.
+        radius: of the tube then.
+    """
+
+    def __init__(self, index: int, time: float, radius: float, reason: str) -> None:
+        super().__init__(f"point {index}: {reason} at time {time:.6g}, radius {radius:.3g}")
+        self.index, self.time, self.radius = index, time, radius
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """Where the flow maps the set i of those given.
+
+    The point ``x[i] + tau direction[i] + e``, with ``|tau| <= 1`` and ``|e| <= radius[i]``, comes
+    no further than ``radii[i]`` from ``centres[i] + tau segments[i]``, with the same tau.
+
+    Attributes:
+        centres, segments: shape ``(n, dim)``; segments are 0 if balls were given.
+        radii: shape ``(n,)``; infinite where no bound was found.
+        growth: integral of the bound of the logarithmic norm, shape ``(n,)``; the logarithm of what
+            a small radius is multiplied by.
+        steps: shape ``(n,)``.
+        lost: time at which a bound was given up, NaN where there is one, shape ``(n,)``.
+    """
+
+    centres: Floats
+    segments: Floats
+    radii: Floats
+    growth: Floats
+    steps: NDArray[np.int64]
+    lost: Floats
+
+
+def enclose(
+    model: NeuralODE,
+    x: ArrayLike,
+    radius: ArrayLike = 0.0,
+    direction: ArrayLike | None = None,
+    *,
+    replica: int = 0,
+    tolerance: float = 1e-13,
+    limit: float = 1e3,
+    max_steps: int = 20_000,
+    strict: bool = True,
+) -> Enclosure:
+    """Enclose the features of balls, or of segments with a ball around every point.
+
+    Args:
+        model: whose inputs are points; the p coordinates appended to an input are exact zeros.
+        x: centres, shape ``(n, d)``.
+        radius: of the balls, shape ``(n,)`` or one for all.
+        direction: half the segments, shape ``(n, d)``; without it there are balls only. A segment's
+            image is followed by its tangent, which leaves an error that is small beside its length,
+            where a ball as large would grow by the worst stretch in any direction.
+        replica: which network.
+        tolerance: what a step may add to a radius, if rounding does not add more; a step across a
+            switch may, too.
+        limit: of the radii.
+        max_steps: attempted steps a point.
+        strict: raise an exception where no bound is found, instead of an infinite radius.
+
+    Returns:
+        Sets of dimension d + p that contain the exact flow's images.
+
+    Raises:
+        ValueError: if the inputs are no points, shapes do not fit, a number is not finite, or a
+            radius, the tolerance or a limit is out of range.
+        TypeError: if the field is no MLP.
+        EnclosureError: if ``strict`` and a tube grows beyond ``limit`` or takes too many steps.
+    """
+    if len(model.input_shape) != 1:
+        raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")
+    points = np.asarray(x, dtype=float)
+    if points.ndim != 2 or points.shape[1:] != model.input_shape:
+        raise ValueError(f"x must have shape (n, {model.input_shape[0]}), got {points.shape}")
+    half = np.zeros_like(points) if direction is None else np.asarray(direction, dtype=float)
+    if half.shape != points.shape:
+        raise ValueError(f"direction must have the shape of x, {points.shape}, got {half.shape}")
+    if not (np.isfinite(points) & np.isfinite(half)).all():
+        raise ValueError("x and direction must be finite")
+    radii = np.broadcast_to(np.asarray(radius, dtype=float), len(points))
+    if not ((radii >= 0) & np.isfinite(radii)).all():
+        raise ValueError(f"radius must be finite and 0 or more, got {radii.min()}")
+    for name, value in (("tolerance", tolerance), ("limit", limit), ("max_steps", max_steps)):
+        if not value > 0:
+            raise ValueError(f"{name} must be positive, got {value}")
+    network = Network.of(model.field, replica)  # type: ignore[arg-type]
+    states, half = (np.pad(each, ((0, 0), (0, model.augment_dim))) for each in (points, half))
+    parts = [slice(i, i + CHUNK) for i in range(0, len(states), CHUNK)] or [slice(0, 0)]
+    rule = _Rule(float(model.end_time), tolerance, limit, max_steps)
+    done = [_march(network, states[part], half[part], radii[part], rule) for part in parts]
+    fields = ("centres", "segments", "radii", "growth", "steps", "lost")
+    found = Enclosure(*(np.concatenate([getattr(each, name) for each in done]) for name in fields))
+    if strict and not np.isfinite(found.radii).all():
+        index = int(np.flatnonzero(~np.isfinite(found.radii))[0])
+        reason = "the tube grew too wide or took too many steps"
+        raise EnclosureError(index, float(found.lost[index]), float(radii[index]), reason)
+    return found
+
+
+def output_bounds(model: NeuralODE, found: Enclosure, *, replica: int = 0) -> tuple[Floats, Floats]:
+    """Bounds of the output L(z) = w.z + b over enclosed features.
+
+    Args:
+        model: with one output.
+        found: n balls.
+        replica: which network's head.
+
+    Returns:
+        Lower and upper bounds, each of shape ``(n,)``.
+
+    Raises:
+        ValueError: if the model has no head, or more than one output.
+    """
+    w, b = head(model, replica)
+    value = found.centres @ w + b
+    size = np.abs(found.centres) @ np.abs(w) + abs(b)
+    along = np.abs(found.segments @ w) + gamma(len(w)) * (np.abs(found.segments) @ np.abs(w))
+    error = (along + found.radii * np.linalg.norm(w) + gamma(len(w)) * size) * UP
+    return value - error, value + error
+
+
+def head(model: NeuralODE, replica: int) -> tuple[Floats, float]:
+    """The weights ``(dim,)`` and the bias of a head with one output.
+
+    Raises:
+        ValueError: if the model has no head or more than one output, or the weights are all 0.
+    """
+    outputs = 0 if model.head is None else model.head.weight.shape[2]
+    if model.head is None or outputs != 1:
+        raise ValueError(f"the model must have one output, it has {outputs}")
+    w: Floats = model.head.weight[replica, :, 0].detach().cpu().double().numpy()
+    if not w.any():
+        raise ValueError(f"the head of replica {replica} is constant: all its weights are 0")
+    return w, model.head.bias[replica, 0, 0].item()
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """When steps are taken and when a point is given up."""
+
+    end: float
+    tolerance: float
+    limit: float
+    max_steps: int
+
+    def budget(self, state: "_State", length: Floats) -> Floats:
+        """What the curve's defect may add in a step, where a segment is ``length`` long."""
+        budget = np.maximum(self.tolerance, _SHARE * state.radius + _ALONG * length)
+        # Below rounding errors, which every step adds, smaller steps would only make it worse.
+        rounding = _ROUNDED * gamma(1) * np.linalg.norm(state.y, axis=1)
+        floor: Floats = np.maximum(budget, rounding)
+        return floor
+
+
+@dataclass(frozen=True)
+class _State:
+    """Points on their way; every array has one entry a point; ``y``, ``z`` rows."""
+
+    index: NDArray[np.int64]
+    t: Floats
+    y: Floats
+    z: Floats  # half the segment
+    radius: Floats
+    growth: Floats
+    h: Floats  # the next step
+    free: Floats  # a step where nothing switches
+    rate: Floats  # logarithmic norm in the last step
+    drift: Floats  # what uncertain slopes added in it, in units of time
+    crossing: Booleans  # whether a switch comes after this step
+    attempts: NDArray[np.int64]
+    steps: NDArray[np.int64]
+
+    def where(self, keep: Booleans) -> "_State":
+        return _State(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
+
+
+def _march(network: Network, x: Floats, half: Floats, radius: Floats, rule: _Rule) -> Enclosure:
+    n = len(x)
+    whole = np.full(n, rule.end / 16)
+    zeros, counts = np.zeros(n), np.zeros(n, dtype=np.int64)
+    no = np.zeros(n, dtype=bool)
+    state = _State(
+        np.arange(n),
+        zeros,
+        x,
+        half,
+        radius * UP,
+        zeros,
+        whole,
+        whole,
+        zeros,
+        zeros,
+        no,
+        counts,
+        counts,
+    )
+    lost = np.full(n, np.nan)
+    result = Enclosure(x.copy(), half.copy(), np.full(n, np.inf), zeros.copy(), counts.copy(), lost)
+    while len(state.index):
+        state, failed = _advance(network, state, rule)
+        arrived = ~failed & (state.t >= rule.end)
+        result.lost[state.index[failed]] = state.t[failed]
+        for ends, values in (
+            (result.centres, state.y),
+            (result.segments, state.z),
+            (result.radii, state.radius),
+            (result.growth, state.growth),
+            (result.steps, state.steps),
+        ):
+            ends[state.index[arrived]] = values[arrived]
+        state = state.where(~failed & ~arrived)
+    return result
+
+
+def _advance(network: Network, state: _State, rule: _Rule) -> tuple[_State, Booleans]:
+    """One attempted step of every point, and which points are given up."""
+    last = state.t + state.h * (1 + 1e-9) >= rule.end
+    t1 = np.where(last, rule.end, state.t + state.h)
+    h = t1 - state.t
+    length = np.linalg.norm(state.z, axis=1)
+    budget = rule.budget(state, length)
+    narrow = 0.1 * np.sqrt(budget)  # the step across a switch: it adds about h^2 times the jump
+    shortest = np.minimum(narrow, state.free)
+    curve = network.step(state.t, state.y, h)
+    arc = follow(network, state.t, h, curve)
+    fits = (arc.defect <= budget) | (h <= shortest)
+    tube = _tube(network, arc, h, state, fits)
+    # Uncertainty counts for the whole step, so a step should not be longer than a switch takes.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        doubt = np.fmax(tube.uncertain * h / _DOUBT, tube.slip / (_SLIP * length + 10 * budget))
+        wanted = np.minimum(0.9 * (budget / arc.defect) ** (1 / len(curve)), 0.5 / doubt)
+    taken = fits & tube.held & ((doubt <= 1) | (h <= np.maximum(narrow, rule.end / 1024)))
+    grown = np.minimum(h * np.clip(wanted, 0.5, 4), rule.end / 8)
+    # A step cut short by a switch or by the end says nothing about the step that is wanted.
+    free = np.where(taken & (h >= 0.99 * state.free), grown, state.free)
+    after = np.where(state.crossing, narrow, free)
+
+    before, crossing = _shorter(arc, h, narrow, fits & ~taken)
+    smooth = ~fits & ~arc.switches
+    before = np.where(smooth, h * np.clip(wanted, 0.1, 0.7), before)
+    crossing &= ~smooth
+    free = np.where(~taken & ~(~fits & arc.switches), before, free)
+
+    failed = (~tube.held & fits & (h <= shortest)) | ~(tube.radius <= rule.limit) & taken
+    failed |= (state.attempts >= rule.max_steps) | ~np.isfinite(arc.end).all(1)
+    new = replace(
+        state,
+        t=np.where(taken, t1, state.t),
+        y=np.where(taken[:, None], arc.end, state.y),
+        z=np.where(taken[:, None], tube.segment, state.z),
+        radius=np.where(taken, tube.radius, state.radius),
+        growth=np.where(taken, state.growth + tube.growth, state.growth),
+        h=np.where(taken, after, before),
+        free=free,
+        rate=np.where(taken, tube.growth / h, state.rate),
+        drift=np.where(taken, tube.slip / h, state.drift),
+        crossing=np.where(taken, False, crossing),
+        attempts=state.attempts + 1,
+        steps=state.steps + taken,
+    )
+    return new, failed
+
+
+@dataclass(frozen=True)
+class _Tube:
+    """What is known at the end of a step; every array has one entry a point, ``segment`` a row."""
+
+    radius: Floats
+    growth: Floats
+    uncertain: Floats
+    slip: Floats
+    segment: Floats
+    held: Booleans
+
+
+def _tube(network: Network, arc: Arc, h: Floats, state: _State, wanted: Booleans) -> _Tube:
+    """A tube is guessed; if its own mu keeps solutions inside, they cannot have left it."""
+    n = len(h)
+    zeros, no = np.zeros(n), np.zeros(n, dtype=bool)
+    known = _Tube(np.full(n, np.inf), zeros, zeros.copy(), zeros.copy(), state.z.copy(), no)
+    added = arc.defect + 2 * state.drift * h
+    guess = 1e-30 + (state.radius + added) * 1.01 * np.exp(np.clip(1.5 * state.rate * h, 0.02, 2))
+    for _ in range(_ATTEMPTS):
+        left = np.flatnonzero(wanted & ~known.held)
+        if not len(left):
+            break
+        part = Arc(_take(arc.first, left), _take(arc.second, left), arc.end[left], arc.defect[left])
+        bound = spread(network, part, h[left], guess[left], state.z[left])
+        _record(known, left, bound, h[left], part.defect, state.radius[left], guess)
+    return known
+
+
+def _record(
+    known: _Tube,
+    left: NDArray[np.int64],
+    bound: Spread,
+    h: Floats,
+    defect: Floats,
+    radius: Floats,
+    guess: Floats,
+) -> None:
+    """Enter what a guess gave; where it was too small, make it larger."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        factor = np.exp(bound.log_norm * h) * (1 + 1e-12)
+        # What is added may be added at the step's start, to grow with the rest, or at its end.
+        added = defect + bound.slip
+        widest = np.maximum(factor, 1) * (radius + added) * (1 + 1e-13)
+        ends = (factor * radius + np.maximum(factor, 1) * added) * (1 + 1e-13)
+        good = widest < guess[left]
+    known.held[left], known.radius[left], known.growth[left] = good, ends, bound.log_norm * h
+    known.uncertain[left], known.slip[left] = bound.uncertain, bound.slip
+    known.segment[left] = bound.segment
+    guess[left] = np.where(good, guess[left], widest * 1.1)
+
+
+def _take(layer: Layer, index: NDArray[np.int64]) -> Layer:
+    return Layer(layer.controls[:, index], layer.low[index], layer.high[index])
+
+
+def _shorter(arc: Arc, h: Floats, narrow: Floats, halve: Booleans) -> tuple[Floats, Booleans]:
+    """After a rejected step: to just before the first switch, or half of it."""
+    before, crossing = h / 2, np.zeros(len(h), dtype=bool)
+    cut = np.flatnonzero(arc.switches & ~halve)
+    if len(cut):
+        s = first_switch(Arc(_take(arc.first, cut), _take(arc.second, cut), arc.end, arc.defect))
+        stop = s * h[cut] - narrow[cut] / 2
+        before[cut] = np.where(s > 1 - 1e-9, h[cut] / 2, np.maximum(stop, narrow[cut]))
+        crossing[cut] = (s <= 1 - 1e-9) & (stop > narrow[cut])
+    return before, crossing

@@ -1,0 +1,165 @@
+"""The table of experiments is the paper's; ``test_runs.py`` runs every row of it."""
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from anode import Loss, NeuralODE, ResNet
+from anode.data.images.catalogue import ImageSet
+from anode_lab import experiments
+from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size
+from anode_lab.experiments.images import COLOUR, GREY, LARGE, OVERFIT
+
+TOY = ("annulus-1d", "annulus-2d")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_profiles_grow(name: str) -> None:
+    """Seeds, samples, and samples seen in all: of few images there may be more epochs."""
+    sizes = [EXPERIMENTS[name].sizes[p] for p in Profile if p in EXPERIMENTS[name].sizes]
+    for small, large in pairwise(sizes):
+        assert small.seeds <= large.seeds
+        assert small.samples <= large.samples
+        assert small.epochs * small.samples <= large.epochs * large.samples
+        assert small.hidden <= large.hidden
+        assert small.max_side <= large.max_side
+    assert sizes[0] != sizes[1]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_has_a_test_size_and_the_papers(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    for profile in (Profile.SMOKE, Profile.PAPER):
+        assert experiment.size(profile) is experiment.size(profile.value)
+        assert experiment.size(profile) is experiment.sizes[profile]
+
+
+def test_the_toy_experiments_have_the_papers_size() -> None:
+    """Appendix F.2.1, also on a laptop: 3000 points, 50 epochs, batch 64, width 32, 20 seeds."""
+    for name in TOY:
+        for profile in (Profile.LAPTOP, Profile.PAPER):
+            size = EXPERIMENTS[name].sizes[profile]
+            assert (size.samples, size.epochs, size.batch_size, size.hidden) == (3000, 50, 64, 32)
+        assert EXPERIMENTS[name].sizes[Profile.PAPER].seeds == 20
+        data, validation = EXPERIMENTS[name].data(EXPERIMENTS[name].sizes[Profile.PAPER], 0)
+        assert (int((data.y < 0).sum()), int((data.y > 0).sum())) == (1000, 2000)
+        assert validation is None
+
+
+PAPERS_IMAGES = {
+    GREY: (ImageSet.MNIST, 60_000, 28, 10),
+    COLOUR: (ImageSet.CIFAR10, 50_000, 32, 10),
+    OVERFIT: (ImageSet.MNIST, 60_000, 28, 10),
+    LARGE: (ImageSet.TINY_IMAGENET, 100_000, 64, 200),
+}
+
+
+def test_the_image_experiments_have_the_papers_size() -> None:
+    """Section 5.2: whole sets, 64 filters, 5 repeats, cross-entropy over the set's classes."""
+    assert {name for name, each in EXPERIMENTS.items() if each.recorded} == set(PAPERS_IMAGES)
+    for name, (images, samples, side, classes) in PAPERS_IMAGES.items():
+        experiment = EXPERIMENTS[name]
+        size = experiment.size("paper")
+        assert (size.images, size.samples, size.max_side) == (images, samples, side)
+        assert (size.hidden, size.seeds, size.batch_size) == (64, 5, 256)
+        assert experiment.loss is Loss.CROSS_ENTROPY
+        assert experiment.outputs == classes
+        assert not experiment.data_per_seed
+
+
+def test_a_size_without_images_is_refused_where_they_are_needed() -> None:
+    with pytest.raises(ValueError, match="which, got images=None"):
+        EXPERIMENTS[GREY].data(Size(seeds=1, epochs=1, samples=4), 0)
+
+
+def count(spec: ModelSpec, hidden: int, shape: tuple[int, ...], outputs: int | None) -> int:
+    return spec.build(shape, outputs, hidden, (0,)).parameter_count()
+
+
+MATCHED = [
+    (name, spec.label)
+    for name, experiment in EXPERIMENTS.items()
+    for spec in experiment.models
+    if spec.as_large_as is not None
+]
+
+
+@pytest.mark.parametrize(("name", "label"), MATCHED)
+@pytest.mark.parametrize("hidden", [4, 16, 64])
+def test_no_width_is_closer_to_the_number_of_weights_to_match(
+    name: str, label: str, hidden: int
+) -> None:
+    experiment, shape = EXPERIMENTS[name], (3, 8, 8)
+    spec = experiment.model(label)
+    other = experiment.model(f"p = {spec.as_large_as}")  # which it is compared with
+    goal = count(other, hidden, shape, experiment.outputs)
+    model = spec.build(shape, experiment.outputs, hidden, (0, 1))
+    width = model.architecture["hidden"]
+    assert model.replicas == 2
+    plain = replace(spec, as_large_as=None)
+    distances = {
+        near: abs(count(plain, near, shape, experiment.outputs) - goal)
+        for near in (width - 1, width, width + 1)
+        if near > 0
+    }
+    assert distances[width] == min(distances.values())
+    assert width >= hidden
+
+
+def test_a_model_as_large_as_itself_is_itself() -> None:
+    spec = ModelSpec("p = 3", augment_dim=3)
+    for hidden in (1, 7, 32):
+        same = replace(spec, as_large_as=3).build((1, 6, 6), 10, hidden, (0,))
+        assert same.architecture["hidden"] == hidden
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_models_train_with_their_own_weight_decay_and_the_sizes_batches(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    for size in experiment.sizes.values():
+        for spec in experiment.models:
+            settings = experiment.settings(size, spec)
+            assert settings.weight_decay == spec.weight_decay
+            assert (settings.epochs, settings.batch_size) == (size.epochs, size.batch_size)
+            assert (settings.weight_decay > 0) == ("weight decay" in spec.label)
+
+
+def test_specs_build_the_models_that_they_name() -> None:
+    anode = ModelSpec("ANODE", augment_dim=2).build((3,), 4, 8, (1, 2))
+    assert isinstance(anode, NeuralODE)
+    assert anode.augment_dim == 2
+    assert anode.field.weights[0].shape == (2, 5, 8)
+    assert anode.head is not None
+    assert anode.head.weight.shape == (2, 5, 4)
+    resnet = ModelSpec("ResNet", blocks=3).build((2,), None, 8, (1,))
+    assert isinstance(resnet, ResNet)
+    assert len(resnet.blocks) == 3
+    assert resnet.head is None
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_names_and_labels_are_unique_and_say_their_source(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    assert isinstance(experiment, Experiment)
+    assert experiment.name == name
+    assert re.search(r"Fig|section|appendix", experiment.source)
+    labels = [spec.label for spec in experiment.models]
+    assert len(labels) == len(set(labels))
+
+
+def test_what_is_not_there_is_refused_with_what_is() -> None:
+    with pytest.raises(ValueError, match="profile must be one of smoke, laptop, paper, got 'big'"):
+        experiments.check_profile("big")
+    with pytest.raises(ValueError, match="g1d has the models 'NODE', 'ResNet', got 'RNN'"):
+        EXPERIMENTS["g1d"].model("RNN")
+    with pytest.raises(ValueError, match="images-large has the profiles smoke, paper, got 'lapt"):
+        EXPERIMENTS[LARGE].size("laptop")
+    with pytest.raises(ValueError, match="profile must be one of smoke, laptop, paper, got 'big'"):
+        EXPERIMENTS[LARGE].size("big")
+
+
+def test_profiles_and_models_are_found_by_name() -> None:
+    assert experiments.check_profile("paper") is experiments.check_profile(Profile.PAPER)
+    assert EXPERIMENTS["g1d"].model("NODE").augment_dim == 0

@@ -1,0 +1,79 @@
+"""When a loss is reached, and at what cost: checked on histories made by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anode.training import Floats, History
+from anode_lab.measures.time_to_loss import epochs_to_reach, nfe_at_loss
+
+
+def history(losses: Floats, nfe: Floats) -> History:
+    """A training of one step an epoch."""
+    return History(
+        step_loss=losses,
+        step_nfe=nfe,
+        step_backward_nfe=np.zeros_like(nfe),
+        steps_per_epoch=1,
+        validation_loss=None,
+        snapshots={},
+        failures={},
+        seconds=1.0,
+        seeds=tuple(range(len(losses))),
+    )
+
+
+FALLING = history(np.array([[8.0, 2.0, 4.0, 1.0]]), np.array([[20.0, 26.0, 32.0, 38.0]]))
+
+
+def test_a_level_of_an_epoch_is_reached_at_that_epoch() -> None:
+    np.testing.assert_allclose(epochs_to_reach(FALLING, np.array([8.0, 2.0, 1.0])), [[1, 2, 4]])
+    np.testing.assert_allclose(nfe_at_loss(FALLING, np.array([8.0, 2.0, 1.0])), [[20, 26, 38]])
+
+
+def test_between_epochs_the_logarithm_is_interpolated() -> None:
+    np.testing.assert_allclose(epochs_to_reach(FALLING, np.array([4.0])), [[1.5]])
+    np.testing.assert_allclose(nfe_at_loss(FALLING, np.array([4.0])), [[23]])
+
+
+def test_what_is_never_reached_is_not_a_number() -> None:
+    assert np.isnan(epochs_to_reach(FALLING, np.array([0.5]))).all()
+    assert np.isnan(nfe_at_loss(FALLING, np.array([0.5]))).all()
+
+
+def test_a_level_above_the_first_loss_counts_as_reached_in_the_first_epoch() -> None:
+    assert epochs_to_reach(FALLING, np.array([100.0])) == 1
+
+
+def test_each_replica_may_have_levels_of_its_own() -> None:
+    two = history(np.array([[4.0, 1.0], [4.0, 1.0]]), np.array([[20.0, 26.0], [20.0, 32.0]]))
+    np.testing.assert_allclose(epochs_to_reach(two, np.array([[4.0], [1.0]])), [[1], [2]])
+    np.testing.assert_allclose(nfe_at_loss(two, np.array([[4.0], [1.0]])), [[20], [32]])
+
+
+def test_a_replica_that_failed_reaches_what_it_reached_before() -> None:
+    failed = history(np.array([[4.0, 1.0, np.nan]]), np.array([[20.0, 26.0, np.nan]]))
+    np.testing.assert_allclose(epochs_to_reach(failed, np.array([1.0, 0.5])), [[2, np.nan]])
+    np.testing.assert_allclose(nfe_at_loss(failed, np.array([1.0, 0.5])), [[26, np.nan]])
+
+
+def test_a_level_that_is_not_a_number_is_not_reached() -> None:
+    assert np.isnan(epochs_to_reach(FALLING, np.array([np.nan]))).all()
+
+
+def test_levels_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="levels must be positive"):
+        epochs_to_reach(FALLING, np.array([1.0, 0.0]))
+
+
+@given(st.lists(st.floats(0.01, 10), min_size=1, max_size=12), st.floats(0.01, 10))
+def test_the_loss_is_above_the_level_until_it_is_reached(losses: list[float], level: float) -> None:
+    row = np.array([losses])
+    reached = epochs_to_reach(history(row, np.full_like(row, 20)), np.array([level]))[0, 0]
+    if np.isnan(reached):
+        assert min(losses) > level
+    else:
+        whole = int(np.ceil(reached))
+        assert losses[whole - 1] <= level * (1 + 1e-9)
+        assert all(loss > level for loss in losses[: whole - 1])

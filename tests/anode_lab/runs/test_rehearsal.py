@@ -1,0 +1,114 @@
+"""A record's first steps, taken again, are the same; and foretell how long a training takes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anode.training import History
+from anode_lab.experiments.images import OVERFIT
+from anode_lab.runs.recordings import check, pace, recordings
+from anode_lab.runs.task import Task, tasks
+from tests.helpers.recorded import change_size, make, read, record, shorten, watch
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one experiment the default profile takes a second, so that its records can be made."""
+    shorten(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all its records; nobody writes in it."""
+    return make(tmp_path_factory.mktemp("made"))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 50])
+def test_a_fresh_record_is_identical_step_by_step(steps: int, made: Path) -> None:
+    """At most an epoch of three steps is taken."""
+    for task in tasks(OVERFIT, seeds=[1]):
+        found = check(task, steps, made)
+        assert found.identical
+        assert (found.loss, found.nfe, found.steps) == (0.0, 0.0, min(steps, 3))
+
+
+def altered(task: Task, made: Path, folder: Path, change: Callable[[History], History]) -> Path:
+    """A record that is whole, but of another training."""
+    found = read(task, made)
+    recordings(folder).save(task.identity, replace(found, history=change(found.history)))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["step_loss", "step_nfe"])
+@pytest.mark.parametrize("step", [0, 2])
+def test_one_altered_number_is_found(name: str, step: int, made: Path, tmp_path: Path) -> None:
+    def change(history: History) -> History:
+        values = getattr(history, name).copy()
+        values[0, step] = values[0, step] * 1.5
+        return replace(history, **{name: values})
+
+    (task,) = tasks(OVERFIT, models=["p = 5"], seeds=[0])
+    altered(task, made, tmp_path, change)
+    found = check(task, 3, tmp_path)
+    assert not found.identical
+    if name == "step_loss":
+        assert (found.loss, found.nfe) == pytest.approx((1 / 3, 0), rel=1e-5)
+    else:
+        assert (found.loss, found.nfe) == (0, read(task, made).history.step_nfe[0, step] / 2)
+    if step > 0:
+        assert check(task, step, tmp_path).identical, "of the steps before it"
+
+
+def test_the_last_bit_counts(made: Path, tmp_path: Path) -> None:
+    (task,) = tasks(OVERFIT, models=["p = 0"], seeds=[0])
+
+    def change(history: History) -> History:
+        return replace(history, step_loss=np.nextafter(history.step_loss, np.inf))
+
+    altered(task, made, tmp_path, change)
+    found = check(task, 3, tmp_path)
+    assert not found.identical
+    assert 0 < found.loss < 1e-15
+
+
+def test_a_failure_is_the_same_if_it_comes_at_the_same_step(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (task,) = tasks(OVERFIT, models=["p = 0"], seeds=[1])
+    watch(monkeypatch, broken=(1,))
+    only_now = check(task, 3, made)
+    assert (only_now.identical, only_now.loss, only_now.nfe) == (False, np.inf, np.inf)
+    record([task], folder=tmp_path)
+    assert check(task, 3, tmp_path).identical
+    watch(monkeypatch)
+    only_then = check(task, 3, tmp_path)
+    assert (only_then.identical, only_then.loss) == (False, np.inf)
+
+
+def test_a_pace_is_the_time_of_a_step_times_their_number(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the first seed of each model; the steps before those that are timed do not count."""
+    history = read(tasks(OVERFIT)[0], made).history
+    asked: list[tuple[str, int, int | None]] = []
+
+    def timed(task: Task, device: str, *, batches: int | None = None) -> tuple[None, History]:
+        asked.append((task.spec.label, *task.seeds, batches))
+        return None, replace(history, seconds=0.5 * (batches or 0), steps_per_epoch=batches or 0)
+
+    monkeypatch.setattr(Task, "train", timed)
+    change_size(monkeypatch, epochs=7, samples=97, batch_size=32)
+    assert pace(tasks(OVERFIT), steps=8) == {
+        (OVERFIT, "p = 0"): 0.5 * 4 * 7,
+        (OVERFIT, "p = 5"): 0.5 * 4 * 7,
+    }
+    assert {(label, seed) for label, seed, _ in asked} == {("p = 0", 0), ("p = 5", 0)}
+
+
+def test_a_pace_is_positive_and_finite() -> None:
+    paces = pace(tasks(OVERFIT), steps=2)
+    assert list(paces) == [(OVERFIT, "p = 0"), (OVERFIT, "p = 5")]
+    assert all(0 < seconds < 600 for seconds in paces.values())

@@ -1,0 +1,98 @@
+"""Winding numbers: 1 for every flow of the plane, proven where samples are deceived."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anode import Activation, NeuralODE
+from anode_lab.theory.topology import circle, winding
+from anode_lab.theory.topology.enclosure import EnclosureError, enclose
+
+
+def turning(rate: float, strain: float = 0.0) -> NeuralODE:
+    """h' = A h with a rotation by ``rate`` and a strain, where |h| < 8."""
+    model = NeuralODE((2,), hidden=2, time_dependent=False).double()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+        matrix = torch.tensor([[strain, -rate], [rate, -strain]], dtype=torch.float64)
+        model.field.weight1[:] = model.field.weight2[:] = torch.eye(2)
+        model.field.bias1[:] = 8
+        model.field.weight3[:] = matrix.T
+        model.field.bias3[:] = -8 * matrix.sum(1)
+        model.head.weight[:] = 1
+    return model
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -7.0])
+def test_a_rotation_winds_once(rate: float) -> None:
+    (found,) = winding.certified(turning(rate))
+    assert found.number == 1
+    assert 0.99 < found.clearance <= 1
+    assert winding.naive(turning(rate), 12).tolist() == [1]
+
+
+def test_a_strained_circle_is_as_near_as_its_ellipse() -> None:
+    (found,) = winding.certified(turning(0.0, strain=1.5))
+    assert found.number == 1
+    assert 0.5 * np.exp(-1.5) < found.clearance <= np.exp(-1.5)
+
+
+@settings(max_examples=10)
+@given(
+    seed=st.integers(0, 10_000),
+    activation=st.sampled_from(Activation),
+    radius=st.floats(0.2, 2),
+)
+def test_every_flow_winds_once(seed: int, activation: Activation, radius: float) -> None:
+    model = NeuralODE((2,), hidden=8, activation=activation, seeds=[seed])
+    (found,) = winding.certified(model, radius)
+    assert found.number == 1
+    assert found.clearance > 0
+
+
+def test_the_arcs_cover_the_circle_and_hold_its_image() -> None:
+    model = NeuralODE((2,), seeds=[3])
+    found = circle.cover(model, 1.0, lambda images: images.radii < 1e-3)
+    np.testing.assert_array_equal(found.starts[1:], (found.starts + found.widths)[:-1])
+    assert found.starts[0] == 0
+    assert found.starts[-1] + found.widths[-1] == 1
+    part = np.random.default_rng(0).uniform(0, 1, len(found.starts))
+    angles = 2 * np.pi * (found.starts + part * found.widths)
+    points = enclose(model, np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    half = np.pi * found.widths
+    tau = np.sin((2 * part - 1) * half) / np.sin(half)
+    middle = found.images.centres + tau[:, None] * found.images.segments
+    away = np.linalg.norm(points.centres - middle, axis=1)
+    assert (away <= found.images.radii + points.radii).all()
+
+
+def test_a_sum_of_steps_below_half_a_turn() -> None:
+    """Three points of a circle, passed twice, wind twice; backwards, minus twice."""
+    corners = np.tile([0.1, 2.2, -2.0], 2)
+    assert round(winding._turning(corners)) == 2
+    assert round(winding._turning(corners[::-1])) == -2
+    assert round(winding._turning(np.array([0.1, 0.5, 0.3]))) == 0
+
+
+def test_an_image_that_meets_the_origin_s_is_not_counted() -> None:
+    """All of the plane falls into a point, up to exp(-30): rounding hides the difference."""
+    model = turning(0.0)
+    with torch.no_grad():
+        model.field.weight3[:] = -40 * torch.eye(2)
+        model.field.bias3[:] = 320
+    with pytest.raises(EnclosureError, match="not settled"):
+        winding.certified(model, most=200)
+
+
+def test_misuse_is_named() -> None:
+    with pytest.raises(ValueError, match="defined in the plane"):
+        winding.certified(NeuralODE((2,), augment_dim=1))
+    with pytest.raises(ValueError, match="3 or more points, got 2"):
+        winding.naive(NeuralODE((2,)), 2)
+    with pytest.raises(ValueError, match="radius must be positive"):
+        winding.certified(NeuralODE((2,)), 0)
+    with pytest.raises(ValueError, match="lies in the plane"):
+        circle.cover(NeuralODE((3,)), 1.0, lambda images: images.radii < 1)
