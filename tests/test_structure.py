@@ -22,6 +22,7 @@ from publishing.project import HOME, Project
 # laboratory from the package below it.
 ORDER = {
     "anode": (
+        "arrays",
         "atomic_write",
         "seeding",
         "convolutions",

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from anode.arrays import Floats
 from anode.data import Data
 from anode.models import Model
 from anode.training.batches import stacked
-from anode.training.history import Floats
 from anode.training.settings import Loss
 
 

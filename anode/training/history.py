@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anode.arrays import Floats
 from anode.solve import SolveFailure, SolveStatus
 
-Floats = NDArray[np.float64]
 Phase = Literal["forward", "backward"]
 
 

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from anode.arrays import Floats
 from anode.data import Data
 from anode.models import Model
 from anode.solve import SolveFailure
 from anode.training.batches import Batches
 from anode.training.checkpoint import Checkpoint, State
 from anode.training.evaluation import average, features_of, stop
-from anode.training.history import Floats, History, Phase, TrainingFailure
+from anode.training.history import History, Phase, TrainingFailure
 from anode.training.optimizer import StackedAdam
 from anode.training.settings import TrainingSettings
 

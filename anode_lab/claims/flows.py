@@ -11,7 +11,7 @@ from anode.models import NeuralODE
 from anode.training import Floats
 from anode_lab.claims.claim import Case
 from anode_lab.formatting import growth
-from anode_lab.theory.flow_geometry import paths
+from anode_lab.theory.trajectories import trajectory_geometry
 
 _DENSE = 20_000
 _WRONG = 1.0  # distance from a target of -1 or +1: as far as 0 is
@@ -40,7 +40,7 @@ def detour(case: Case) -> Floats:
     model, probe = case.run.model, case.run.probe
     if not isinstance(model, NeuralODE) or probe is None:
         raise ValueError(f"{case.label} needs trajectories and probe inputs")
-    measured = paths(model, probe.x, stopped=case.history.failures)  # (R, n) each
+    measured = trajectory_geometry(model, probe.x, stopped=case.history.failures)  # (R, n) each
     ratio: Floats = measured.length.sum(1) / measured.displacement.sum(1)
     return ratio
 

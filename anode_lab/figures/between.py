@@ -17,7 +17,7 @@ from anode.models import NeuralODE
 from anode.training import Floats
 from anode_lab.figures.states import draw_legend, draw_points, limits_of, set_limits
 from anode_lab.figures.style import palette, picture
-from anode_lab.theory.circle_image import Ring
+from anode_lab.theory.circle_image import CircleImage
 
 CLASSES = ("target −1", "target +1")
 """The two classes in a legend, whatever the data set."""
@@ -75,7 +75,9 @@ def between_samples(windows: tuple[Window, ...], data: Data) -> Figure:
 
 
 @picture
-def ring_images(rings: Mapping[str, Ring], centre: Floats, weight: Floats, bias: float) -> Figure:
+def ring_images(
+    rings: Mapping[str, CircleImage], centre: Floats, weight: Floats, bias: float
+) -> Figure:
     """What one flow makes of the circle of radius r2, as coarser and finer rings show it.
 
     Args:
@@ -150,7 +152,7 @@ def _draw_square(ax: Axes, inner: Window) -> None:
     ax.plot(*zip(*corners, strict=True), color=palette.ink(), linewidth=1.4)
 
 
-def _draw_ring(ax: Axes, ring: Ring) -> None:
+def _draw_ring(ax: Axes, ring: CircleImage) -> None:
     """A ring's points and the line through them, in other colours where the output is negative."""
     features, below = ring.features[0], ring.outputs[0] < 0
     wrong = np.where(below[:, None], features, np.nan)

@@ -21,7 +21,7 @@ from anode_lab.figures.states import (
 from anode_lab.figures.style import palette, picture
 from anode_lab.figures.trajectories import Trajectories, median_replica, trajectories
 from anode_lab.runs.run import Run
-from anode_lab.theory.flow_geometry import measure
+from anode_lab.theory.trajectories import path_geometry
 
 __all__ = [
     "CLASSES",
@@ -73,7 +73,7 @@ def flows_by_data(columns: Mapping[str, tuple[Run, Run]]) -> Figure:
             ax = state_axes(fig, (2, count, row * count + column), flow.coordinates)
             draw_paths(ax, flow.path, flow.y)
             draw_points(ax, flow.features, flow.y)
-            ratio = np.median(measure(flow.path).straightness)
+            ratio = np.median(path_geometry(flow.path).straightness)
             ax.set_title(
                 f"{run.label}, {name}\nlength / displacement: {ratio:.3f} (median)", loc="left"
             )

@@ -14,12 +14,12 @@ from anode.training import Floats, History
 from anode_lab.figures.curves import mean_of_running
 from anode_lab.figures.failures import census, failures_handle, mark_failures
 from anode_lab.figures.style import palette, picture
-from anode_lab.theory.circle_image import Ring
-from anode_lab.theory.output_maps import WayOut
+from anode_lab.theory.circle_image import CircleImage
+from anode_lab.theory.escape_curve import EscapeCurve
 
 
 @picture
-def ways_out(node: WayOut, anode: WayOut) -> Figure:
+def ways_out(node: EscapeCurve, anode: EscapeCurve) -> Figure:
     """The ways out of the origin of all seeds: of NODEs in the plane, of ANODEs out of it.
 
     Args:
@@ -57,7 +57,9 @@ def ways_out(node: WayOut, anode: WayOut) -> Figure:
 
 
 @picture
-def lowest_on_circle(rings: Mapping[str, Ring], origin: Mapping[str, Floats], shown: int) -> Figure:
+def lowest_on_circle(
+    rings: Mapping[str, CircleImage], origin: Mapping[str, Floats], shown: int
+) -> Figure:
     """Outputs around the circle of radius r2, of one seed, and the lowest one of every seed.
 
     Args:

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 
 from anode.training import Floats
 from anode_lab.figures.style import palette, picture
-from anode_lab.theory.flow_geometry import Paths
+from anode_lab.theory.trajectories import PathGeometry
 
 _SHORTEST = 1e-5  # excess lengths below are drawn here: the solver's and the polygon's errors
 
 
 @picture
-def straightness(measured: Mapping[str, Mapping[str, Paths]]) -> Figure:
+def straightness(measured: Mapping[str, Mapping[str, PathGeometry]]) -> Figure:
     """Distribution of the excess length of trajectories, length over displacement less 1.
 
     Thick: all points of all seeds together; thin: each seed. A curve further to the left belongs

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anode_lab.figures.style import palette, picture
-from anode_lab.theory.gronwall import Gronwall
+from anode_lab.theory.gronwall import GronwallBounds
 
 _LINES = {  # colour and dashes: no kind is told by its colour alone
     "product": (palette.muted, (0, (1, 1))),
@@ -20,7 +20,7 @@ _TEN = np.log(10)
 
 
 @picture
-def bounds(measured: Mapping[str, Gronwall], replica: int = 0) -> Figure:
+def bounds(measured: Mapping[str, GronwallBounds], replica: int = 0) -> Figure:
     """The four kinds of bounds and the measured stretch over time, one panel a model.
 
     The vertical axis is the decimal logarithm of the stretch: a coarse bound may be too large for
@@ -49,7 +49,7 @@ def bounds(measured: Mapping[str, Gronwall], replica: int = 0) -> Figure:
     return fig
 
 
-def _draw_measured(ax: Axes, each: Gronwall, replica: int, colour: str) -> None:
+def _draw_measured(ax: Axes, each: GronwallBounds, replica: int, colour: str) -> None:
     """Bands from the least to the largest: of derivatives light, of pairs darker."""
     singular = (each.singular.lower[replica] / _TEN, each.singular.upper[replica] / _TEN)
     pairs = (each.pairs.lower[replica] / _TEN, each.pairs.upper[replica] / _TEN)

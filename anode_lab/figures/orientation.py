@@ -10,8 +10,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from anode.arrays import Floats
 from anode_lab.figures.style import palette, picture
-from anode_lab.theory.flow_jacobian import Coincidences, Floats, Orientation
+from anode_lab.theory.flow_jacobian import Orientation
+from anode_lab.theory.injectivity import Coincidences
 
 _MAP = "viridis"
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anode_lab.figures.style import palette, picture
-from anode_lab.theory.topology.homology import Diagram
+from anode_lab.theory.topology.homology import PersistenceDiagram
 
 _MARKERS = (
     ("o", "inner", "components, $H_0$"),
@@ -19,7 +19,9 @@ _ESSENTIAL = 1.12  # height of the line for classes that never die, in units of 
 
 
 @picture
-def diagrams(measured: Mapping[str, Diagram], noise: Mapping[str, float] | None = None) -> Figure:
+def diagrams(
+    measured: Mapping[str, PersistenceDiagram], noise: Mapping[str, float] | None = None
+) -> Figure:
     """Birth and death of every class, a panel a point set, each with a scale of its own.
 
     A class far above the diagonal lives long. Those that never die are on the dashed line at the
@@ -51,7 +53,7 @@ def diagrams(measured: Mapping[str, Diagram], noise: Mapping[str, float] | None 
     return fig
 
 
-def _limit(diagram: Diagram) -> float:
+def _limit(diagram: PersistenceDiagram) -> float:
     """The longest finite death, or birth; 1 where there are none but at 0."""
     everything = np.concatenate([*diagram.births, *diagram.deaths])
     return float(everything[np.isfinite(everything)].max(initial=0)) or 1.0
@@ -72,7 +74,7 @@ def _draw_frame(ax: Axes, limit: float, noise: float | None) -> None:
     ax.tick_params(labelsize=8)
 
 
-def _draw_classes(ax: Axes, diagram: Diagram, dimension: int, top: float) -> None:
+def _draw_classes(ax: Axes, diagram: PersistenceDiagram, dimension: int, top: float) -> None:
     marker, name, _ = _MARKERS[dimension]
     colour = getattr(palette, name)
     births, deaths = diagram.births[dimension], diagram.deaths[dimension]

@@ -12,8 +12,8 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from anode.training import Floats
 from anode_lab.figures.style import palette, picture
-from anode_lab.theory.bottleneck import Passage, Sector
-from anode_lab.theory.switching import Kinks, TriedSteps
+from anode_lab.theory.channel import Channel, Sector
+from anode_lab.theory.switching import Switches, TriedSteps
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Sample:
 
     inner: Floats
     outer: Floats
-    passage: Passage
+    passage: Channel
     sector: Sector
 
 
@@ -203,7 +203,7 @@ def orders(
 
 
 @picture
-def steps_at_kinks(panels: Mapping[str, tuple[TriedSteps, Kinks | None]]) -> Figure:
+def steps_at_kinks(panels: Mapping[str, tuple[TriedSteps, Switches | None]]) -> Figure:
     """Sizes of the steps over time; thick bars were accepted, thin ones rejected.
 
     Args:

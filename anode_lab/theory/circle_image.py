@@ -10,27 +10,18 @@ from math import pi
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from anode.arrays import Floats, Integers
 from anode.models import Model, NeuralODE
-from anode.solve import Method, SolverSettings
-
-Floats = NDArray[np.float64]
-
-FIXED = SolverSettings(method=Method.RK4, step_size=1 / 64)
-"""Steps of one size carry a point to the same place whatever else is in its batch.
-
-Adaptive steps do not. Points that were solved apart would then differ by the solver's error, which
-a strong stretch of the flow makes as large as the image itself.
-"""
+from anode_lab.theory.solvers import FIXED_STEPS
 
 GAP = 0.05
 """Largest distance between neighbours' features, where a trained image is a few units wide."""
 
 
 @dataclass(frozen=True)
-class Ring:
+class CircleImage:
     """A circle around ``centre`` and its image under R models.
 
     Attributes:
@@ -78,9 +69,9 @@ class Ring:
         share[np.isnan(self.outputs).any(1)] = np.nan
         return share
 
-    def crossings(self, level: float = 0.0) -> NDArray[np.int64]:
+    def crossings(self, level: float = 0.0) -> Integers:
         """How often the output crosses ``level`` on the way around, shape ``(R,)``."""
-        count: NDArray[np.int64] = np.diff(self.outputs < level, axis=1).sum(1)
+        count: Integers = np.diff(self.outputs < level, axis=1).sum(1)
         return count
 
     def lowest(self) -> tuple[Floats, Floats]:
@@ -90,13 +81,17 @@ class Ring:
         return next(found), next(found)
 
 
-def points(angles: Tensor, radius: float, centre: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+def circle_points(
+    angles: Tensor, radius: float, centre: tuple[float, float] = (0.0, 0.0)
+) -> Tensor:
     """The points of a circle at ``angles (...)`` in radians, shape ``(..., 2)``."""
     circle = torch.stack([angles.cos(), angles.sin()], dim=-1)
     return radius * circle + torch.tensor(centre).to(circle)
 
 
-def even(model: Model, n: int, radius: float, centre: tuple[float, float] = (0.0, 0.0)) -> Ring:
+def even_circle(
+    model: Model, n: int, radius: float, centre: tuple[float, float] = (0.0, 0.0)
+) -> CircleImage:
     """The image of ``n`` evenly spaced points of a circle, in double precision.
 
     Raises:
@@ -110,7 +105,7 @@ def even(model: Model, n: int, radius: float, centre: tuple[float, float] = (0.0
     return _image(_precise(model), angles, radius, centre)
 
 
-def resolved(
+def refined_circle(
     model: Model,
     radius: float,
     centre: tuple[float, float] = (0.0, 0.0),
@@ -119,7 +114,7 @@ def resolved(
     start: int = 500,
     batch: int = 100,
     rounds: int = 60,
-) -> Ring:
+) -> CircleImage:
     """The image of a circle, with points added until no two neighbours' features are far apart.
 
     In each round the arcs whose ends part most are halved, for each replica its own. What the map
@@ -135,14 +130,14 @@ def resolved(
         rounds: most rounds; an arc of the first round has then 2^rounds parts.
 
     Returns:
-        The ring; its :attr:`~Ring.gaps` say how far the refinement came.
+        The ring; its :attr:`~CircleImage.gaps` say how far the refinement came.
 
     Raises:
-        ValueError: as :func:`even`, or if ``gap`` is not positive.
+        ValueError: as :func:`even_circle`, or if ``gap`` is not positive.
     """
     if not gap > 0:
         raise ValueError(f"gap must be positive, got {gap}")
-    ring, precise = even(model, start, radius, centre), _precise(model)
+    ring, precise = even_circle(model, start, radius, centre), _precise(model)
     for _ in range(rounds):
         gaps = torch.from_numpy(ring.gaps).nan_to_num(0)  # nothing to resolve where a solve failed
         if gaps.max() <= gap:
@@ -158,14 +153,14 @@ def _precise(model: Model) -> Model:
     """The same weights in double precision, with steps of one size."""
     precise = deepcopy(model).cpu().double()
     if isinstance(precise, NeuralODE):
-        precise.solver = FIXED
+        precise.solver = FIXED_STEPS
     return precise
 
 
 @torch.no_grad()
-def _image(model: Model, angles: Tensor, radius: float, centre: tuple[float, float]) -> Ring:
-    output = model.run(points(angles, radius, centre))
-    return Ring(
+def _image(model: Model, angles: Tensor, radius: float, centre: tuple[float, float]) -> CircleImage:
+    output = model.run(circle_points(angles, radius, centre))
+    return CircleImage(
         centre=centre,
         radius=radius,
         angles=angles.numpy(),
@@ -174,7 +169,7 @@ def _image(model: Model, angles: Tensor, radius: float, centre: tuple[float, flo
     )
 
 
-def _joined(ring: Ring, new: Ring) -> Ring:
+def _joined(ring: CircleImage, new: CircleImage) -> CircleImage:
     """Both rings' points, in the order of their angles."""
     angles = np.concatenate([ring.angles, new.angles], axis=1)
     order = angles.argsort(axis=1)

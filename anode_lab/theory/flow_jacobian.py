@@ -6,29 +6,29 @@ trajectory. A residual block, or one long Euler step, is bound by neither. All f
 any map of ``R^d`` to itself, so that one code judges both; and all is in double precision.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from anode.arrays import Floats
 from anode.fields import MLPField
 from anode.models import Model, NeuralODE
 from anode.solve import SolverSettings, integrate
-from anode_lab.theory.flow_geometry import SHIFT, TIGHTER
 from anode_lab.theory.lipschitz import jacobian
+from anode_lab.theory.solvers import TIGHTER
 
-Floats = NDArray[np.float64]
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 Map = Callable[[Tensor], Tensor]
 """R maps at once: points ``(R or 1, n, d)`` to their images ``(R, n, k)``, in double precision."""
 
-_NEWTON = 30  # steps; a piecewise affine map needs as many as it has pieces on the way
+SHIFT = 1e-6
+"""Half the distance of the two points of a difference quotient."""
 
 
 @dataclass(frozen=True)
@@ -59,27 +59,6 @@ class Orientation:
         """One of the maps alone, R = 1."""
         chosen = slice(replica, replica + 1)
         return replace(self, images=self.images[chosen], determinants=self.determinants[chosen])
-
-
-@dataclass(frozen=True)
-class Coincidences:
-    """The pair of points, of each of R maps, whose images lie closest for their distance.
-
-    Attributes:
-        first, second: the points, shape ``(R, d)``; NaN for a map for which no pair was found.
-        distance: between the two points, shape ``(R,)``.
-        miss: distance between their images, shape ``(R,)``.
-    """
-
-    first: Floats
-    second: Floats
-    distance: Floats
-    miss: Floats
-
-    @property
-    def found(self) -> NDArray[np.bool_]:
-        """Whether there is such a pair, shape ``(R,)``."""
-        return np.isfinite(self.distance)
 
 
 def as_map(model: Model, solver: SolverSettings | None = None) -> Map:
@@ -137,7 +116,45 @@ def jacobians(transform: Callable[[Tensor], Tensor], x: Tensor, *, shift: float 
     points = x[:, :, None] + torch.cat([shifts, -shifts])  # (R, n, 2d, d)
     images = transform(points.flatten(1, 2)).unflatten(-2, (n, 2, d))  # (..., n, 2, d, k)
     difference = (images[..., 0, :, :] - images[..., 1, :, :]) / (2 * shift)
-    return _array(difference.transpose(-1, -2))
+    return as_array(difference.transpose(-1, -2))
+
+
+def singular_values(
+    model: NeuralODE,
+    x: Tensor,
+    *,
+    stopped: Collection[int] = (),
+    shift: float = SHIFT,
+    solver: SolverSettings = TIGHTER,
+) -> Floats:
+    """Singular values of the flow's Jacobian: by how much it stretches space around each input.
+
+    The Jacobian of the map from an input in R^d to its features in R^(d + p), by central
+    differences. An input and its shifted neighbours are solved in one batch, with the same steps,
+    so that the solver's error is a smooth function of the input and hardly enters. A ReLU field's
+    slope jumps where a unit switches, and the derivative of a solve is right to the size of its
+    steps only: for trained toy models to a thousandth or so, at :data:`TIGHTER`.
+
+    Args:
+        model: R networks whose state has one axis.
+        x: inputs, shape ``(n, d)``, the same for all replicas.
+        stopped: replicas that are not measured, such as those whose training failed.
+        shift: half the distance of the two points of a difference quotient.
+        solver: how the flow is solved.
+
+    Returns:
+        Shape ``(R, n, d)``, largest first; NaN for the stopped replicas and for those whose solve
+        fails.
+    """
+    precise = _precise(model, solver)
+    to = next(precise.parameters())
+    matrices = jacobians(lambda points: precise.flow(points.to(to), 2)[-1], x, shift=shift)
+    # Where there is a NaN, the decomposition would raise an exception.
+    failed = np.asarray(np.isnan(matrices).any(axis=(1, 2, 3)))
+    finite = np.where(failed[:, None, None, None], 0, matrices.swapaxes(2, 3))
+    values: Floats = np.linalg.svd(finite, compute_uv=False)
+    values[failed] = values[list(stopped)] = np.nan
+    return values
 
 
 def orientation(transform: Map, x: Tensor, *, shift: float = SHIFT) -> Orientation:
@@ -159,7 +176,7 @@ def orientation(transform: Map, x: Tensor, *, shift: float = SHIFT) -> Orientati
             f"R^{images.shape[-1]}; for a model with appended zeros take flow_map"
         )
     determinants: Floats = np.linalg.det(jacobians(transform, x, shift=shift))
-    return Orientation(_array(x), _array(images), determinants)
+    return Orientation(as_array(x), as_array(images), determinants)
 
 
 def log_volume(
@@ -189,7 +206,7 @@ def log_volume(
     width = precise.end_time / intervals
     middles = (torch.arange(intervals, dtype=torch.float64) + 0.5) * width
     times = torch.cat([torch.zeros(1, dtype=torch.float64), middles])
-    states = _array(precise.flow(x[None].to(next(precise.parameters())), times))[1:]
+    states = as_array(precise.flow(x[None].to(next(precise.parameters())), times))[1:]
     divergence = np.stack(
         [
             np.trace(jacobian(model.field, float(t), h), axis1=2, axis2=3)  # (R, n)
@@ -198,101 +215,6 @@ def log_volume(
     )
     total: Floats = width * divergence.sum(0)
     return total
-
-
-def round_trip(there: Map, back: Map, x: Tensor) -> Floats:
-    """How far from each point the way there and back ends, for R maps, shape ``(R, n)``.
-
-    For a flow and its backward solve it is the solver's error, enlarged by what the flow squeezes.
-
-    Args:
-        there: the maps.
-        back: what should undo them.
-        x: points, shape ``(n, d)``.
-    """
-    start = x[None].double()
-    return _array((back(there(start)) - start).norm(dim=2))
-
-
-def coincidences(
-    transform: Map,
-    x: Tensor,
-    *,
-    apart: float = 1e-3,
-    miss: float = 1e-9,
-    candidates: int = 20,
-    starts: int = 6,
-) -> Coincidences:
-    """Two points with one image, for each of R maps, if Newton's method finds such a pair.
-
-    It asks for the images of the points with the smallest determinants, of which each has another
-    preimage if the map is onto and folds there. Newton's method starts from the points further
-    away whose images are closest. A pair that is found refutes that the map is one-to-one, up to
-    ``miss``; that none is found proves nothing.
-
-    Args:
-        transform: maps of ``R^d`` to itself.
-        x: points, shape ``(n, d)``, dense enough that Newton's method starts near its goal.
-        apart: least distance of the two points of a pair. A map that is one-to-one can only be
-            taken for another if it brings two points that far apart as close as ``miss``.
-        miss: largest distance of the two images.
-        candidates: points of each map that are asked for.
-        starts: points from which Newton's method starts, for each of them.
-
-    Returns:
-        For each map the pair whose points are furthest apart.
-    """
-    measured = orientation(transform, x)
-    replicas, n = measured.determinants.shape
-    d = x.shape[1]
-    candidates, starts = min(candidates, n), min(starts, n - 1)
-    chosen = measured.determinants.argsort(1)[:, :candidates]  # (R, c)
-    first = measured.points[chosen]  # (R, c, d)
-    goals = np.take_along_axis(measured.images, chosen[..., None], 1)
-    away = np.linalg.norm(measured.images[:, None] - goals[:, :, None], axis=3)  # (R, c, n)
-    near = np.linalg.norm(measured.points - first[:, :, None], axis=3) <= apart
-    begin = np.where(near, np.inf, away).argsort(2)[..., :starts]  # (R, c, s)
-    second = measured.points[begin].reshape(replicas, -1, d)
-    first, goals = (np.repeat(each, starts, axis=1) for each in (first, goals))
-    second = _newton(transform, second, goals)
-
-    pair = transform(torch.from_numpy(np.concatenate([first, second], axis=1)))
-    images = _array(pair).reshape(replicas, 2, -1, d)
-    misses = np.linalg.norm(images[:, 0] - images[:, 1], axis=2)
-    distances = np.linalg.norm(first - second, axis=2)
-    valid = (misses <= miss) & (distances >= apart)
-    best = np.where(valid, distances, -1).argmax(1)
-    rows = np.arange(replicas)
-    found = valid[rows, best]
-    return Coincidences(
-        first=np.where(found[:, None], first[rows, best], np.nan),
-        second=np.where(found[:, None], second[rows, best], np.nan),
-        distance=np.where(found, distances[rows, best], np.nan),
-        miss=np.where(found, misses[rows, best], np.nan),
-    )
-
-
-def _newton(transform: Map, y: Floats, goals: Floats) -> Floats:
-    """Where Newton's method for ``transform(y) = goal`` ends, from ``y (R, m, d)``.
-
-    A step that would bring the image no closer is halved, up to five times.
-    """
-    for _ in range(_NEWTON):
-        residual = _array(transform(torch.from_numpy(y))) - goals
-        slope = jacobians(transform, torch.from_numpy(y))
-        step = -(np.linalg.pinv(slope) @ residual[..., None])[..., 0]
-        size = np.linalg.norm(residual, axis=2)
-        for _ in range(5):
-            closer = np.linalg.norm(_array(transform(torch.from_numpy(y + step))) - goals, axis=2)
-            worse = ~(closer < size)
-            if not worse.any():
-                break
-            step[worse] /= 2
-        step[~np.isfinite(step).all(2)] = 0
-        y = y + step
-        if np.abs(step).max() < 1e-14:
-            break
-    return y
 
 
 def _precise(model: AnyModel, solver: SolverSettings | None) -> AnyModel:
@@ -309,6 +231,6 @@ def _precise(model: AnyModel, solver: SolverSettings | None) -> AnyModel:
     return precise
 
 
-def _array(values: Tensor) -> Floats:
+def as_array(values: Tensor) -> Floats:
     array: Floats = values.detach().double().cpu().numpy()
     return array

@@ -27,17 +27,16 @@ from itertools import product
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from anode.arrays import Floats
 from anode.fields import MLPField
 from anode.models import NeuralODE
 from anode.solve import SolverSettings
-from anode_lab.theory.flow_geometry import TIGHT, TIGHTER
 from anode_lab.theory.flow_jacobian import jacobians
 from anode_lab.theory.lipschitz import Boxes, jacobian, lipschitz_bound, local_bound
-
-Floats = NDArray[np.float64]
+from anode_lab.theory.solvers import TIGHT, TIGHTER
+from anode_lab.theory.trajectories import sampled_flow
 
 MARGIN = 0.1
 """By which part of its width a box is wider, on each side, than the samples in it."""
@@ -48,7 +47,7 @@ _PAIRS = 20_000  # of inputs, at most
 
 
 @dataclass(frozen=True)
-class Band:
+class LogRange:
     """Bounds of the stretch, from time 0 to each of K + 1 times, for R flows.
 
     Attributes:
@@ -61,7 +60,7 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Gronwall:
+class GronwallBounds:
     """The bounds of R flows over time and what was measured between them.
 
     Attributes:
@@ -82,19 +81,19 @@ class Gronwall:
     """
 
     times: Floats
-    product: Band
-    hull: Band
-    one_sided: Band
-    along: Band
+    product: LogRange
+    hull: LogRange
+    one_sided: LogRange
+    along: LogRange
     constant: Floats
     local: Floats
     sampled: Floats
-    singular: Band
-    pairs: Band
+    singular: LogRange
+    pairs: LogRange
     radius: float
     margin: float
 
-    def bounds(self) -> Mapping[str, Band]:
+    def bounds(self) -> Mapping[str, LogRange]:
         """The four kinds of bounds by name, from the coarsest to the tightest."""
         return {
             "product": self.product,
@@ -104,7 +103,7 @@ class Gronwall:
         }
 
 
-def inputs(radius: float, dim: int, n: int) -> Tensor:
+def ball_grid(radius: float, dim: int, n: int) -> Tensor:
     """The corners of the cubes of a grid that meet a ball around the origin.
 
     Args:
@@ -130,7 +129,7 @@ def inputs(radius: float, dim: int, n: int) -> Tensor:
     return torch.from_numpy(side[np.unique(corners.reshape(-1, dim), axis=0)])
 
 
-def measure(
+def stretch_bounds(
     model: NeuralODE,
     *,
     radius: float = 1.5,
@@ -139,13 +138,13 @@ def measure(
     margin: float = MARGIN,
     pieces: int = _PIECES,
     seed: int = 0,
-) -> Gronwall:
+) -> GronwallBounds:
     """Bounds of the stretch over time, and the measured stretch, of R flows on a ball of inputs.
 
     Args:
         model: R models whose field is an MLP.
         radius: of the ball.
-        n: cubes along a diameter, of the grid of inputs; see :func:`inputs`.
+        n: cubes along a diameter, of the grid of inputs; see :func:`ball_grid`.
         intervals: K, of time.
         margin: by which part of its width a box is widened on each side.
         pieces: into how many parts a box around all visited states is cut.
@@ -162,9 +161,9 @@ def measure(
         raise ValueError(
             f"intervals must be 1 or more and margin 0 or more, got {intervals} and {margin}"
         )
-    x = inputs(radius, model.input_shape[0], n)
+    x = ball_grid(radius, model.input_shape[0], n)
     times = np.linspace(0, model.end_time, intervals * _WITHIN + 1)
-    states = _flow(model, x, torch.from_numpy(times), TIGHT)  # (T, R, m, dim)
+    states = sampled_flow(model, x, torch.from_numpy(times), TIGHT)  # (T, R, m, dim)
     ends = times[::_WITHIN]
     visited = np.stack(
         [states[k * _WITHIN : (k + 1) * _WITHIN + 1] for k in range(intervals)]
@@ -176,7 +175,7 @@ def measure(
     constant = lipschitz_bound(field)
     along, sampled = _along(field, times, states)
     width = model.end_time / intervals
-    return Gronwall(
+    return GronwallBounds(
         times=ends,
         product=_band(-constant[:, None].repeat(intervals, 1), constant[:, None], width),
         hull=_band(-rates.norm, rates.norm, width),
@@ -197,16 +196,16 @@ def _widened(low: Floats, high: Floats, margin: float) -> tuple[Floats, Floats]:
     return low - added, high + added
 
 
-def _band(below: Floats, above: Floats, width: float) -> Band:
-    """Rates in each of K intervals, ``(R, K)``, integrated from 0."""
+def _band(below: Floats, above: Floats, width: float) -> LogRange:
+    """DerivativeBounds in each of K intervals, ``(R, K)``, integrated from 0."""
     shape = np.broadcast_shapes(below.shape, above.shape)
     lower, upper = (np.zeros((shape[0], shape[1] + 1)) for _ in range(2))
     lower[:, 1:] = width * np.broadcast_to(below, shape).cumsum(1)
     upper[:, 1:] = width * np.broadcast_to(above, shape).cumsum(1)
-    return Band(lower, upper)
+    return LogRange(lower, upper)
 
 
-def _along(field: MLPField, times: Floats, states: Floats) -> tuple[Band, Floats]:
+def _along(field: MLPField, times: Floats, states: Floats) -> tuple[LogRange, Floats]:
     """The bounds along sampled trajectories, and the largest norm of J in each interval ``(R, K)``.
 
     The integrals are by the trapezoidal rule; where a unit of a ReLU network switches between two
@@ -222,19 +221,19 @@ def _along(field: MLPField, times: Floats, states: Floats) -> tuple[Band, Floats
     steps = np.diff(times)[:, None, None, None] * (values[1:] + values[:-1]) / 2
     total = np.concatenate([np.zeros_like(steps[:1]), steps.cumsum(0)])[::_WITHIN]
     by_interval = np.stack(norm[:-1]).reshape(-1, _WITHIN, field.replicas)
-    return Band(total[..., 0].min(2).T, total[..., 1].max(2).T), by_interval.max(1).T
+    return LogRange(total[..., 0].min(2).T, total[..., 1].max(2).T), by_interval.max(1).T
 
 
-def _singular(model: NeuralODE, x: Tensor, times: Floats) -> Band:
+def _singular(model: NeuralODE, x: Tensor, times: Floats) -> LogRange:
     """Logarithms of the extreme singular values of the flow's derivative up to each time."""
     when = torch.from_numpy(times)
     precise = _precise(model, TIGHTER)
     matrices = jacobians(lambda points: precise.flow(points, when), x)  # (K + 1, R, m, dim, d)
     values = np.log(np.linalg.svd(matrices, compute_uv=False))  # largest first
-    return Band(values[..., -1].min(2).T, values[..., 0].max(2).T)
+    return LogRange(values[..., -1].min(2).T, values[..., 0].max(2).T)
 
 
-def _pairs(states: Floats, rng: np.random.Generator) -> Band:
+def _pairs(states: Floats, rng: np.random.Generator) -> LogRange:
     """Logarithms of the extreme ratios of the distances of two states, at each time and at 0."""
     count = states.shape[2]
     i, j = np.triu_indices(count, 1)
@@ -243,12 +242,7 @@ def _pairs(states: Floats, rng: np.random.Generator) -> Band:
         i, j = i[chosen], j[chosen]
     distance = np.linalg.norm(states[:, :, i] - states[:, :, j], axis=3)  # (K + 1, R, pairs)
     ratio = np.log(distance / distance[:1])
-    return Band(ratio.min(2).T, ratio.max(2).T)
-
-
-def _flow(model: NeuralODE, x: Tensor, times: Tensor, solver: SolverSettings) -> Floats:
-    states: Floats = _precise(model, solver).flow(x[None], times).cpu().numpy()
-    return states
+    return LogRange(ratio.min(2).T, ratio.max(2).T)
 
 
 def _precise(model: NeuralODE, solver: SolverSettings) -> NeuralODE:

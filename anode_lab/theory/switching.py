@@ -8,22 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchdiffeq import odeint
 
+from anode.arrays import Booleans, Floats
 from anode.fields import Dynamics, MLPField
-from anode.solve import SolverSettings, integrate
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-TIGHT = SolverSettings(rtol=1e-9, atol=1e-9, max_steps=100_000)
+from anode.solve import integrate
+from anode_lab.theory.solvers import TIGHTEST
 
 
 @dataclass(frozen=True)
-class Kinks:
-    """The kinks of one trajectory.
+class Switches:
+    """The switching_times of one trajectory.
 
     Attributes:
         times: at which a unit switches, increasing, shape ``(K,)``.
@@ -46,13 +42,13 @@ class TriedSteps:
 
     start: Floats
     size: Floats
-    accepted: Flags
+    accepted: Booleans
 
 
 @torch.no_grad()
-def kinks(
+def switching_times(
     field: MLPField, replica: int, h0: Tensor, *, end: float = 1.0, intervals: int = 4000
-) -> Kinks:
+) -> Switches:
     """Where units of a ReLU field switch along the trajectory from ``h0 (dim,)``.
 
     The signs of all units' inputs are compared between neighbours of evenly spaced times; a unit
@@ -83,7 +79,7 @@ def kinks(
         found.append(torch.stack([when, speed * outward.norm(dim=1)]))
     all_found = torch.cat(found, dim=1).numpy()
     at, jumps = all_found[:, all_found[0].argsort()]
-    return Kinks(at, jumps)
+    return Switches(at, jumps)
 
 
 @torch.no_grad()
@@ -100,13 +96,13 @@ def tried_steps(
         end: time at which the solve ends.
 
     Raises:
-        ValueError: as :func:`kinks`, or if ``tolerance`` is not positive.
+        ValueError: as :func:`switching_times`, or if ``tolerance`` is not positive.
     """
     _check(field, replica, h0[0] if h0.dim() == 2 else h0[None], end)
     if not tolerance > 0:
         raise ValueError(f"tolerance must be positive, got {tolerance!r}")
     weights = tuple(w[replica : replica + 1].double() for w in field.weights)
-    record = _Record(lambda t, h: field.evaluate(weights, t, h))
+    record = _RecordedDynamics(lambda t, h: field.evaluate(weights, t, h))
     times = torch.tensor([0.0, end], dtype=torch.float64)
     options = {"max_num_steps": 1_000_000}
     odeint(
@@ -117,7 +113,7 @@ def tried_steps(
     return TriedSteps(start, size, accepted.astype(bool))
 
 
-class _Record(nn.Module):
+class _RecordedDynamics(nn.Module):
     """Dynamics that keep the steps which torchdiffeq reports."""
 
     def __init__(self, dynamics: Dynamics) -> None:
@@ -145,7 +141,7 @@ def _trajectory(field: MLPField, replica: int, h0: Tensor, times: Tensor) -> Ten
     ).double()
     for own, given in zip(alone.weights, field.weights, strict=True):
         own.copy_(given[replica : replica + 1])
-    return integrate(alone, h0.double()[None, None], times, TIGHT).states[:, 0, 0]
+    return integrate(alone, h0.double()[None, None], times, TIGHTEST).states[:, 0, 0]
 
 
 def _check(field: MLPField, replica: int, h0: Tensor, end: float) -> None:

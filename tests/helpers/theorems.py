@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from anode import Activation, NeuralODE, ResNet, SolverSettings
-from anode_lab.theory.flow_jacobian import Floats, Map, coincidences, orientation, round_trip
+from anode.arrays import Floats
+from anode_lab.theory.flow_jacobian import Map, orientation
+from anode_lab.theory.injectivity import coincidences, round_trip
 from anode_lab.theory.lipschitz import lipschitz_bound
 
 TOLERANCE = 1e-9

@@ -5,7 +5,7 @@
 smaller ones for the states and times in given boxes.
 """
 
-from anode_lab.theory.lipschitz.local import Boxes, Rates, jacobian, local_bound
+from anode_lab.theory.lipschitz.local import Boxes, DerivativeBounds, jacobian, local_bound
 from anode_lab.theory.lipschitz.overall import lipschitz_bound, slopes
 
-__all__ = ["Boxes", "Rates", "jacobian", "lipschitz_bound", "local_bound", "slopes"]
+__all__ = ["Boxes", "DerivativeBounds", "jacobian", "lipschitz_bound", "local_bound", "slopes"]

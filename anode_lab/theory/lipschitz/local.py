@@ -15,13 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from anode.arrays import Floats
 from anode.fields import Activation, MLPField
 from anode_lab.theory.lipschitz.overall import lipschitz_bound
-
-Floats = NDArray[np.float64]
 
 _CHUNK = 50_000  # boxes at once, of all replicas: a few hundred numbers for each
 _ROUNDING = 1e-12  # by how much the units' inputs are widened, relative to their size
@@ -75,7 +73,7 @@ class Boxes:
 
 
 @dataclass(frozen=True)
-class Rates:
+class DerivativeBounds:
     """Bounds of a derivative J: between which rates trajectories part there.
 
     Two trajectories whose connecting segment stays in the box satisfy, while it does,
@@ -123,13 +121,14 @@ def jacobian(field: MLPField, t: float | Floats, h: Floats) -> Floats:
 
 
 @torch.no_grad()
-def local_bound(field: MLPField, boxes: Boxes, *, pieces: int = 1) -> Rates:
+def local_bound(field: MLPField, boxes: Boxes, *, pieces: int = 1) -> DerivativeBounds:
     """Bounds of the derivative of a field in boxes of states and times.
 
     Never worse than :func:`~anode_lab.theory.lipschitz.lipschitz_bound`. In exact arithmetic the
     bounds hold
     for certain; in double precision the rounding of the last step, about 1e-15 of a bound, is not
-    accounted for. For boxes that are not convex together, see what :class:`Rates` says of segments.
+    accounted for. For boxes that are not convex together, see what
+    :class:`DerivativeBounds` says of segments.
 
     Args:
         field: R networks.
@@ -167,7 +166,7 @@ def local_bound(field: MLPField, boxes: Boxes, *, pieces: int = 1) -> Rates:
         halves = [torch.minimum(_rates(field, *each), whole) for each in (first, second)]
         values = torch.cat([values.scatter(2, there, halves[0]), halves[1]], dim=2)
     norm, above, minus_below = values.amax(2).cpu().numpy().transpose(2, 0, 1)
-    return Rates(norm=norm, above=above, below=-minus_below)
+    return DerivativeBounds(norm=norm, above=above, below=-minus_below)
 
 
 def _worst(values: Tensor, count: int) -> Tensor:

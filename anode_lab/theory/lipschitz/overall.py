@@ -2,11 +2,9 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from anode.arrays import Floats
 from anode.fields import MLPField
-
-Floats = NDArray[np.float64]
 
 
 @torch.no_grad()

@@ -1,9 +1,8 @@
-"""The theorems about flows, checked on trained models."""
+"""The topology of flows: theorems checked on trained models, with certificates where possible."""
 
-from anode_lab.theory.topology.enclosure import Enclosure, EnclosureError, enclose, output_bounds
+from anode_lab.theory.topology.margins import Margin
 from anode_lab.theory.topology.winding import Winding
 from anode_lab.theory.topology.witness import (
-    Margin,
     NotSeparatedError,
     Separation,
     Witness,
@@ -11,14 +10,10 @@ from anode_lab.theory.topology.witness import (
 )
 
 __all__ = [
-    "Enclosure",
-    "EnclosureError",
     "Margin",
     "NotSeparatedError",
     "Separation",
     "Winding",
     "Witness",
     "WitnessNotFound",
-    "enclose",
-    "output_bounds",
 ]

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from math import pi
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from anode.arrays import Floats
 
 INTEGER = 1e-6
 """A sum further from an integer than this is not taken for one."""
@@ -33,18 +32,9 @@ class Linking:
     error: float
     distance: float
 
-    def holds_for_curves(self, first: float, second: float) -> bool:
-        """Whether it is also the number of the curves that the polygons were sampled from.
-
-        It is if a curve and its polygon, both run through in the same time, are never further apart
-        than ``first`` and ``second``, and the sum of the two is less than the polygons' distance:
-        on the way from the polygon to the curve along straight lines the two then never meet.
-        """
-        return min(first, second) >= 0 and first + second < self.distance
-
 
 @dataclass(frozen=True)
-class Curve:
+class SampledCurve:
     """A closed curve, sampled.
 
     Attributes:
@@ -62,9 +52,9 @@ class Curve:
         return gaps
 
 
-def resolved(
+def refined_curve(
     curve: Callable[[Floats], Floats], gap: float, *, start: int = 200, most: int = 20_000
-) -> Curve:
+) -> SampledCurve:
     """A closed curve at parameters so close that no two neighbours are further apart than ``gap``.
 
     What the curve does between two neighbours is not seen.
@@ -73,7 +63,7 @@ def resolved(
         curve: parameters ``(n,)`` in [0, 2 pi] -> points ``(n, dim)``; the same at both ends.
         gap: largest distance of neighbours.
         start: evenly spaced points to begin with.
-        most: points at which to give up; :attr:`Curve.gaps` then has larger ones.
+        most: points at which to give up; :attr:`SampledCurve.gaps` then has larger ones.
 
     Raises:
         ValueError: if ``gap`` is not positive, ``start`` is below 3, a point is not finite, or the
@@ -86,7 +76,7 @@ def resolved(
     while True:
         if not np.isfinite(points).all():
             raise ValueError("curve must give finite points, got one that is not")
-        found = Curve(parameters, points)
+        found = SampledCurve(parameters, points)
         wide = np.flatnonzero(found.gaps > gap)
         if not len(wide) or len(parameters) + len(wide) > most:
             break
@@ -96,7 +86,7 @@ def resolved(
     if (open_ := float(np.linalg.norm(points[-1] - points[0]))) > gap / 1000:
         raise ValueError(f"curve must be closed, its ends are {open_:.3g} apart")
     points[-1] = points[0]
-    return Curve(parameters, points)
+    return SampledCurve(parameters, points)
 
 
 def linking_number(first: Floats, second: Floats) -> Linking:

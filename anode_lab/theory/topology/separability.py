@@ -6,29 +6,29 @@ every float is one, and does not depend on the solver's tolerances.
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linprog
-from scipy.spatial import ConvexHull, QhullError
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import SVC
+from numpy.typing import ArrayLike
 
+from anode.arrays import Floats, Integers
 from anode_lab.theory.topology import simplex
-from anode_lab.theory.topology.simplex import Rationals
+from anode_lab.theory.topology.candidates import Candidates, deepest_triangle, hull_corners
+from anode_lab.theory.topology.rationals import (
+    Rationals,
+    dot,
+    exact,
+    furthest,
+    largest,
+    least,
+    root_below,
+    scaled,
+    square_norm,
+    to_floats,
+)
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
-
-_DIRECTIONS = 48  # in which the corners of a deep triangle are looked for
 _WORST = 4  # points of either set that join the exact program in a round
-_LEAST = 1e-323  # twice the least float: what a number that underflows may lose
-_STEPS = 100_000  # most steps of the search for a wide margin; a narrower one is still exact
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class Hyperplane:
     @property
     def w(self) -> Floats:
         """The normal in floating point, shape ``(dim,)``."""
-        return _floats(self.normal)
+        return to_floats(self.normal)
 
     def verify(self, a: ArrayLike, b: ArrayLike) -> bool:
         """Whether all of this holds for the sets ``a (n, dim)``, ``b (m, dim)``, exactly."""
         a, b = _points(a, b)
         if len(self.normal) != a.shape[1] or not any(self.normal) or not self.margin >= 0:
             return False
-        below = self.offset - _largest(a, self.normal)
-        above = _least(b, self.normal) - self.offset
+        below = self.offset - largest(a, self.normal)
+        above = least(b, self.normal) - self.offset
         slack = min(below, above)
-        return slack > 0 and Fraction(self.margin) ** 2 * _square(self.normal) <= slack**2
+        return slack > 0 and Fraction(self.margin) ** 2 * square_norm(self.normal) <= slack**2
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class CommonPoint:
         weights_a, weights_b: positive, each with the sum 1.
         depth: how far, in the points' units, the hulls overlap at least: one would have to be
             moved by as much to be parted from the other. Rounded down; 0 for a combination of less
-            than dim + 2 points, whose hulls only touch. See :func:`robust`.
+            than dim + 2 points, whose hulls only touch. See :func:`is_robust`.
     """
 
     indices_a: tuple[int, ...]
@@ -113,13 +113,14 @@ def separate(a: ArrayLike, b: ArrayLike) -> Certificate:
             a finite number.
     """
     a, b = _points(a, b)
-    hint = _Hint.of(a, b)
-    if found := hint.hyperplane(a, b):
-        return found
-    return _exactly(a, b, *hint.support)
+    candidates = Candidates.of(a, b)
+    planes = [plane for normal in candidates.normals if (plane := _plane(a, b, normal))]
+    if planes:
+        return max(planes, key=lambda plane: plane.margin)
+    return _exactly(a, b, *candidates.support)
 
 
-def triangle(point: ArrayLike, boundary: ArrayLike) -> Certificate:
+def enclosing_triangle(point: ArrayLike, boundary: ArrayLike) -> Certificate:
     """Three points of a curve in the plane whose triangle contains ``point``, deep inside.
 
     Args:
@@ -138,15 +139,15 @@ def triangle(point: ArrayLike, boundary: ArrayLike) -> Certificate:
     if curve.shape[1] != 2 or len(center) != 1:
         shapes = f"{np.shape(point)} and {curve.shape}"
         raise ValueError(f"point must be (2,) and boundary (n, 2), got the shapes {shapes}")
-    corners = _corners(curve, center[0])
-    if (chosen := _deepest(curve[corners] - center[0])) is not None:
+    corners = hull_corners(curve, center[0])
+    if (chosen := deepest_triangle(curve[corners] - center[0])) is not None:
         found = _exactly(curve, center, corners[chosen], np.array([0]))
         if isinstance(found, CommonPoint) and found.depth > 0:
             return found
     return separate(curve, center)
 
 
-def robust(certificate: Certificate, radius: float, other: float | None = None) -> bool:
+def is_robust(certificate: Certificate, radius: float, other: float | None = None) -> bool:
     """Whether the verdict stays the same if every point is moved by ``radius`` or less.
 
     Moved points change ``max_a u.a - min_b u.b`` by no more than the two radii together, for each
@@ -173,9 +174,6 @@ def robust(certificate: Certificate, radius: float, other: float | None = None) 
     return Fraction(certificate.depth) >= total
 
 
-# Exact arithmetic
-
-
 def _points(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     """Both sets as arrays of shape ``(n, dim)``, checked."""
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
@@ -190,38 +188,9 @@ def _points(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     return first, second
 
 
-def _exact(point: Floats) -> Rationals:
-    return tuple(Fraction(float(each)) for each in point)
-
-
-def _dot(first: Rationals, second: Rationals) -> Fraction:
-    return sum((x * y for x, y in zip(first, second, strict=True)), Fraction(0))
-
-
-def _square(vector: Rationals) -> Fraction:
-    return _dot(vector, vector)
-
-
-def _root_below(square: Fraction) -> float:
-    """The square root, rounded down."""
-    if square <= 0:
-        return 0.0
-    half = (square.numerator.bit_length() - square.denominator.bit_length()) // 2
-    scaled = square / Fraction(4) ** half  # near 1: no overflow
-    root = math.sqrt(scaled)
-    while Fraction(root) ** 2 > scaled:
-        root = math.nextafter(root, 0)
-    try:
-        found = math.ldexp(root, half)
-    except OverflowError:
-        return float(np.finfo(float).max)
-    # Only a root below the normal floats is rounded here.
-    return found if half > -1000 else math.nextafter(found, 0)
-
-
 def _combination(points: Floats, indices: tuple[int, ...], weights: Rationals) -> Rationals:
-    chosen = [_exact(points[i]) for i in indices]
-    return tuple(_dot(weights, column) for column in zip(*chosen, strict=True))
+    chosen = [exact(points[i]) for i in indices]
+    return tuple(dot(weights, column) for column in zip(*chosen, strict=True))
 
 
 def _is_convex(weights: Rationals, indices: tuple[int, ...], count: int) -> bool:
@@ -230,49 +199,14 @@ def _is_convex(weights: Rationals, indices: tuple[int, ...], count: int) -> bool
     return known and within and all(w > 0 for w in weights) and sum(weights) == 1
 
 
-def _furthest(points: Floats, normal: Rationals) -> tuple[Fraction, int]:
-    """The largest of ``normal.x`` over the points, exactly, and the index of such a point.
-
-    In floating point first; only points that its rounding error leaves in question are computed
-    in rationals.
-    """
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        w = _floats(normal)
-        values = points @ w
-        # Higham 2002, section 3.1, with the rounding of w, and of this sum itself, in the 4.
-        unit = (len(w) + 4) * np.finfo(float).eps
-        error = np.abs(points) @ (unit * np.abs(w) + _LEAST) + (len(w) + 1) * _LEAST
-        sure = values - error
-        floor = sure[np.isfinite(sure)].max(initial=-np.inf)
-        in_question = np.flatnonzero(~(values + error < floor))  # and so is what is not a number
-    _, first = np.unique(points[in_question], axis=0, return_index=True)
-    return max((_dot(normal, _exact(points[i])), int(i)) for i in in_question[first])
-
-
-def _largest(points: Floats, normal: Rationals) -> Fraction:
-    return _furthest(points, normal)[0]
-
-
-def _least(points: Floats, normal: Rationals) -> Fraction:
-    return -_largest(points, tuple(-each for each in normal))
-
-
-def _floats(normal: Rationals) -> Floats:
-    """The normal, rounded; an entry that is too large is infinite."""
-    try:
-        return np.array([float(each) for each in normal])
-    except OverflowError:
-        return np.full(len(normal), np.inf)
-
-
 def _plane(a: Floats, b: Floats, normal: Rationals) -> Hyperplane | None:
     """The plane midway between the two sets, if they are on different sides of it."""
     if not any(normal):
         return None
-    below, above = _largest(a, normal), _least(b, normal)
+    below, above = largest(a, normal), least(b, normal)
     if below >= above:
         return None
-    margin = _root_below((above - below) ** 2 / (4 * _square(normal)))
+    margin = root_below((above - below) ** 2 / (4 * square_norm(normal)))
     return Hyperplane(normal, (below + above) / 2, margin)
 
 
@@ -290,7 +224,7 @@ def _depth(a: Floats, b: Floats, indices_a: tuple[int, ...], indices_b: tuple[in
         return 0.0
     # The right side is (0, ..., 0, 1, 1). A weight that is 1 wherever p - q is has no gradient.
     return min(
-        _root_below(max(row[-1] + row[-2], Fraction(0)) ** 2 / _square(row[:-2]))
+        root_below(max(row[-1] + row[-2], Fraction(0)) ** 2 / square_norm(row[:-2]))
         for row in rows
         if any(row[:-2])
     )
@@ -299,11 +233,11 @@ def _depth(a: Floats, b: Floats, indices_a: tuple[int, ...], indices_b: tuple[in
 def _columns(a: Floats, b: Floats) -> list[Rationals]:
     """Of the equations sum x a - sum y b = 0, sum x = 1, sum y = 1."""
     zero, one = Fraction(0), Fraction(1)
-    first = [(*_exact(point), one, zero) for point in a]
-    return first + [(*_exact(-point), zero, one) for point in b]
+    first = [(*exact(point), one, zero) for point in a]
+    return first + [(*exact(-point), zero, one) for point in b]
 
 
-def _exactly(a: Floats, b: Floats, some_a: Indices, some_b: Indices) -> Certificate:
+def _exactly(a: Floats, b: Floats, some_a: Integers, some_b: Integers) -> Certificate:
     """The certificate, from the linear program in rationals for a growing number of points.
 
     Either the points so far have a combination in common, and then all have; or a plane parts
@@ -316,7 +250,7 @@ def _exactly(a: Floats, b: Floats, some_a: Indices, some_b: Indices) -> Certific
         found = simplex.solve(_columns(a[list_a], b[list_b]), right)
         if isinstance(found, simplex.Feasible):
             return _common(a, b, list_a, list_b, found.solution)
-        normal = _scaled(found.multipliers[:-2])
+        normal = scaled(found.multipliers[:-2])
         if plane := _plane(a, b, normal):
             return plane
         # The furthest of one side at least is new: those so far are parted.
@@ -338,139 +272,5 @@ def _common(
 def _joining(points: Floats, normal: Rationals) -> list[int]:
     """The point furthest along ``normal`` and a few more that are far, as a float can tell."""
     with np.errstate(over="ignore", invalid="ignore"):
-        values = np.nan_to_num(points @ _floats(normal), nan=np.inf)
-    return [_furthest(points, normal)[1], *np.argsort(-values)[:_WORST].tolist()]
-
-
-def _scaled(vector: Rationals) -> Rationals:
-    """Times a power of 2, so that its largest entry is near 1."""
-    largest = max(abs(each) for each in vector)
-    if largest == 0:
-        return vector
-    power = largest.numerator.bit_length() - largest.denominator.bit_length()
-    return tuple(each / Fraction(2) ** power for each in vector)
-
-
-# Floating point: what to try
-
-
-@dataclass(frozen=True)
-class _Hint:
-    """What floating-point solvers suggest; nothing of it is believed.
-
-    Attributes:
-        normals: of planes that may part the sets.
-        support: indices of points of either set that may have a combination in common.
-    """
-
-    normals: tuple[Rationals, ...]
-    support: tuple[Indices, Indices]
-
-    def hyperplane(self, a: Floats, b: Floats) -> Hyperplane | None:
-        """The widest of the planes that part the sets."""
-        planes = [plane for normal in self.normals if (plane := _plane(a, b, normal))]
-        return max(planes, key=lambda plane: plane.margin, default=None)
-
-    @staticmethod
-    def of(a: Floats, b: Floats) -> "_Hint":
-        scaled_a, scaled_b, powers = _normalised(a, b)
-        columns = _float_columns(scaled_a, scaled_b)
-        dim, count = a.shape[1], columns.shape[1]
-        # The least |sum x a - sum y b| in the 1-norm; its dual is the widest plane in the sup norm.
-        slack = np.vstack([np.hstack([np.eye(dim), -np.eye(dim)]), np.zeros((2, 2 * dim))])
-        right = np.array([0.0] * dim + [1.0, 1.0])
-        costs = np.array([0.0] * count + [1.0] * 2 * dim)
-        nearest = linprog(costs, A_eq=np.hstack([columns, slack]), b_eq=right, method="highs-ds")
-        if nearest.x is None:
-            return _Hint((), (np.array([0]), np.array([0])))
-        weights = nearest.x[:count]
-        if nearest.fun > 1e-9:
-            first = _unscaled(-nearest.eqlin.marginals[:dim], powers)
-            # Distances need one scale for all axes.
-            largest = np.full_like(powers, powers.max())
-            shrunk = [np.ldexp(x, powers - largest) for x in (scaled_a, scaled_b)]
-            wide = _unscaled(_widest(*shrunk), largest)
-            return _Hint((first, wide), _split(weights, len(a)))
-        # Of all combinations one of points far from the middle: its depth is larger.
-        far = -np.concatenate([(scaled_a**2).sum(1), (scaled_b**2).sum(1)])
-        deep = linprog(far, A_eq=columns, b_eq=right, method="highs-ds")
-        return _Hint((), _split(weights if deep.x is None else deep.x, len(a)))
-
-
-def _float_columns(a: Floats, b: Floats) -> Floats:
-    ones, zeros = np.ones, np.zeros
-    first = np.vstack([a.T, ones(len(a)), zeros(len(a))])
-    return np.hstack([first, np.vstack([-b.T, zeros(len(b)), ones(len(b))])])
-
-
-def _normalised(a: Floats, b: Floats) -> tuple[Floats, Floats, Indices]:
-    """Both sets moved and scaled by powers of 2 along each axis, to about [-1, 1]; the powers."""
-    both = np.vstack([a, b])
-    low, high = both.min(0), both.max(0)
-    middle = low / 2 + high / 2
-    powers = np.frexp(np.maximum(high / 2 - low / 2, np.finfo(float).tiny))[1]
-    # A quotient by a power of 2 below 2^-1022 would overflow: ldexp does not.
-    return np.ldexp(a - middle, -powers), np.ldexp(b - middle, -powers), powers.astype(np.int64)
-
-
-def _unscaled(normal: Floats, powers: Indices) -> Rationals:
-    """The normal for the points as they were given."""
-    exact = [
-        n / Fraction(2) ** int(power) if power >= 0 else n * Fraction(2) ** -int(power)
-        for n, power in zip(_exact(normal), powers, strict=True)
-    ]
-    return _scaled(tuple(exact))
-
-
-def _widest(a: Floats, b: Floats) -> Floats:
-    """The normal of the plane furthest from both sets: a support vector machine without slack."""
-    points, sides = np.vstack([a, b]), np.repeat([-1, 1], [len(a), len(b)])
-    machine: Any = SVC(kernel="linear", C=1e8, tol=1e-4, max_iter=_STEPS)
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # whatever it gives is then checked
-        normal: Floats = machine.fit(points, sides).coef_[0]
-    return normal if np.isfinite(normal).all() else np.zeros_like(normal)
-
-
-def _split(weights: Floats, count: int) -> tuple[Indices, Indices]:
-    """Indices of the positive weights of either set, or of its largest."""
-    sides = (weights[:count], weights[count:])
-    first, second = (
-        np.flatnonzero(w > 1e-12) if (w > 1e-12).any() else np.array([int(w.argmax())])
-        for w in sides
-    )
-    return first, second
-
-
-def _corners(curve: Floats, center: Floats) -> Indices:
-    """Points of the curve that are furthest in some direction, and the ends of the nearest side."""
-    angles = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
-    directions = np.stack([np.cos(angles), np.sin(angles)])
-    found = ((curve - center) @ directions).argmax(0)
-    try:
-        hull = ConvexHull(curve)
-    except QhullError:  # all on a line
-        return np.unique(found)
-    nearest = np.abs(hull.equations[:, :2] @ center + hull.equations[:, 2]).argmin()
-    return np.unique(np.concatenate([found, hull.simplices[nearest]]))
-
-
-def _deepest(corners: Floats) -> Indices | None:
-    """Which three corners ``(k, 2)`` have the origin deepest in their triangle, if any have."""
-    triples: Indices = np.array(list(combinations(range(len(corners)), 3)), dtype=np.int64)
-    if not len(triples):
-        return None
-    p, q, r = (corners[triples[:, side]] for side in range(3))
-    heights = np.stack([_signed(p, q), _signed(q, r), _signed(r, p)])
-    depth = np.nan_to_num(np.maximum(heights.min(0), (-heights).min(0)), nan=-np.inf)
-    best = int(depth.argmax())
-    return triples[best] if depth[best] > 0 else None
-
-
-def _signed(p: Floats, q: Floats) -> Floats:
-    """Distance of the origin from the line through p and q, positive on its left; ``(n, 2)``."""
-    edge = q - p
-    cross = edge[:, 1] * p[:, 0] - edge[:, 0] * p[:, 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        distance: Floats = cross / np.linalg.norm(edge, axis=1)
-    return distance
+        values = np.nan_to_num(points @ to_floats(normal), nan=np.inf)
+    return [furthest(points, normal)[1], *np.argsort(-values)[:_WORST].tolist()]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-Rationals = tuple[Fraction, ...]
+from anode_lab.theory.topology.rationals import Rationals
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,13 @@ from math import pi
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from anode.arrays import Floats, Integers
 from anode.models import NeuralODE
 from anode.solve import SolverSettings
-from anode_lab.theory.circle_image import points
-from anode_lab.theory.flow_geometry import TIGHTER
-from anode_lab.theory.topology.circle import Cover, cover
-from anode_lab.theory.topology.enclosure import Enclosure, EnclosureError, enclose
-
-Floats = NDArray[np.float64]
+from anode_lab.theory.circle_image import circle_points
+from anode_lab.theory.enclosure import CircleCover, Enclosure, EnclosureError, cover_circle, enclose
+from anode_lab.theory.solvers import TIGHTER
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Winding:
     narrowest: float
 
 
-def certified(
+def winding_numbers(
     model: NeuralODE,
     radius: float = 1.0,
     *,
@@ -72,7 +69,7 @@ def certified(
 
 def _certified(model: NeuralODE, radius: float, replica: int, most: int) -> Winding:
     origin = enclose(model, np.zeros((1, 2)), replica=replica)
-    found = cover(
+    found = cover_circle(
         model, radius, lambda images: _clearance(images, origin) > 0, replica=replica, most=most
     )
     away = found.images.centres - origin.centres
@@ -84,7 +81,7 @@ def _certified(model: NeuralODE, radius: float, replica: int, most: int) -> Wind
     return Winding(replica, number, clearance, len(found.starts), _narrowest(found))
 
 
-def _narrowest(found: Cover) -> float:
+def _narrowest(found: CircleCover) -> float:
     return float(2 * pi * found.widths.min())
 
 
@@ -105,9 +102,9 @@ def _clearance(images: Enclosure, origin: Enclosure) -> Floats:
     return np.where(np.isfinite(clearance), clearance, -np.inf)
 
 
-def naive(
+def sampled_winding_numbers(
     model: NeuralODE, n: int, radius: float = 1.0, *, solver: SolverSettings = TIGHTER
-) -> NDArray[np.int64]:
+) -> Integers:
     """Winding numbers of the polygons through the images of ``n`` evenly spaced points.
 
     Nothing bounds what the image does between them: this is what is deceived.
@@ -122,7 +119,7 @@ def naive(
         Shape ``(R,)``.
 
     Raises:
-        ValueError: as for :func:`certified`, or if n is below 3, or if a solve fails.
+        ValueError: as for :func:`winding_numbers`, or if n is below 3, or if a solve fails.
     """
     _check(model)
     if n < 3:
@@ -130,7 +127,7 @@ def naive(
     precise = deepcopy(model).double()
     precise.solver = solver
     angles = torch.arange(n, dtype=torch.float64) * (2 * pi / n)
-    x = torch.cat([torch.zeros(1, 2, dtype=torch.float64), points(angles, radius)])
+    x = torch.cat([torch.zeros(1, 2, dtype=torch.float64), circle_points(angles, radius)])
     features = precise.flow(x[None], 2)[-1].numpy()  # (R, n + 1, 2)
     if not np.isfinite(features).all():
         raise ValueError("a solve failed: a winding number needs the features of all points")

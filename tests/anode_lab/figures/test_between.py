@@ -10,16 +10,15 @@ from anode import NeuralODE
 from anode.data import concentric_spheres
 from anode.training import Floats
 from anode_lab.figures import Picture, between
-from anode_lab.theory import circle_image as rings
-from anode_lab.theory.circle_image import Ring
+from anode_lab.theory.circle_image import CircleImage, even_circle, refined_circle
 from tests.helpers.pictures import assert_draws_in_both_themes
 
 
-def ring(outputs: list[float]) -> Ring:
+def ring(outputs: list[float]) -> CircleImage:
     """The unit circle at rest, closed, with given outputs."""
     angles = np.linspace(0, 2 * pi, len(outputs))
     features = np.column_stack([np.cos(angles), np.sin(angles)])
-    return Ring((0.0, 0.0), 1.0, angles[None], features[None], np.array([outputs]))
+    return CircleImage((0.0, 0.0), 1.0, angles[None], features[None], np.array([outputs]))
 
 
 def windows() -> tuple[between.Window, ...]:
@@ -103,5 +102,5 @@ def test_frames_of_a_slider_match() -> None:
 
 def test_rings_of_a_model_are_drawn() -> None:
     model = NeuralODE((2,))
-    shown = {"even": rings.even(model, 12, 1.0), "refined": rings.resolved(model, 1.0, start=12)}
+    shown = {"even": even_circle(model, 12, 1.0), "refined": refined_circle(model, 1.0, start=12)}
     assert between.ring_images(shown, np.zeros(2), np.array([1.0, 0.0]), 0.0).png()

@@ -10,7 +10,7 @@ from anode.training import Floats, TrainingFailure
 from anode_lab.figures import Picture, curves, flows
 from anode_lab.runs import run as runs
 from anode_lab.runs.run import Result, Run
-from anode_lab.theory.flow_geometry import measure
+from anode_lab.theory.trajectories import path_geometry
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_flows_by_data_says_how_straight_each_is(plane: Result) -> None:
     assert [title.split("\n")[0] for title in titles] == [
         f"{run.label}, {name}" for name in ("easy", "g") for run in pair
     ]
-    drawn = measure(flows.trajectories(pair[0]).path)
+    drawn = path_geometry(flows.trajectories(pair[0]).path)
     assert f"{np.median(drawn.straightness):.3f}" in titles[0]
 
 

@@ -13,8 +13,9 @@ from anode_lab.figures import Picture, generalisation, plane_maps
 from anode_lab.figures.plane_maps import PlaneMap
 from anode_lab.runs import run as runs
 from anode_lab.runs.run import Result
-from anode_lab.theory import circle_image as rings
-from anode_lab.theory.output_maps import outputs, precise, square, way_out
+from anode_lab.theory.circle_image import refined_circle
+from anode_lab.theory.escape_curve import escape_curve
+from anode_lab.theory.output_maps import model_outputs, precise, square_grid
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 SECTOR = pi / 5
@@ -38,7 +39,7 @@ def draws(picture: Picture) -> Figure:
 
 def cone(seed: int, centre: tuple[float, float] = (0.0, 0.0)) -> PlaneMap:
     """The output ||x|| - 3/4 on a small grid, with a way out and samples."""
-    output = square(2.0, 9).norm(dim=1).numpy().reshape(9, 9) - 0.75
+    output = square_grid(2.0, 9).norm(dim=1).numpy().reshape(9, 9) - 0.75
     line = np.array([[0.0, 0.0], [3.0, 0.0]])
     return PlaneMap(seed, output, 2.0, centre, way=line, samples=np.array([[1.0, 0.5]]))
 
@@ -78,8 +79,8 @@ def test_channels_have_a_panel_each(count: int) -> None:
 
 
 def test_ways_out_of_every_seed(full: Result) -> None:
-    node = way_out(full.runs["NODE"].model)
-    anode = way_out(full.runs["ANODE (p = 1)"].model)
+    node = escape_curve(full.runs["NODE"].model)
+    anode = escape_curve(full.runs["ANODE (p = 1)"].model)
     left, right = draws(generalisation.ways_out(node, anode)).axes
     assert len(left.lines) == len(full.seeds)
     # Two segments for the regions and the line of the inputs are there besides.
@@ -88,9 +89,9 @@ def test_ways_out_of_every_seed(full: Result) -> None:
 
 
 def test_lowest_outputs_of_every_seed(full: Result) -> None:
-    circles = {label: rings.resolved(run.model, 1.0) for label, run in full.runs.items()}
+    circles = {label: refined_circle(run.model, 1.0) for label, run in full.runs.items()}
     centre = {
-        label: outputs(precise(run.model), torch.zeros(1, 2))[:, 0]
+        label: model_outputs(precise(run.model), torch.zeros(1, 2))[:, 0]
         for label, run in full.runs.items()
     }
     figure = draws(generalisation.lowest_on_circle(circles, centre, 1))

@@ -5,17 +5,17 @@ import pytest
 
 from anode.training import Floats
 from anode_lab.figures import geometry
-from anode_lab.theory.flow_geometry import Paths
+from anode_lab.theory.trajectories import PathGeometry
 
 LABELS = ("NODE", "ANODE (p = 1)")
 
 
-def some_paths(failed: bool = False) -> Paths:
+def some_paths(failed: bool = False) -> PathGeometry:
     """Straightness from 1 to 1.9 for three seeds and ten points."""
     ratio = 1 + np.tile(np.arange(10) / 10, (3, 1))
     if failed:
         ratio[0] = np.nan
-    return Paths(ratio, np.zeros((3, 10)), np.ones((3, 10)), np.zeros((3, 10)))
+    return PathGeometry(ratio, np.zeros((3, 10)), np.ones((3, 10)), np.zeros((3, 10)))
 
 
 def some_stretch(failed: bool = False) -> Floats:

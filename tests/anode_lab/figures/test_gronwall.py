@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from anode_lab.figures import gronwall as figures
-from anode_lab.theory.gronwall import Gronwall, measure
+from anode_lab.theory.gronwall import GronwallBounds, stretch_bounds
 from tests.helpers.problems import stretching
 
 
 @pytest.fixture(scope="module")
-def found() -> Gronwall:
-    return measure(stretching(0.5), n=4, intervals=3, pieces=4)
+def found() -> GronwallBounds:
+    return stretch_bounds(stretching(0.5), n=4, intervals=3, pieces=4)
 
 
-def test_bounds_around_the_measured_stretch(found: Gronwall) -> None:
+def test_bounds_around_the_measured_stretch(found: GronwallBounds) -> None:
     picture = figures.bounds({"NODE": found, "ANODE (p = 1)": found})
     assert picture.dark().axes
     figure = picture.light()

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from anode_lab.figures import orientation as figures
-from anode_lab.theory.flow_jacobian import Orientation, as_map, coincidences, orientation
+from anode_lab.theory.flow_jacobian import Orientation, as_map, orientation
+from anode_lab.theory.injectivity import coincidences
 from tests.helpers.theorems import bump
 
 GRID = torch.cartesian_prod(*[torch.linspace(-1.5, 1.5, 15, dtype=torch.float64)] * 2)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from anode_lab.figures import persistence
-from anode_lab.theory.topology.homology import Diagram
+from anode_lab.theory.topology.homology import PersistenceDiagram
 from tests.helpers.pictures import assert_draws_in_both_themes
 
 
-def a_diagram(scale: float = 1.0) -> Diagram:
+def a_diagram(scale: float = 1.0) -> PersistenceDiagram:
     """Three components, one of which never dies, and one loop."""
-    return Diagram(
+    return PersistenceDiagram(
         births=(np.zeros(3), scale * np.array([0.2])),
         deaths=(scale * np.array([0.1, 0.15, np.inf]), scale * np.array([0.9])),
         spacing=0.0,
@@ -47,7 +47,9 @@ def test_each_set_has_a_scale_of_its_own_and_the_legend_tells_dimensions_apart()
 
 
 def test_a_single_point_has_a_diagram_too() -> None:
-    empty = Diagram((np.zeros(1), np.zeros(0)), (np.array([np.inf]), np.zeros(0)), 0.0, 0.0)
+    empty = PersistenceDiagram(
+        (np.zeros(1), np.zeros(0)), (np.array([np.inf]), np.zeros(0)), 0.0, 0.0
+    )
     assert persistence.diagrams({"a point": empty}).png()
 
 

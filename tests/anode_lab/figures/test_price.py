@@ -7,8 +7,8 @@ import pytest
 from matplotlib.collections import LineCollection
 
 from anode_lab.figures import Picture, price
-from anode_lab.theory.bottleneck import empty_sector, widest_passage
-from anode_lab.theory.switching import Kinks, TriedSteps
+from anode_lab.theory.channel import empty_sector, widest_channel
+from anode_lab.theory.switching import Switches, TriedSteps
 from tests.helpers.pictures import assert_draws_in_both_themes
 
 LABELS = ("NODE", "ANODE (p = 5)")
@@ -21,7 +21,7 @@ def passages() -> Picture:
         angles = rng.uniform(0, 2 * np.pi, n)
         outer = rng.uniform(1, 1.5, (n, 1)) * np.column_stack([np.cos(angles), np.sin(angles)])
         inner = rng.uniform(-0.3, 0.3, (n // 2, 2))
-        panels[f"{n}"] = price.Sample(inner, outer, widest_passage(outer), empty_sector(outer))
+        panels[f"{n}"] = price.Sample(inner, outer, widest_channel(outer), empty_sector(outer))
     return price.passages(panels)
 
 
@@ -55,8 +55,8 @@ def steps() -> Picture:
     tried = TriedSteps(
         np.array([0.0, 0.1, 0.1]), np.array([0.1, 0.9, 0.3]), np.array([True, False, True])
     )
-    bends = Kinks(np.array([0.2, 0.7]), np.array([1.0, 4.0]))
-    none = Kinks(np.empty(0), np.empty(0))
+    bends = Switches(np.array([0.2, 0.7]), np.array([1.0, 4.0]))
+    none = Switches(np.empty(0), np.empty(0))
     return price.steps_at_kinks({"a": (tried, bends), "b": (tried, None), "c": (tried, none)})
 
 

@@ -8,17 +8,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from anode import Activation, NeuralODE
-from anode_lab.theory.topology import enclosure
-from anode_lab.theory.topology.arcs import Spread, bernstein, follow
-from anode_lab.theory.topology.enclosure import EnclosureError, enclose, output_bounds
-from anode_lab.theory.topology.network import Network
-
-Floats = NDArray[np.float64]
+from anode.arrays import Floats
+from anode_lab.theory.enclosure import EnclosureError, enclose, output_bounds, stepping
+from anode_lab.theory.enclosure.curves import Spread, bernstein, follow
+from anode_lab.theory.enclosure.field import ReplicaField
 
 
 def linear(matrix: Floats, **options: int) -> NeuralODE:
@@ -60,7 +57,7 @@ def random_model(seed: int, dim: int, activation: Activation, scale: float = 2.0
 
 def solved(model: NeuralODE, x: Floats) -> Floats:
     """States at the end by a solver of order 8, which switches of units cost some digits."""
-    network = Network.of(model.field, 0)  # type: ignore[arg-type]
+    network = ReplicaField.of(model.field, 0)  # type: ignore[arg-type]
 
     def f(t: float, y: Floats) -> Floats:
         return network(np.array([t]), y[None])[0]
@@ -121,13 +118,13 @@ def test_a_bound_of_the_growth_that_is_too_small_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What the previous tests check is broken by a logarithmic norm that is 1 % too small."""
-    original = enclosure.spread
+    original = stepping.spread
 
     def wrong(*arguments: object) -> Spread:
         bound = original(*arguments)  # type: ignore[arg-type]
         return replace(bound, log_norm=0.99 * bound.log_norm)
 
-    monkeypatch.setattr(enclosure, "spread", wrong)
+    monkeypatch.setattr(stepping, "spread", wrong)
     found = enclose(linear(1.5 * np.eye(2)), np.zeros((1, 2)), 0.01)
     assert found.radii[0] < 0.01 * np.exp(1.5)
 
@@ -212,7 +209,7 @@ def test_appended_zeros_and_replicas() -> None:
 
 def test_the_field_on_a_curve_is_what_the_network_gives() -> None:
     """A defect of 0 is claimed for no curve that is not a solution."""
-    network = Network.of(random_model(0, 2, Activation.RELU).field, 0)  # type: ignore[arg-type]
+    network = ReplicaField.of(random_model(0, 2, Activation.RELU).field, 0)  # type: ignore[arg-type]
     t, h = np.array([0.2]), np.array([0.01])
     straight = np.zeros((9, 1, 2))
     straight[0] = 0.4

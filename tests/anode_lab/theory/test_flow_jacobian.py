@@ -10,13 +10,12 @@ from torch import Tensor
 from anode import Activation, Method, NeuralODE, SolverSettings
 from anode_lab.theory.flow_jacobian import (
     as_map,
-    coincidences,
     flow_map,
     jacobians,
     log_volume,
     orientation,
-    round_trip,
 )
+from anode_lab.theory.injectivity import coincidences, round_trip
 from tests.helpers.problems import stretching
 from tests.helpers.theorems import bump
 

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from anode_lab.theory.topology.homology import certain, dominant, enclosed, persistence
-
-Floats = NDArray[np.float64]
+from anode.arrays import Floats
+from anode_lab.theory.topology.encirclement import encirclement
+from anode_lab.theory.topology.homology import (
+    PersistenceDiagram,
+    certain_classes,
+    persistence_diagram,
+)
 
 
 def shell(n: int, inner: float, outer: float, dim: int = 2, seed: int = 0) -> Floats:
@@ -26,6 +29,14 @@ def circle(n: int) -> Floats:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
+def standing_out(diagram: PersistenceDiagram, dimension: int) -> tuple[int, float]:
+    """Number of classes before the largest gap among the ten longest lives, and its ratio."""
+    lengths = diagram.lengths(dimension)[:10]
+    lengths = lengths[lengths > 0]
+    ratios = lengths[:-1] / lengths[1:]
+    return int(ratios.argmax()) + 1, float(ratios.max())
+
+
 def covering(samples: Floats, inner: float, outer: float) -> float:
     """Hausdorff distance of samples of a ring from it, to a hundredth."""
     side = np.arange(-outer, outer, 0.01)
@@ -37,34 +48,34 @@ def covering(samples: Floats, inner: float, outer: float) -> float:
 
 def test_a_ring_has_one_component_and_one_loop() -> None:
     ring = shell(1500, 1.0, 1.5)
-    diagram = persistence(ring)
-    assert dominant(diagram, 0).count == 1
-    loops = dominant(diagram, 1)
-    assert loops.count == 1
-    assert loops.gap > 10
+    diagram = persistence_diagram(ring)
+    assert standing_out(diagram, 0)[0] == 1
+    count, gap = standing_out(diagram, 1)
+    assert count == 1
+    assert gap > 10
     # The loop is filled when the balls around the inner circle meet.
     assert diagram.deaths[1].max() == pytest.approx(1, abs=0.05)
-    proved = certain(diagram, covering(ring, 1.0, 1.5))
+    proved = certain_classes(diagram, covering(ring, 1.0, 1.5))
     assert [len(each) for each in proved.births] == [1, 1]
 
 
 def test_two_balls_have_two_components_and_no_loop() -> None:
     ball = shell(500, 0.0, 0.5)
-    diagram = persistence(np.vstack([ball, ball + 3]))
-    assert dominant(diagram, 0).count == 2
-    assert dominant(diagram, 0).gap > 10
-    assert dominant(diagram, 1).gap < 2, "no loop stands out"
+    diagram = persistence_diagram(np.vstack([ball, ball + 3]))
+    assert standing_out(diagram, 0)[0] == 2
+    assert standing_out(diagram, 0)[1] > 10
+    assert standing_out(diagram, 1)[1] < 2, "no loop stands out"
 
 
 def test_a_sphere_has_a_void_and_no_loop() -> None:
-    diagram = persistence(shell(800, 1.0, 1.0, dim=3), max_dimension=2)
-    assert dominant(diagram, 2).count == 1
-    assert dominant(diagram, 2).gap > 5
-    assert dominant(diagram, 1).gap < 2
+    diagram = persistence_diagram(shell(800, 1.0, 1.0, dim=3), max_dimension=2)
+    assert standing_out(diagram, 2)[0] == 1
+    assert standing_out(diagram, 2)[1] > 5
+    assert standing_out(diagram, 1)[1] < 2
 
 
 def test_the_circle_s_numbers_are_those_of_a_polygon() -> None:
-    diagram = persistence(circle(60))
+    diagram = persistence_diagram(circle(60))
     # Any three of its points have one circle, so rounding makes more loops, of no length.
     longest, *others = diagram.lengths(1)
     np.testing.assert_allclose(longest, 1 - np.sin(np.pi / 60))
@@ -75,13 +86,13 @@ def test_the_circle_s_numbers_are_those_of_a_polygon() -> None:
 
 def test_beyond_three_dimensions_points_are_chosen_and_the_choice_is_counted() -> None:
     ring = np.hstack([shell(2000, 1.0, 1.3), np.zeros((2000, 3))])
-    diagram = persistence(ring, most=150)
+    diagram = persistence_diagram(ring, most=150)
     assert 0.02 < diagram.spacing < 0.3
-    assert dominant(diagram, 1).count == 1
-    assert dominant(diagram, 1).gap > 4
+    assert standing_out(diagram, 1)[0] == 1
+    assert standing_out(diagram, 1)[1] > 4
     # Twice what the choice has added is no proof of anything.
     shorter = diagram.deaths[1] - diagram.births[1] <= 2 * diagram.spacing
-    assert len(certain(diagram, 0.0).births[1]) == (~shorter).sum()
+    assert len(certain_classes(diagram, 0.0).births[1]) == (~shorter).sum()
 
 
 @settings(max_examples=25)
@@ -92,17 +103,17 @@ def test_moved_points_lose_no_certain_class(seed: int, noise: float) -> None:
     rng = np.random.default_rng(seed)
     push = rng.uniform(-1, 1, points.shape)
     moved = points + noise * push / np.sqrt(2)
-    before, after = persistence(points).lengths(1)[0], persistence(moved).lengths(1)
+    before, after = persistence_diagram(points).lengths(1)[0], persistence_diagram(moved).lengths(1)
     assert abs(after[0] - before) <= 2 * noise + 1e-9
     assert (after[1:] <= 2 * noise + 1e-9).all()
-    assert len(certain(persistence(moved), noise + 1e-9).births[1]) <= 1
+    assert len(certain_classes(persistence_diagram(moved), noise + 1e-9).births[1]) <= 1
 
 
 @settings(max_examples=25)
 @given(n=st.integers(3, 40), seed=st.integers(0, 10_000), power=st.integers(-20, 20))
 def test_scale_and_order_do_not_matter(n: int, seed: int, power: int) -> None:
     points = np.random.default_rng(seed).normal(size=(n, 2))
-    found, scaled = persistence(points), persistence(2.0**power * points[::-1])
+    found, scaled = persistence_diagram(points), persistence_diagram(2.0**power * points[::-1])
     for dimension in (0, 1):
         np.testing.assert_allclose(
             scaled.lengths(dimension), 2.0**power * found.lengths(dimension), rtol=1e-6
@@ -110,11 +121,11 @@ def test_scale_and_order_do_not_matter(n: int, seed: int, power: int) -> None:
 
 
 def test_a_circle_encloses_what_lies_inside() -> None:
-    found = enclosed([0, 0], circle(100))
+    found = encirclement([0, 0], circle(100))
     assert found.closed == pytest.approx(np.sin(np.pi / 100))
     assert found.covered == pytest.approx(1)
     assert found.ratio > 30
-    outside = enclosed([2.0, 0.3], circle(100))
+    outside = encirclement([2.0, 0.3], circle(100))
     assert outside.closed == outside.covered
     assert outside.ratio == 1
 
@@ -122,7 +133,7 @@ def test_a_circle_encloses_what_lies_inside() -> None:
 def test_a_gap_is_closed_by_balls_of_half_its_width() -> None:
     arc = circle(1000)[:800]
     gap = np.linalg.norm(arc[0] - arc[-1])
-    assert enclosed([0, 0], arc).closed == pytest.approx(gap / 2)
+    assert encirclement([0, 0], arc).closed == pytest.approx(gap / 2)
 
 
 @settings(max_examples=25)
@@ -134,7 +145,7 @@ def test_enclosure_is_what_a_grid_shows(seed: int) -> None:
     rng = np.random.default_rng(seed)
     points = rng.uniform(-1, 1, (12, 2))
     start = rng.uniform(-0.5, 0.5, 2)
-    found = enclosed(start, points)
+    found = encirclement(start, points)
     side = np.linspace(-4, 4, 801)
     grid = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1)
     distance = KDTree(points).query(grid)[0]
@@ -148,27 +159,24 @@ def test_enclosure_is_what_a_grid_shows(seed: int) -> None:
 
 
 def test_a_point_of_the_set_is_covered_from_the_start() -> None:
-    assert enclosed([1, 0], circle(4)).covered == 0
-    assert enclosed([1, 0], circle(4)).ratio == 1
+    assert encirclement([1, 0], circle(4)).covered == 0
+    assert encirclement([1, 0], circle(4)).ratio == 1
 
 
 def test_one_point_has_one_class() -> None:
     for dim in (1, 2, 5):
-        diagram = persistence(np.zeros((3, dim)))
+        diagram = persistence_diagram(np.zeros((3, dim)))
         assert [len(each) for each in diagram.births] == [1, 0]
-        assert dominant(diagram, 1).count == 0
 
 
 def test_misuse_is_named() -> None:
     with pytest.raises(ValueError, match=r"finite numbers \(n, dim\)"):
-        persistence([[np.nan, 1.0]])
+        persistence_diagram([[np.nan, 1.0]])
     with pytest.raises(ValueError, match="max_dimension must be 0 or more"):
-        persistence(circle(5), -1)
+        persistence_diagram(circle(5), -1)
     with pytest.raises(ValueError, match=r"one of 0\.\.1, got 2"):
-        dominant(persistence(circle(5)), 2)
+        persistence_diagram(circle(5)).lengths(2)
     with pytest.raises(ValueError, match="hausdorff must be 0 or more, got -1"):
-        certain(persistence(circle(5)), -1)
-    with pytest.raises(ValueError, match="among must be 2 or more, got 1"):
-        dominant(persistence(circle(5)), 1, among=1)
+        certain_classes(persistence_diagram(circle(5)), -1)
     with pytest.raises(ValueError, match=r"point must be \(2,\)"):
-        enclosed([0, 0, 0], np.zeros((2, 3)))
+        encirclement([0, 0, 0], np.zeros((2, 3)))

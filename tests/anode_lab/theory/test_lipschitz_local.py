@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anode import Activation, ConvField, MLPField
-from anode_lab.theory.lipschitz import Boxes, Rates, jacobian, lipschitz_bound, local_bound
+from anode_lab.theory.lipschitz import (
+    Boxes,
+    DerivativeBounds,
+    jacobian,
+    lipschitz_bound,
+    local_bound,
+)
 
 NOW = np.zeros(())
 
@@ -27,7 +33,7 @@ def some_boxes(rng: np.random.Generator, dim: int, size: float, count: int = 5) 
     return Boxes(centre - half, centre + half, start, start + size)
 
 
-def within(rates: Rates, matrices: np.ndarray) -> bool:
+def within(rates: DerivativeBounds, matrices: np.ndarray) -> bool:
     """Whether the bounds ``(R, N)`` hold for derivatives ``(R, N, dim, dim)``."""
     eigenvalues = np.linalg.eigvalsh((matrices + matrices.swapaxes(2, 3)) / 2)
     norms = np.linalg.norm(matrices, 2, axis=(2, 3))
@@ -61,7 +67,7 @@ def test_no_derivative_in_a_box_exceeds_its_bounds(
             for r in range(2):
                 t = rng.uniform(boxes.start[r, n], boxes.stop[r, n])
                 found = jacobian(field, t, at[:, n : n + 1])[r : r + 1]
-                there = Rates(
+                there = DerivativeBounds(
                     *(each[r : r + 1, n : n + 1] for each in (rates.norm, rates.above, rates.below))
                 )
                 assert within(there, found)

@@ -8,18 +8,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 
-from anode_lab.theory.topology import separability, simplex
+from anode.arrays import Floats, Integers
+from anode_lab.theory.topology import rationals, simplex
 from anode_lab.theory.topology.separability import (
     CommonPoint,
     Hyperplane,
-    robust,
+    enclosing_triangle,
+    is_robust,
     separate,
-    triangle,
 )
-
-Floats = NDArray[np.float64]
 
 
 def circle(n: int, radius: float = 1.0) -> Floats:
@@ -162,7 +160,7 @@ def test_depth_of_a_triangle_is_the_distance_to_its_sides() -> None:
     assert isinstance(inside, CommonPoint)
     assert inside.depth == pytest.approx(1)
     assert inside.depth <= 1
-    assert triangle([1.0, 1.0], a) == inside
+    assert enclosing_triangle([1.0, 1.0], a) == inside
 
 
 @settings(max_examples=100)
@@ -179,8 +177,8 @@ def test_robust_certificates_survive(seed: int, dim: int, shift: float, share: f
     found = separate(a, b)
     limit = found.margin if isinstance(found, Hyperplane) else found.depth / 2
     radius = share * limit
-    assert robust(found, radius)
-    assert not robust(found, 1.001 * limit + 1e-300)
+    assert is_robust(found, radius)
+    assert not is_robust(found, 1.001 * limit + 1e-300)
     toward = b.mean(0) - a.mean(0)
     for push in (rng.normal(size=dim), toward, -toward):
         push = radius * push / max(np.linalg.norm(push), 1e-9)
@@ -189,15 +187,15 @@ def test_robust_certificates_survive(seed: int, dim: int, shift: float, share: f
 
 def test_radii_of_the_two_sets_may_differ() -> None:
     found = separate([[0.0], [1.0]], [[3.0]])  # margin 1
-    assert robust(found, 1.9, 0.0)
-    assert robust(found, 0.0, 1.9)
-    assert not robust(found, 1.9)
-    assert not robust(found, float("inf"))
+    assert is_robust(found, 1.9, 0.0)
+    assert is_robust(found, 0.0, 1.9)
+    assert not is_robust(found, 1.9)
+    assert not is_robust(found, float("inf"))
 
 
 def test_a_circle_s_triangle_is_deep() -> None:
     curve = circle(1000, radius=2.0)
-    found = triangle([0.1, 0.0], curve)
+    found = enclosing_triangle([0.1, 0.0], curve)
     assert isinstance(found, CommonPoint)
     assert found.verify(curve, [[0.1, 0.0]])
     assert len(found.indices_a) == 3
@@ -206,13 +204,13 @@ def test_a_circle_s_triangle_is_deep() -> None:
 
 def test_a_point_outside_has_a_plane_and_one_near_a_side_a_triangle() -> None:
     curve = circle(100)
-    outside = triangle([1.001, 0.0], curve)
+    outside = enclosing_triangle([1.001, 0.0], curve)
     assert isinstance(outside, Hyperplane)
-    near = triangle([0.9995, 0.0], curve)
+    near = enclosing_triangle([0.9995, 0.0], curve)
     assert isinstance(near, CommonPoint)
     assert near.verify(curve, [[0.9995, 0.0]])
-    assert isinstance(triangle([0.0, 0.0], [[0.0, 1.0], [0.0, 2.0]]), Hyperplane)
-    on_a_side = triangle([0.0, 1.5], [[0.0, 1.0], [0.0, 2.0]])
+    assert isinstance(enclosing_triangle([0.0, 0.0], [[0.0, 1.0], [0.0, 2.0]]), Hyperplane)
+    on_a_side = enclosing_triangle([0.0, 1.5], [[0.0, 1.0], [0.0, 2.0]])
     assert isinstance(on_a_side, CommonPoint)
     assert on_a_side.depth == 0
 
@@ -224,7 +222,7 @@ def test_the_float_filter_gives_the_exact_maximum() -> None:
     normal = (Fraction(1, 3), Fraction(1, 3), Fraction(1, 3))
     for some in (points, points[:1000]):
         exact = max(sum(Fraction(float(x)) for x in point) / 3 for point in some)
-        assert separability._largest(some, normal) == exact
+        assert rationals.largest(some, normal) == exact
 
 
 @settings(max_examples=100)
@@ -234,9 +232,7 @@ def test_the_float_filter_gives_the_exact_maximum() -> None:
     ),
     data=st.data(),
 )
-def test_the_rational_program_solves_or_proves(
-    matrix: NDArray[np.int64], data: st.DataObject
-) -> None:
+def test_the_rational_program_solves_or_proves(matrix: Integers, data: st.DataObject) -> None:
     rows, count = matrix.shape
     right = data.draw(st.lists(st.integers(0, 3).map(Fraction), min_size=rows, max_size=rows))
     columns = [tuple(Fraction(int(x)) for x in column) for column in matrix.T]
@@ -253,7 +249,7 @@ def test_the_rational_program_solves_or_proves(
 
 
 @given(matrix=arrays(np.int64, (3, 3), elements=st.integers(-3, 3)))
-def test_the_rational_inverse(matrix: NDArray[np.int64]) -> None:
+def test_the_rational_inverse(matrix: Integers) -> None:
     rows = [tuple(Fraction(int(x)) for x in row) for row in matrix]
     found = simplex.inverse(rows)
     assert (found is None) == (round(np.linalg.det(matrix)) == 0)
@@ -270,6 +266,6 @@ def test_misuse_is_named() -> None:
     with pytest.raises(ValueError, match=r"one dimension, got \(2, 1\), \(2, 2\)"):
         separate(np.zeros((2, 1)), np.zeros((2, 2)))
     with pytest.raises(ValueError, match=r"boundary \(n, 2\)"):
-        triangle([0.0, 0.0, 0.0], np.zeros((4, 3)))
+        enclosing_triangle([0.0, 0.0, 0.0], np.zeros((4, 3)))
     with pytest.raises(ValueError, match="radii must be 0 or more"):
-        robust(separate([[0.0]], [[1.0]]), -1.0)
+        is_robust(separate([[0.0]], [[1.0]]), -1.0)

@@ -1,11 +1,11 @@
-"""Kinks are where a ReLU field's acceleration jumps; steps are those that the solver counts."""
+"""Switches are where a ReLU field's acceleration jumps; steps are those that the solver counts."""
 
 import numpy as np
 import pytest
 import torch
 
 from anode import Activation, MLPField, SolverSettings, integrate
-from anode_lab.theory.switching import kinks, tried_steps
+from anode_lab.theory.switching import switching_times, tried_steps
 
 
 def one_kink(at: float) -> MLPField:
@@ -24,7 +24,7 @@ def one_kink(at: float) -> MLPField:
 
 def test_a_kink_is_found_with_its_jump() -> None:
     """The second layer's unit switches with the first; each alone would make the jump."""
-    found = kinks(one_kink(0.37), 0, torch.zeros(1))
+    found = switching_times(one_kink(0.37), 0, torch.zeros(1))
     assert found.times[0] == pytest.approx(0.37, abs=1e-9)
     assert found.jumps.max() == pytest.approx(3, rel=1e-6)
 
@@ -35,7 +35,7 @@ def test_the_acceleration_jumps_at_kinks_only(seed: int) -> None:
     with torch.no_grad():
         field.weight1.mul_(3)
     h0 = torch.tensor([0.6, -0.8], dtype=torch.float64)
-    found = kinks(field, 1, h0)
+    found = switching_times(field, 1, h0)
     assert len(found.times)
     assert (np.diff(found.times) >= 0).all()
     times = torch.linspace(0, 1, 2001, dtype=torch.float64)
@@ -78,12 +78,12 @@ def test_rejected_steps_lie_across_the_kink() -> None:
 def test_bad_arguments() -> None:
     field, h0 = MLPField(2, seeds=(0, 1)), torch.zeros(2)
     with pytest.raises(ValueError, match=r"replica must be one of 0\.\.1, got 2"):
-        kinks(field, 2, h0)
+        switching_times(field, 2, h0)
     with pytest.raises(ValueError, match=r"h0 must be of shape \(2,\), got \(3,\)"):
-        kinks(field, 0, torch.zeros(3))
+        switching_times(field, 0, torch.zeros(3))
     with pytest.raises(ValueError, match="intervals must be 1 or more, got 0"):
-        kinks(field, 0, h0, intervals=0)
+        switching_times(field, 0, h0, intervals=0)
     with pytest.raises(ValueError, match="end must be positive, got 0"):
-        kinks(field, 0, h0, end=0)
+        switching_times(field, 0, h0, end=0)
     with pytest.raises(ValueError, match="tolerance must be positive, got 0"):
         tried_steps(field, 0, h0[None], 0)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anode import Activation, NeuralODE
-from anode_lab.theory.topology import circle, winding
-from anode_lab.theory.topology.enclosure import EnclosureError, enclose
+from anode_lab.theory.enclosure import EnclosureError, cover_circle, enclose
+from anode_lab.theory.topology.winding import _turning, sampled_winding_numbers, winding_numbers
 
 
 def turning(rate: float, strain: float = 0.0) -> NeuralODE:
@@ -28,14 +28,14 @@ def turning(rate: float, strain: float = 0.0) -> NeuralODE:
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -7.0])
 def test_a_rotation_winds_once(rate: float) -> None:
-    (found,) = winding.certified(turning(rate))
+    (found,) = winding_numbers(turning(rate))
     assert found.number == 1
     assert 0.99 < found.clearance <= 1
-    assert winding.naive(turning(rate), 12).tolist() == [1]
+    assert sampled_winding_numbers(turning(rate), 12).tolist() == [1]
 
 
 def test_a_strained_circle_is_as_near_as_its_ellipse() -> None:
-    (found,) = winding.certified(turning(0.0, strain=1.5))
+    (found,) = winding_numbers(turning(0.0, strain=1.5))
     assert found.number == 1
     assert 0.5 * np.exp(-1.5) < found.clearance <= np.exp(-1.5)
 
@@ -48,14 +48,14 @@ def test_a_strained_circle_is_as_near_as_its_ellipse() -> None:
 )
 def test_every_flow_winds_once(seed: int, activation: Activation, radius: float) -> None:
     model = NeuralODE((2,), hidden=8, activation=activation, seeds=[seed])
-    (found,) = winding.certified(model, radius)
+    (found,) = winding_numbers(model, radius)
     assert found.number == 1
     assert found.clearance > 0
 
 
 def test_the_arcs_cover_the_circle_and_hold_its_image() -> None:
     model = NeuralODE((2,), seeds=[3])
-    found = circle.cover(model, 1.0, lambda images: images.radii < 1e-3)
+    found = cover_circle(model, 1.0, lambda images: images.radii < 1e-3)
     np.testing.assert_array_equal(found.starts[1:], (found.starts + found.widths)[:-1])
     assert found.starts[0] == 0
     assert found.starts[-1] + found.widths[-1] == 1
@@ -72,9 +72,9 @@ def test_the_arcs_cover_the_circle_and_hold_its_image() -> None:
 def test_a_sum_of_steps_below_half_a_turn() -> None:
     """Three points of a circle, passed twice, wind twice; backwards, minus twice."""
     corners = np.tile([0.1, 2.2, -2.0], 2)
-    assert round(winding._turning(corners)) == 2
-    assert round(winding._turning(corners[::-1])) == -2
-    assert round(winding._turning(np.array([0.1, 0.5, 0.3]))) == 0
+    assert round(_turning(corners)) == 2
+    assert round(_turning(corners[::-1])) == -2
+    assert round(_turning(np.array([0.1, 0.5, 0.3]))) == 0
 
 
 def test_an_image_that_meets_the_origin_s_is_not_counted() -> None:
@@ -84,15 +84,15 @@ def test_an_image_that_meets_the_origin_s_is_not_counted() -> None:
         model.field.weight3[:] = -40 * torch.eye(2)
         model.field.bias3[:] = 320
     with pytest.raises(EnclosureError, match="not settled"):
-        winding.certified(model, most=200)
+        winding_numbers(model, most=200)
 
 
 def test_misuse_is_named() -> None:
     with pytest.raises(ValueError, match="defined in the plane"):
-        winding.certified(NeuralODE((2,), augment_dim=1))
+        winding_numbers(NeuralODE((2,), augment_dim=1))
     with pytest.raises(ValueError, match="3 or more points, got 2"):
-        winding.naive(NeuralODE((2,)), 2)
+        sampled_winding_numbers(NeuralODE((2,)), 2)
     with pytest.raises(ValueError, match="radius must be positive"):
-        winding.certified(NeuralODE((2,)), 0)
+        winding_numbers(NeuralODE((2,)), 0)
     with pytest.raises(ValueError, match="lies in the plane"):
-        circle.cover(NeuralODE((3,)), 1.0, lambda images: images.radii < 1)
+        cover_circle(NeuralODE((3,)), 1.0, lambda images: images.radii < 1)

@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 from anode import NeuralODE
 from anode.solve import Method, SolverSettings
 from anode_lab.runs import run as runs
-from anode_lab.theory.topology import witness
-from anode_lab.theory.topology.witness import NotSeparatedError, WitnessNotFound
+from anode_lab.theory.topology.margins import search_margins
+from anode_lab.theory.topology.witness import (
+    NotSeparatedError,
+    Witness,
+    WitnessNotFound,
+    find_witnesses,
+    prove_separation,
+)
 
 
 def distance_sum() -> NeuralODE:
@@ -41,7 +47,7 @@ def folded() -> NeuralODE:
     return model
 
 
-def check(found: list[witness.Witness], radii: tuple[float, float] = (1.0, 1.5)) -> None:
+def check(found: list[Witness], radii: tuple[float, float] = (1.0, 1.5)) -> None:
     for each in found:
         assert each.margin > 0
         assert each.certified
@@ -53,11 +59,11 @@ def check(found: list[witness.Witness], radii: tuple[float, float] = (1.0, 1.5))
 @settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), dim=st.integers(1, 2))
 def test_every_flow_has_one(seed: int, dim: int) -> None:
-    check(witness.find(NeuralODE((dim,), hidden=8, seeds=[seed, seed + 1])))
+    check(find_witnesses(NeuralODE((dim,), hidden=8, seeds=[seed, seed + 1])))
 
 
 def test_in_space() -> None:
-    check(witness.find(NeuralODE((3,), hidden=8, seeds=[0, 1])))
+    check(find_witnesses(NeuralODE((3,), hidden=8, seeds=[0, 1])))
 
 
 def test_descent_finds_the_lowest_point_of_a_sphere() -> None:
@@ -66,20 +72,20 @@ def test_descent_finds_the_lowest_point_of_a_sphere() -> None:
     with torch.no_grad():
         for weight in model.field.parameters():
             weight.zero_()
-    (found,) = witness.find(model)
+    (found,) = find_witnesses(model)
     w = model.head.weight[0, :, 0].detach().double().numpy()
     np.testing.assert_allclose(found.point, -w / np.linalg.norm(w), atol=1e-2)
     np.testing.assert_allclose(found.proven, np.linalg.norm(w), rtol=1e-3)
 
 
 def test_other_radii() -> None:
-    check(witness.find(NeuralODE((2,)), radii=(0.3, 0.4)), (0.3, 0.4))
+    check(find_witnesses(NeuralODE((2,)), radii=(0.3, 0.4)), (0.3, 0.4))
 
 
 @pytest.mark.slow
 def test_a_trained_model_has_one() -> None:
     trained = runs.run("annulus-2d", profile="smoke", models=["NODE"])
-    check(witness.find(trained.runs["NODE"].model))
+    check(find_witnesses(trained.runs["NODE"].model))
 
 
 def test_the_wrong_sign_at_the_origin_does_not_matter() -> None:
@@ -87,45 +93,45 @@ def test_the_wrong_sign_at_the_origin_does_not_matter() -> None:
     with torch.no_grad():
         model.head.weight.neg_()
         model.head.bias.fill_(3)
-    (found,) = witness.find(model)
+    (found,) = find_witnesses(model)
     assert found.at_origin > 1
     check([found])
 
 
 def test_augmentation_has_none_and_that_is_proven() -> None:
     model = distance_sum()
-    (margin,) = witness.margins(model)
+    (margin,) = search_margins(model)
     np.testing.assert_allclose(margin.margin, 1, atol=1e-6)
-    (found,) = witness.separated(model)
+    (found,) = prove_separation(model)
     assert 0.9 * (1 - 1e-6) <= found.proven <= 1
 
 
 def test_what_is_not_separated_is_not_proven() -> None:
     with pytest.raises(NotSeparatedError, match="replica 0: the output"):
-        witness.separated(NeuralODE((2,)))
+        prove_separation(NeuralODE((2,)))
 
 
 def test_a_map_that_is_no_flow_is_found_out() -> None:
     """An Euler step is no homeomorphism, and the same search says so."""
     model = folded()
-    check(witness.find(model))
+    check(find_witnesses(model))
     with pytest.raises(WitnessNotFound, match=r"replica 0: .* not below .*euler"):
-        witness.find(model, solver=SolverSettings(method=Method.EULER, step_size=1.0))
+        find_witnesses(model, solver=SolverSettings(method=Method.EULER, step_size=1.0))
 
 
 def test_misuse_is_named() -> None:
-    with pytest.raises(ValueError, match="p = 1; see margins"):
-        witness.find(NeuralODE((2,), augment_dim=1))
+    with pytest.raises(ValueError, match="p = 1; see search_margins"):
+        find_witnesses(NeuralODE((2,), augment_dim=1))
     with pytest.raises(ValueError, match="one output, it has 3"):
-        witness.find(NeuralODE((2,), outputs=3))
+        find_witnesses(NeuralODE((2,), outputs=3))
     with pytest.raises(ValueError, match="positive and increasing"):
-        witness.find(NeuralODE((2,)), radii=(1.5, 1.0))
+        find_witnesses(NeuralODE((2,)), radii=(1.5, 1.0))
     with pytest.raises(ValueError, match="points of the plane"):
-        witness.separated(NeuralODE((3,)))
+        prove_separation(NeuralODE((3,)))
     with pytest.raises(ValueError, match="share must be above 0 and below 1, got 1"):
-        witness.separated(distance_sum(), share=1)
+        prove_separation(distance_sum(), share=1)
     model = NeuralODE((2,))
     with torch.no_grad():
         model.head.weight.zero_()
     with pytest.raises(ValueError, match="constant"):
-        witness.find(model)
+        find_witnesses(model)

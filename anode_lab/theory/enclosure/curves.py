@@ -16,12 +16,9 @@ from functools import cache
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
-from anode_lab.theory.topology.network import TAYLOR_DEGREE, Network
-
-Floats = NDArray[np.float64]
-Booleans = NDArray[np.bool_]
+from anode.arrays import Booleans, Floats
+from anode_lab.theory.enclosure.field import TAYLOR_DEGREE, ReplicaField
 
 UP = 1 + 1e-10
 """More than all rounding of a bound: sums of at most a few thousand terms that are not negative."""
@@ -81,7 +78,7 @@ class Arc:
         return either
 
 
-def follow(network: Network, t: Floats, h: Floats, c: Floats) -> Arc:
+def follow(network: ReplicaField, t: Floats, h: Floats, c: Floats) -> Arc:
     """The network along the curves ``p(t + s h) = sum c[k] s^k``.
 
     Args:
@@ -123,7 +120,7 @@ def follow(network: Network, t: Floats, h: Floats, c: Floats) -> Arc:
     return Arc(first, second, c.sum(0), (h * distance + jump) * UP)
 
 
-def _activate(network: Network, u: Floats, error: Floats) -> tuple[Layer, Floats, Floats]:
+def _activate(network: ReplicaField, u: Floats, error: Floats) -> tuple[Layer, Floats, Floats]:
     """The layer, and coefficients of the activation's values with their error ``(n, hidden)``."""
     layer = Layer(u, u.min(0) - error, u.max(0) + error)
     if network.smooth:
@@ -174,7 +171,7 @@ class Spread:
     slip: Floats
 
 
-def spread(network: Network, arc: Arc, h: Floats, radius: Floats, segment: Floats) -> Spread:
+def spread(network: ReplicaField, arc: Arc, h: Floats, radius: Floats, segment: Floats) -> Spread:
     """The field's Jacobian around the curves: near ``p + tau z``, ``|tau| <= 1``, up to ``radius``.
 
     For two states there, ``f(y, t) - f(p, t) = J (y - p)``, where J is the product of the weights
@@ -244,7 +241,7 @@ def _exponential(matrix: Floats, h: Floats, z: Floats) -> Floats:
     return np.stack(terms)
 
 
-def _slopes(network: Network, layer: Layer, reach: Floats) -> tuple[Floats, Floats]:
+def _slopes(network: ReplicaField, layer: Layer, reach: Floats) -> tuple[Floats, Floats]:
     """Least and largest slopes of the units where values are up to ``reach`` off the curve."""
     low, high = layer.low - reach, layer.high + reach
     if network.smooth:

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from anode import NeuralODE, ResNet
-from anode_lab.theory import circle_image as rings
+from anode_lab.theory.circle_image import refined_circle
+from anode_lab.theory.escape_curve import escape_curve
 from anode_lab.theory.lipschitz import lipschitz_bound
-from anode_lab.theory.output_maps import outputs, precise, square, way_out
+from anode_lab.theory.output_maps import model_outputs, precise, square_grid
 from tests.helpers.problems import stretching
 
 
@@ -25,20 +26,20 @@ def lifting() -> NeuralODE:
 
 
 def test_grid_rows_go_upwards_and_outputs_are_the_model_s() -> None:
-    x = square(2.0, 3)
+    x = square_grid(2.0, 3)
     assert x[0].tolist() == [-2, -2]
     assert x[2].tolist() == [2, -2]
     assert x[-1].tolist() == [2, 2]
-    found = outputs(stretching(0.0), x)
+    found = model_outputs(stretching(0.0), x)
     np.testing.assert_allclose(found.reshape(3, 3), np.tile([-3.0, 1.0, 5.0], (3, 1)), rtol=1e-6)
 
 
 def test_each_replica_may_have_inputs_of_its_own() -> None:
     model = ResNet((2,), seeds=range(3))
     x = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0))
-    own = outputs(model, x)
+    own = model_outputs(model, x)
     for replica in range(3):
-        shared = outputs(model, x[replica])
+        shared = model_outputs(model, x[replica])
         np.testing.assert_allclose(own[replica], shared[replica], rtol=1e-6)
 
 
@@ -51,7 +52,7 @@ def test_precise_leaves_the_model_as_it_was() -> None:
 
 
 def test_way_out_of_a_linear_flow_is_a_straight_line() -> None:
-    way = way_out(stretching(2.0), torch.tensor([0.5, 0.3]), far=3.0)
+    way = escape_curve(stretching(2.0), torch.tensor([0.5, 0.3]), far=3.0)
     np.testing.assert_allclose(way.fall, 2.0)
     np.testing.assert_allclose(way.states[0, :, 0], 0.5 - np.exp(-2) * way.s[0], atol=1e-5)
     np.testing.assert_allclose(way.states[0, :, 1], 0.3, atol=1e-12)
@@ -60,7 +61,7 @@ def test_way_out_of_a_linear_flow_is_a_straight_line() -> None:
 
 
 def test_augmented_way_out_leaves_along_the_added_coordinate() -> None:
-    way = way_out(lifting(), torch.tensor([0.5, 0.3]))
+    way = escape_curve(lifting(), torch.tensor([0.5, 0.3]))
     np.testing.assert_allclose(way.states[0, :, :2], np.tile([0.5, 0.3], (way.s.shape[1], 1)))
     np.testing.assert_allclose(way.states[..., 2], -way.s, atol=1e-12)
 
@@ -71,7 +72,7 @@ def test_outputs_fall_on_the_way_to_far_away(augment_dim: int) -> None:
     model = NeuralODE((2,), augment_dim=augment_dim, seeds=range(4))
     with torch.no_grad():
         model.field.weight2 *= 3  # a flow that bends
-    way = way_out(model, far=2.5, step=0.1)
+    way = escape_curve(model, far=2.5, step=0.1)
     assert (np.diff(way.s) > 0).all()
     assert (np.diff(way.output) < 0).all()
     assert way.solver_error().max() < 1e-4
@@ -85,20 +86,20 @@ def test_outputs_fall_on_the_way_to_far_away(augment_dim: int) -> None:
 
 def test_lowest_output_on_a_circle_is_no_higher_than_on_the_way_out() -> None:
     model = NeuralODE((2,), seeds=range(5))
-    way = way_out(model)
+    way = escape_curve(model)
     states, output = way.at(1.0)
-    lowest = rings.resolved(model, 1.0).lowest()[1]
+    lowest = refined_circle(model, 1.0).lowest()[1]
     assert (output < way.output[:, 0]).all()
     # The first point beyond the circle is up to a step further out, so lower, than one on it.
     np.testing.assert_array_less(1.0 - 1e-9, np.linalg.norm(states, axis=1))
     on_circle = states / np.linalg.norm(states, axis=1, keepdims=True)
-    there = outputs(precise(model), torch.from_numpy(on_circle)[:, None])[:, 0]
+    there = model_outputs(precise(model), torch.from_numpy(on_circle)[:, None])[:, 0]
     assert (lowest <= there + 1e-3).all()
     assert (lowest < way.output[:, 0]).all()
 
 
 def test_a_circle_that_is_never_reached_has_no_crossing() -> None:
-    way = way_out(stretching(0.0), far=1.0)
+    way = escape_curve(stretching(0.0), far=1.0)
     states, output = way.at(100.0)
     assert np.isnan(states).all()
     assert np.isnan(output).all()
@@ -108,7 +109,7 @@ def test_a_replica_without_numbers_stops_nobody() -> None:
     model = stretching(1.0, seeds=range(2))
     with torch.no_grad():
         model.field.weight1[1] = torch.nan
-    way = way_out(model)
+    way = escape_curve(model)
     assert np.isnan(way.output[1]).all()
     assert way.norms[0, -1] >= 2.0
     assert np.isnan(way.at(1.0)[1]).tolist() == [False, True]
@@ -117,4 +118,4 @@ def test_a_replica_without_numbers_stops_nobody() -> None:
 @pytest.mark.parametrize("heads", [None, 3])
 def test_a_way_out_needs_one_output(heads: int | None) -> None:
     with pytest.raises(ValueError, match="one output"):
-        way_out(NeuralODE((2,), heads))
+        escape_curve(NeuralODE((2,), heads))

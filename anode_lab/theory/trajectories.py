@@ -1,38 +1,23 @@
-"""The geometry of a flow: how straight its trajectories are and how much it stretches space.
-
-Both belong to the differential equation and not to the solver that a model was trained with, so
-everything here is computed in double precision and with a tight tolerance.
-"""
+"""How long, how straight and how winding the trajectories of a flow are."""
 
 from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from anode.arrays import Floats
 from anode.models import NeuralODE
 from anode.solve import SolverSettings
-
-Floats = NDArray[np.float64]
-
-TIGHT = SolverSettings(rtol=1e-6, atol=1e-6, max_steps=10_000)
-"""How paths are solved: with a thousandth of the tolerance that the toy models are trained with."""
-
-TIGHTER = SolverSettings(rtol=1e-8, atol=1e-8, max_steps=10_000)
-"""How flows are solved that are differentiated: a derivative loses digits."""
+from anode_lab.theory.solvers import TIGHT
 
 INTERVALS = 256
 """Chords that a trajectory is measured with."""
 
-SHIFT = 1e-6
-"""Half the distance of the two points of a difference quotient."""
-
 
 @dataclass(frozen=True)
-class Paths:
+class PathGeometry:
     """Measured trajectories; every array has one number for each.
 
     Attributes:
@@ -57,7 +42,7 @@ class Paths:
         return ratio
 
 
-def measure(states: Floats) -> Paths:
+def path_geometry(states: Floats) -> PathGeometry:
     """Length, displacement and turning of sampled paths.
 
     The length of a polygon inscribed in a smooth curve falls short by a term in the square of the
@@ -79,7 +64,7 @@ def measure(states: Floats) -> Paths:
     lengths = np.linalg.norm(chords, axis=-1)  # (T - 1, ...)
     coarse = np.linalg.norm(np.diff(states[::2], axis=0), axis=-1).sum(0)
     length = lengths.sum(0)
-    return Paths(
+    return PathGeometry(
         length=length,
         length_error=(length - coarse) / 3,
         displacement=np.linalg.norm(states[-1] - states[0], axis=-1),
@@ -99,14 +84,14 @@ def _turning(chords: Floats, lengths: Floats) -> Floats:
     return total
 
 
-def paths(
+def trajectory_geometry(
     model: NeuralODE,
     x: Tensor,
     *,
     stopped: Collection[int] = (),
     intervals: int = INTERVALS,
     solver: SolverSettings = TIGHT,
-) -> Paths:
+) -> PathGeometry:
     """Length, displacement and turning of the trajectories of the inputs ``x``.
 
     Args:
@@ -119,51 +104,14 @@ def paths(
     Returns:
         Arrays of shape ``(R, n)``; NaN for the stopped replicas and for those whose solve fails.
     """
-    states = _flow(model, x, intervals + 1, solver)  # (T, R, n, dim)
-    return measure(_without(states, stopped, axis=1))
+    states = sampled_flow(model, x, intervals + 1, solver)  # (T, R, n, dim)
+    states[:, list(stopped)] = np.nan
+    return path_geometry(states)
 
 
-def stretch(
-    model: NeuralODE,
-    x: Tensor,
-    *,
-    stopped: Collection[int] = (),
-    shift: float = SHIFT,
-    solver: SolverSettings = TIGHTER,
+def sampled_flow(
+    model: NeuralODE, x: Tensor, times: int | Tensor, solver: SolverSettings
 ) -> Floats:
-    """Singular values of the flow's Jacobian: by how much it stretches space around each input.
-
-    The Jacobian of the map from an input in R^d to its features in R^(d + p), by central
-    differences. An input and its shifted neighbours are solved in one batch, with the same steps,
-    so that the solver's error is a smooth function of the input and hardly enters. A ReLU field's
-    slope jumps where a unit switches, and the derivative of a solve is right to the size of its
-    steps only: for trained toy models to a thousandth or so, at :data:`TIGHTER`.
-
-    Args:
-        model: R networks whose state has one axis.
-        x: inputs, shape ``(n, d)``, the same for all replicas.
-        stopped: replicas that are not measured, such as those whose training failed.
-        shift: half the distance of the two points of a difference quotient.
-        solver: how the flow is solved.
-
-    Returns:
-        Shape ``(R, n, d)``, largest first; NaN for the stopped replicas and for those whose solve
-        fails.
-    """
-    n, d = x.shape
-    shifts = shift * torch.eye(d, dtype=torch.float64, device=x.device)
-    points = x.double()[:, None] + torch.cat([shifts, -shifts])  # (n, 2d, d)
-    ends = _flow(model, points.flatten(0, 1), 2, solver)[-1]  # (R, n * 2d, dim)
-    ahead, behind = np.split(ends.reshape(len(ends), n, 2, d, -1), 2, axis=2)
-    jacobian = (ahead - behind)[:, :, 0] / (2 * shift)  # (R, n, d, dim), transposed
-    # Where there is a NaN, the decomposition would raise an exception.
-    failed = np.isnan(jacobian).any(axis=(1, 2, 3))
-    values = np.linalg.svd(np.where(failed[:, None, None, None], 0, jacobian), compute_uv=False)
-    values[failed] = np.nan
-    return _without(values, stopped, axis=0)
-
-
-def _flow(model: NeuralODE, x: Tensor, times: int, solver: SolverSettings) -> Floats:
     """States at evenly spaced times, shape ``(T, R, n, dim)``, in double precision.
 
     Raises:
@@ -175,9 +123,3 @@ def _flow(model: NeuralODE, x: Tensor, times: int, solver: SolverSettings) -> Fl
     precise.solver = solver
     states: Floats = precise.flow(x[None].to(next(precise.parameters())), times).cpu().numpy()
     return states
-
-
-def _without(values: Floats, stopped: Collection[int], axis: int) -> Floats:
-    """NaN for the ``stopped`` replicas, which lie along ``axis``."""
-    np.moveaxis(values, axis, 0)[list(stopped)] = np.nan
-    return values

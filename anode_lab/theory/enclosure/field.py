@@ -2,7 +2,7 @@
 
 Both ways give a polynomial in the part s of the step that has passed, from 0 to 1, by its
 coefficients ``c[k]`` of s^k. How good it is need not be known here:
-:mod:`anode_lab.theory.topology.enclosure`
+:mod:`anode_lab.theory.enclosure.flow_image`
 bounds how far it is from a solution.
 """
 
@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anode.arrays import Floats
 from anode.fields import Activation, MLPField
-
-Floats = NDArray[np.float64]
 
 TAYLOR_DEGREE = 8
 """Between two switches a ReLU field is affine: a Taylor coefficient costs one small product."""
 
 
 @dataclass(frozen=True)
-class Network:
+class ReplicaField:
     """``f(h, t) = act(act(h W1 + t wt + b1) W2 + b2) W3 + b3`` in double precision.
 
     Attributes:
@@ -41,7 +39,7 @@ class Network:
     activation: Activation
 
     @classmethod
-    def of(cls, field: MLPField, replica: int) -> "Network":
+    def of(cls, field: MLPField, replica: int) -> "ReplicaField":
         """One of the networks of a field. Single-precision weights are doubles without a change.
 
         Raises:

@@ -1,24 +1,11 @@
-"""Balls that the exact flow of a trained field stays in, rounding errors included.
-
-The state is followed by short polynomial curves p. How far p' is from f(p, t) is bounded, not
-estimated (:mod:`anode_lab.theory.topology.arcs`), and so is the logarithmic norm mu of f in a
-tube around p.
-The distance rho of a solution from p then obeys ``rho' <= mu rho + |p' - f(p, t)|`` (Soderlind
-2006), whatever the distance was at the start. mu may be negative: a contracting flow forgets.
-
-What the bound takes for granted: IEEE double precision, rounding to nearest, and sums of products
-that are really summed (in any order); exp, tanh and logaddexp within 8 units in the last place; the
-symmetric eigenvalue solver within 1e-12 of the matrix's norm; no underflow. "The exact flow" is
-that of the stored weights, taken as real numbers.
-"""
+"""Steps of a tube around a polynomial curve, until it holds the flow up to the end time."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from anode.models import NeuralODE
-from anode_lab.theory.topology.arcs import (
+from anode.arrays import Booleans, Floats, Integers
+from anode_lab.theory.enclosure.curves import (
     UP,
     Arc,
     Layer,
@@ -28,19 +15,18 @@ from anode_lab.theory.topology.arcs import (
     gamma,
     spread,
 )
-from anode_lab.theory.topology.network import Network
-
-Floats = NDArray[np.float64]
-Booleans = NDArray[np.bool_]
-
-CHUNK = 512
-"""Points that are followed together; 1000 control points of 32 units fill a processor's cache."""
+from anode_lab.theory.enclosure.field import ReplicaField
 
 _SHARE = 1e-3  # what a step may add to a radius, in parts of it
+
 _ALONG = 1e-5  # the same in parts of the length of a segment
+
 _ROUNDED = 50  # rounding errors of the state that a step may add in any case
+
 _DOUBT = 0.05  # most growth of a radius in a step that is due to uncertain slopes, as a logarithm
+
 _SLIP = 1e-3  # what uncertain slopes may add in a step, in parts of the segment
+
 _ATTEMPTS = 4  # to guess the radius of a tube
 
 
@@ -78,116 +64,12 @@ class Enclosure:
     segments: Floats
     radii: Floats
     growth: Floats
-    steps: NDArray[np.int64]
+    steps: Integers
     lost: Floats
 
 
-def enclose(
-    model: NeuralODE,
-    x: ArrayLike,
-    radius: ArrayLike = 0.0,
-    direction: ArrayLike | None = None,
-    *,
-    replica: int = 0,
-    tolerance: float = 1e-13,
-    limit: float = 1e3,
-    max_steps: int = 20_000,
-    strict: bool = True,
-) -> Enclosure:
-    """Enclose the features of balls, or of segments with a ball around every point.
-
-    Args:
-        model: whose inputs are points; the p coordinates appended to an input are exact zeros.
-        x: centres, shape ``(n, d)``.
-        radius: of the balls, shape ``(n,)`` or one for all.
-        direction: half the segments, shape ``(n, d)``; without it there are balls only. A segment's
-            image is followed by its tangent, which leaves an error that is small beside its length,
-            where a ball as large would grow by the worst stretch in any direction.
-        replica: which network.
-        tolerance: what a step may add to a radius, if rounding does not add more; a step across a
-            switch may, too.
-        limit: of the radii.
-        max_steps: attempted steps a point.
-        strict: raise an exception where no bound is found, instead of an infinite radius.
-
-    Returns:
-        Sets of dimension d + p that contain the exact flow's images.
-
-    Raises:
-        ValueError: if the inputs are no points, shapes do not fit, a number is not finite, or a
-            radius, the tolerance or a limit is out of range.
-        TypeError: if the field is no MLP.
-        EnclosureError: if ``strict`` and a tube grows beyond ``limit`` or takes too many steps.
-    """
-    if len(model.input_shape) != 1:
-        raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")
-    points = np.asarray(x, dtype=float)
-    if points.ndim != 2 or points.shape[1:] != model.input_shape:
-        raise ValueError(f"x must have shape (n, {model.input_shape[0]}), got {points.shape}")
-    half = np.zeros_like(points) if direction is None else np.asarray(direction, dtype=float)
-    if half.shape != points.shape:
-        raise ValueError(f"direction must have the shape of x, {points.shape}, got {half.shape}")
-    if not (np.isfinite(points) & np.isfinite(half)).all():
-        raise ValueError("x and direction must be finite")
-    radii = np.broadcast_to(np.asarray(radius, dtype=float), len(points))
-    if not ((radii >= 0) & np.isfinite(radii)).all():
-        raise ValueError(f"radius must be finite and 0 or more, got {radii.min()}")
-    for name, value in (("tolerance", tolerance), ("limit", limit), ("max_steps", max_steps)):
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}")
-    network = Network.of(model.field, replica)  # type: ignore[arg-type]
-    states, half = (np.pad(each, ((0, 0), (0, model.augment_dim))) for each in (points, half))
-    parts = [slice(i, i + CHUNK) for i in range(0, len(states), CHUNK)] or [slice(0, 0)]
-    rule = _Rule(float(model.end_time), tolerance, limit, max_steps)
-    done = [_march(network, states[part], half[part], radii[part], rule) for part in parts]
-    fields = ("centres", "segments", "radii", "growth", "steps", "lost")
-    found = Enclosure(*(np.concatenate([getattr(each, name) for each in done]) for name in fields))
-    if strict and not np.isfinite(found.radii).all():
-        index = int(np.flatnonzero(~np.isfinite(found.radii))[0])
-        reason = "the tube grew too wide or took too many steps"
-        raise EnclosureError(index, float(found.lost[index]), float(radii[index]), reason)
-    return found
-
-
-def output_bounds(model: NeuralODE, found: Enclosure, *, replica: int = 0) -> tuple[Floats, Floats]:
-    """Bounds of the output L(z) = w.z + b over enclosed features.
-
-    Args:
-        model: with one output.
-        found: n balls.
-        replica: which network's head.
-
-    Returns:
-        Lower and upper bounds, each of shape ``(n,)``.
-
-    Raises:
-        ValueError: if the model has no head, or more than one output.
-    """
-    w, b = head(model, replica)
-    value = found.centres @ w + b
-    size = np.abs(found.centres) @ np.abs(w) + abs(b)
-    along = np.abs(found.segments @ w) + gamma(len(w)) * (np.abs(found.segments) @ np.abs(w))
-    error = (along + found.radii * np.linalg.norm(w) + gamma(len(w)) * size) * UP
-    return value - error, value + error
-
-
-def head(model: NeuralODE, replica: int) -> tuple[Floats, float]:
-    """The weights ``(dim,)`` and the bias of a head with one output.
-
-    Raises:
-        ValueError: if the model has no head or more than one output, or the weights are all 0.
-    """
-    outputs = 0 if model.head is None else model.head.weight.shape[2]
-    if model.head is None or outputs != 1:
-        raise ValueError(f"the model must have one output, it has {outputs}")
-    w: Floats = model.head.weight[replica, :, 0].detach().cpu().double().numpy()
-    if not w.any():
-        raise ValueError(f"the head of replica {replica} is constant: all its weights are 0")
-    return w, model.head.bias[replica, 0, 0].item()
-
-
 @dataclass(frozen=True)
-class _Rule:
+class StepRule:
     """When steps are taken and when a point is given up."""
 
     end: float
@@ -208,7 +90,7 @@ class _Rule:
 class _State:
     """Points on their way; every array has one entry a point; ``y``, ``z`` rows."""
 
-    index: NDArray[np.int64]
+    index: Integers
     t: Floats
     y: Floats
     z: Floats  # half the segment
@@ -219,14 +101,16 @@ class _State:
     rate: Floats  # logarithmic norm in the last step
     drift: Floats  # what uncertain slopes added in it, in units of time
     crossing: Booleans  # whether a switch comes after this step
-    attempts: NDArray[np.int64]
-    steps: NDArray[np.int64]
+    attempts: Integers
+    steps: Integers
 
     def where(self, keep: Booleans) -> "_State":
         return _State(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
 
 
-def _march(network: Network, x: Floats, half: Floats, radius: Floats, rule: _Rule) -> Enclosure:
+def march(
+    network: ReplicaField, x: Floats, half: Floats, radius: Floats, rule: StepRule
+) -> Enclosure:
     n = len(x)
     whole = np.full(n, rule.end / 16)
     zeros, counts = np.zeros(n), np.zeros(n, dtype=np.int64)
@@ -264,7 +148,7 @@ def _march(network: Network, x: Floats, half: Floats, radius: Floats, rule: _Rul
     return result
 
 
-def _advance(network: Network, state: _State, rule: _Rule) -> tuple[_State, Booleans]:
+def _advance(network: ReplicaField, state: _State, rule: StepRule) -> tuple[_State, Booleans]:
     """One attempted step of every point, and which points are given up."""
     last = state.t + state.h * (1 + 1e-9) >= rule.end
     t1 = np.where(last, rule.end, state.t + state.h)
@@ -325,7 +209,7 @@ class _Tube:
     held: Booleans
 
 
-def _tube(network: Network, arc: Arc, h: Floats, state: _State, wanted: Booleans) -> _Tube:
+def _tube(network: ReplicaField, arc: Arc, h: Floats, state: _State, wanted: Booleans) -> _Tube:
     """A tube is guessed; if its own mu keeps solutions inside, they cannot have left it."""
     n = len(h)
     zeros, no = np.zeros(n), np.zeros(n, dtype=bool)
@@ -344,7 +228,7 @@ def _tube(network: Network, arc: Arc, h: Floats, state: _State, wanted: Booleans
 
 def _record(
     known: _Tube,
-    left: NDArray[np.int64],
+    left: Integers,
     bound: Spread,
     h: Floats,
     defect: Floats,
@@ -365,7 +249,7 @@ def _record(
     guess[left] = np.where(good, guess[left], widest * 1.1)
 
 
-def _take(layer: Layer, index: NDArray[np.int64]) -> Layer:
+def _take(layer: Layer, index: Integers) -> Layer:
     return Layer(layer.controls[:, index], layer.low[index], layer.high[index])
 
 

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from anode.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)
-class Passage:
+class Channel:
     """The widest way from the origin to infinity between points of the plane.
 
     Attributes:
@@ -26,7 +25,7 @@ class Passage:
     """
 
     half_width: float
-    loop: Indices
+    loop: Integers
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def empty_sector(x: Floats) -> Sector:
     """The widest empty sector between points ``x (n, 2)``.
 
     Raises:
-        ValueError: as :func:`widest_passage`, but one point is enough.
+        ValueError: as :func:`widest_channel`, but one point is enough.
     """
     angles = np.sort(np.angle(_complex(x, least=1)))
     gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
@@ -55,7 +54,7 @@ def empty_sector(x: Floats) -> Sector:
     return Sector(float(angles[widest]) + half, half)
 
 
-def widest_passage(x: Floats) -> Passage:
+def widest_channel(x: Floats) -> Channel:
     """The widest way out from the origin between points ``x (n, 2)``.
 
     Of all closed polygons with vertices in the points that wind around the origin, one whose
@@ -81,7 +80,7 @@ def widest_passage(x: Floats) -> Passage:
         for k in order.tolist():
             i, j = pairs[k].tolist()
             if forest.closes(i, j, float(turns[k])):
-                return Passage(float(lengths[k]) / 2, np.array(forest.path(i, j)))
+                return Channel(float(lengths[k]) / 2, np.array(forest.path(i, j)))
         reach *= 2
 
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass, fields
 from math import cos, pi, sin
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anode.arrays import Booleans, Floats, Integers
 from anode.models import NeuralODE
-from anode_lab.theory.topology.enclosure import Enclosure, EnclosureError, enclose
-
-Floats = NDArray[np.float64]
+from anode_lab.theory.enclosure.flow_image import enclose
+from anode_lab.theory.enclosure.stepping import Enclosure, EnclosureError
 
 START = 6
 """The circle is first parted into 2^6 arcs."""
@@ -28,7 +27,7 @@ FINEST = 44
 
 
 @dataclass(frozen=True)
-class Cover:
+class CircleCover:
     """A circle parted into arcs, in the order of their angles.
 
     Attributes:
@@ -42,14 +41,14 @@ class Cover:
     images: Enclosure
 
 
-def cover(
+def cover_circle(
     model: NeuralODE,
     radius: float,
-    settled: Callable[[Enclosure], NDArray[np.bool_]],
+    settled: Callable[[Enclosure], Booleans],
     *,
     replica: int = 0,
     most: int = 20_000,
-) -> Cover:
+) -> CircleCover:
     """Part arcs of the circle around the origin until the image of each is settled.
 
     Args:
@@ -85,11 +84,11 @@ def cover(
     parts = (np.concatenate(each)[order] for each in zip(*(each[:2] for each in kept), strict=True))
     names = [field.name for field in fields(Enclosure)]
     joined = (np.concatenate([getattr(each[2], name) for each in kept])[order] for name in names)
-    return Cover(next(parts), next(parts), Enclosure(*joined))
+    return CircleCover(next(parts), next(parts), Enclosure(*joined))
 
 
 def _enclosed(
-    model: NeuralODE, radius: float, index: NDArray[np.int64], level: int, replica: int
+    model: NeuralODE, radius: float, index: Integers, level: int, replica: int
 ) -> Enclosure:
     half = pi / 2.0**level
     angles = 2 * pi * (index + 0.5) / 2.0**level
@@ -110,5 +109,5 @@ def _enclosed(
     )
 
 
-def _select(found: Enclosure, keep: NDArray[np.bool_]) -> Enclosure:
+def _select(found: Enclosure, keep: Booleans) -> Enclosure:
     return Enclosure(*(getattr(found, field.name)[keep] for field in fields(Enclosure)))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anode.training import Floats
-from anode_lab.theory.bottleneck import empty_sector, widest_passage
+from anode_lab.theory.channel import empty_sector, widest_channel
 
 
 def ring(n: int, radius: float = 1.0) -> Floats:
@@ -34,7 +34,7 @@ def longest(polygon: Floats) -> float:
 
 @pytest.mark.parametrize("n", [3, 4, 7, 50])
 def test_even_points_of_a_circle(n: int) -> None:
-    found = widest_passage(ring(n))
+    found = widest_channel(ring(n))
     assert found.half_width == pytest.approx(np.sin(np.pi / n))
     assert sorted(found.loop) == list(range(n))
     assert empty_sector(ring(n)).half_angle == pytest.approx(np.pi / n)
@@ -44,7 +44,7 @@ def test_even_points_of_a_circle(n: int) -> None:
 @settings(max_examples=60)
 def test_the_loop_winds_and_its_longest_edge_is_the_width(n: int, seed: int) -> None:
     x = annulus(n, seed)
-    found = widest_passage(x)
+    found = widest_channel(x)
     assert abs(turns(x[found.loop])) == pytest.approx(1)
     assert longest(x[found.loop]) == pytest.approx(2 * found.half_width)
 
@@ -56,11 +56,11 @@ def test_no_loop_of_six_points_is_better(seed: int) -> None:
     x = annulus(6, seed)
     if empty_sector(x).half_angle >= np.pi / 2:
         with pytest.raises(ValueError, match="half plane"):
-            widest_passage(x)
+            widest_channel(x)
         return
     loops = (list(order) for k in (3, 4, 5, 6) for order in permutations(range(6), k))
     best = min(longest(x[loop]) for loop in loops if abs(turns(x[loop])) > 0.5)
-    assert 2 * widest_passage(x).half_width == pytest.approx(best)
+    assert 2 * widest_channel(x).half_width == pytest.approx(best)
 
 
 @given(seed=st.integers(0, 2**32 - 1), angle=st.floats(-3, 3))
@@ -71,7 +71,7 @@ def test_every_ray_comes_as_near_as_the_width(seed: int, angle: float) -> None:
     direction = np.array([np.cos(angle), np.sin(angle)])
     along = np.maximum(x @ direction, 0)
     nearest = np.linalg.norm(x - along[:, None] * direction, axis=1).min()
-    assert nearest <= widest_passage(x).half_width + 1e-12
+    assert nearest <= widest_channel(x).half_width + 1e-12
 
 
 @given(seed=st.integers(0, 2**32 - 1), angle=st.floats(-3, 3), scale=st.floats(0.1, 10))
@@ -80,7 +80,7 @@ def test_turning_and_scaling(seed: int, angle: float, scale: float) -> None:
     x = annulus(40, seed)
     c, s = np.cos(angle), np.sin(angle)
     moved = scale * x @ np.array([[c, s], [-s, c]])
-    assert widest_passage(moved).half_width == pytest.approx(scale * widest_passage(x).half_width)
+    assert widest_channel(moved).half_width == pytest.approx(scale * widest_channel(x).half_width)
     before, after = empty_sector(x), empty_sector(moved)
     assert after.half_angle == pytest.approx(before.half_angle)
     turned = np.exp(1j * (after.centre - before.centre - angle))
@@ -106,4 +106,4 @@ def test_the_sector_is_empty() -> None:
 )
 def test_bad_points(x: Floats, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        widest_passage(x)
+        widest_channel(x)
