@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from anode_lab.measures.sweep_cost import FILE, Scaling, Sweep
+from anode_lab.runs import results_folder
 from anode_lab.runs.executors import Cluster, InProcess, Place, Processes
 from anode_lab.runs.perform import compute, identity_in
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.recordings import results_folder
 from anode_lab.runs.store import Store
 from anode_lab.runs.sweep import status, sweep
 from anode_lab.runs.task import Task, tasks

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 
-from anode_lab.runs.run import STORE_VARIABLE
+from anode_lab.runs import STORE_VARIABLE
 from publishing import records
 from publishing.chapters import Page
 from publishing.fingerprint import fingerprints, versions

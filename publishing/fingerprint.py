@@ -78,10 +78,10 @@ def data_identity() -> str:
 def records_identity() -> str:
     """Which recorded trainings a chapter would find here; each record has a digest of its own."""
     try:
-        recordings = importlib.import_module("anode_lab.runs.recordings")
+        runs = importlib.import_module("anode_lab.runs")
     except ModuleNotFoundError:
         return ""
-    folder: Path = recordings.results_folder()
+    folder: Path = runs.results_folder()
     return _digest_files(folder, sorted(folder.rglob("*.json")))
 
 

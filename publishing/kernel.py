@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from anode_lab.runs.run import STORE_VARIABLE
+from anode_lab.runs import STORE_VARIABLE
 
 KERNEL = "python3"
 

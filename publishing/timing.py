@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from anode_lab.runs import STORE_VARIABLE
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.run import STORE_VARIABLE
 from publishing import records
 from publishing.chapters import Page
 from publishing.execute import execute

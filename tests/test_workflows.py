@@ -163,7 +163,7 @@ def test_one_variable_names_the_machine_with_a_gpu() -> None:
 
 
 def test_records_are_made_for_every_experiment_that_is_recorded() -> None:
-    from anode_lab.runs.recordings import NAMES
+    from anode_lab.runs import NAMES
 
     job = parsed(GITHUB / "workflows" / "notebooks.yml")["jobs"]["records"]
     assert {entry["experiment"] for entry in job["strategy"]["matrix"]["include"]} == set(NAMES)

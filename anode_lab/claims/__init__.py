@@ -1,6 +1,6 @@
 """The paper's claims, each measured, held against a criterion, and given a verdict."""
 
-from anode_lab.claims.claim import Case, Check, Claim, Finding, Judgement, Outcome, needed
+from anode_lab.claims.claim import Case, Check, Claim, Finding, Judgement, needed
 from anode_lab.claims.criterion import Criterion, Verdict
 from anode_lab.claims.gather import gather
 from anode_lab.claims.images import IMAGE_CLAIMS
@@ -29,7 +29,6 @@ __all__ = [
     "Finding",
     "Judgement",
     "Measurement",
-    "Outcome",
     "Verdict",
     "claim_report",
     "exceptions",

@@ -18,7 +18,7 @@ from anode.atomic_write import write_whole
 from anode_lab.claims.claim import Judgement
 from anode_lab.claims.interval import Average, Measurement
 from anode_lab.claims.kept import read
-from anode_lab.runs.recordings import results_folder
+from anode_lab.runs import results_folder
 
 WIDENING = 2.0
 """How many times as wide as its interval a number's band is."""

@@ -10,41 +10,34 @@ from anode.training import Floats, History, Loss
 from anode_lab.claims.criterion import Criterion, Verdict, combined
 from anode_lab.claims.interval import Average, Measurement, measure
 from anode_lab.experiments import EXPERIMENTS, Profile
-from anode_lab.runs.recordings import Recorded
-from anode_lab.runs.run import Result, Run
+from anode_lab.runs import Result, Run
 
 
 @dataclass(frozen=True)
 class Case:
-    """A model of an experiment that was run.
+    """One model of an experiment that was run.
 
     Attributes:
-        result: the experiment's.
-        label: the model's.
+        result: Result of the experiment.
+        label: Label of the model.
     """
 
-    result: "Outcome"
+    result: Result
     label: str
 
     @property
     def run(self) -> Run:
-        """The trained model, with its data.
-
-        Raises:
-            TypeError: if it is recorded; records have no data.
-        """
-        if isinstance(self.result, Recorded):
-            raise TypeError(f"{self.label} of {self.result.experiment.name} is a record, no run")
+        """The trained model."""
         return self.result.runs[self.label]
 
     @property
     def history(self) -> History:
-        """Of its training."""
-        return self.result.runs[self.label].history
+        """Course of its training."""
+        return self.run.history
 
     @property
     def loss(self) -> Loss:
-        """What was minimised."""
+        """Loss that was minimised."""
         return self.result.experiment.loss
 
     @property
@@ -56,9 +49,6 @@ class Case:
             for what in ("epochs", "samples", "hidden", "max_side")
         )
 
-
-Outcome = Result | Recorded
-"""An experiment that was run now, or read from the records."""
 
 Need = tuple[str, str]
 """An experiment's name and the label of one of its models."""
@@ -86,7 +76,7 @@ class Check:
     average: Average = Average.MEAN
     failures_count: bool = False
 
-    def measure(self, results: Mapping[str, Outcome]) -> Measurement:
+    def measure(self, results: Mapping[str, Result]) -> Measurement:
         """The number over the seeds; one that failed in any of the trainings counts as failed.
 
         Args:
@@ -102,14 +92,14 @@ class Check:
             values[sorted(failed)] = np.nan
         return measure(values, self.unit, self.average)
 
-    def judge(self, results: Mapping[str, Outcome]) -> "Finding":
+    def judge(self, results: Mapping[str, Result]) -> "Finding":
         """Measure, and hold the number against the criterion."""
         measured = self.measure(results)
         full = all(case.full_size for case in self._cases(results))
         at_hand = self.criterion.verdict(measured)
         return Finding(self, measured, at_hand if full else Verdict.NOT_TESTABLE, at_hand)
 
-    def _cases(self, results: Mapping[str, Outcome]) -> list[Case]:
+    def _cases(self, results: Mapping[str, Result]) -> list[Case]:
         """Those of ``needs`` that there are."""
         return [
             Case(results[name], label)
@@ -154,7 +144,7 @@ class Claim:
     chapter: str
     checks: tuple[Check, ...]
 
-    def judge(self, results: Mapping[str, Outcome]) -> "Judgement":
+    def judge(self, results: Mapping[str, Result]) -> "Judgement":
         """Measure all parts.
 
         Args:

@@ -1,12 +1,12 @@
-"""Trains, or reads from the records, all that some claims are measured on."""
+"""Runs the experiments that some claims are measured on."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
-from anode_lab.claims.claim import Claim, Outcome, needed
+from anode_lab.claims.claim import Claim, needed
 from anode_lab.experiments import EXPERIMENTS, Profile, check_profile
-from anode_lab.runs.recordings import NotRecordedError, Recorded, obtain
-from anode_lab.runs.run import run
+from anode_lab.runs import NotRecordedError, Result, run
 
 
 def gather(
@@ -15,38 +15,32 @@ def gather(
     profile: Profile | str = Profile.LAPTOP,
     seed: int = 0,
     device: str = "cpu",
-) -> dict[str, Outcome]:
+) -> dict[str, Result]:
     """The results that these claims are measured on.
 
-    Experiments that are recorded are read, whatever the seed. Left out are those that the profile
-    has not, and models of which there is no record.
+    Experiments without this profile are left out, and so are models that are only read and have no
+    record.
 
     Args:
-        claims: what is to be judged.
-        profile, seed, device: see :func:`anode_lab.runs.run.run`.
+        claims: Claims that are to be judged.
+        profile: How much of each experiment is run.
+        seed: Seed of the first replica that is trained.
+        device: Device to train on.
 
     Returns:
-        Experiment's name -> result.
+        Name of each experiment -> its result.
 
     Raises:
-        ValueError: if there is no such profile or device.
+        ValueError: If there is no such profile or device.
     """
     profile = check_profile(profile)
-    results: dict[str, Outcome] = {}
+    results: dict[str, Result] = {}
     for name, labels in needed(claims).items():
-        experiment = EXPERIMENTS[name]
-        if profile not in experiment.sizes:
+        if profile not in EXPERIMENTS[name].sizes:
             continue
-        if not experiment.recorded:
-            results[name] = run(name, profile=profile, seed=seed, device=device, models=labels)
-        elif found := [each for label in labels if (each := _read(name, profile, label))]:
-            runs = {label: kept for each in found for label, kept in each.runs.items()}
-            results[name] = replace(found[0], runs=runs)
+        for label in labels:
+            with suppress(NotRecordedError):
+                found = run(name, profile=profile, seed=seed, device=device, models=[label])
+                runs = {**results[name].runs, **found.runs} if name in results else found.runs
+                results[name] = replace(found, runs=runs)
     return results
-
-
-def _read(name: str, profile: Profile, label: str) -> Recorded | None:
-    try:
-        return obtain(name, profile, models=[label])
-    except NotRecordedError:
-        return None

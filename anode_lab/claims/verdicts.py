@@ -15,7 +15,7 @@ from typing import Any
 from anode.atomic_write import write_whole
 from anode_lab.claims.claim import Finding, Judgement
 from anode_lab.claims.kept import read
-from anode_lab.runs.recordings import results_folder
+from anode_lab.runs import results_folder
 
 FILE = "verdicts.json"
 

@@ -4,8 +4,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from anode_lab.cli.options import add_experiment, check_data, chosen, positive, store_of
-from anode_lab.runs.recordings import NAMES, check
-from anode_lab.runs.recordings.records import not_recorded
+from anode_lab.runs import NAMES, check
+from anode_lab.runs.runner import not_recorded
 from anode_lab.runs.sweep import missing
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _check(arguments: argparse.Namespace) -> None:
     lacking = {id(task) for task in missing(wanted, store)}
     if len(lacking) == len(wanted):
         first, what = wanted[0], "none of these seeds is"
-        raise not_recorded(what, first.experiment.name, first.profile, store.folder)
+        raise not_recorded(what, first, store.folder)
     check_data(wanted)
     for task in wanted:
         if id(task) in lacking:

@@ -14,9 +14,9 @@ from anode_lab.claims.verdicts import Verdicts
 from anode_lab.claims.verdicts import load as load_verdicts
 from anode_lab.cli.options import UsageError, asked
 from anode_lab.experiments import Profile
+from anode_lab.runs import results_folder
 from anode_lab.runs.perform import check_device
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.recordings import results_folder
 from anode_lab.runs.store import StoreError
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from anode_lab.cli.options import UsageError, asked
 from anode_lab.experiments import EXPERIMENTS
+from anode_lab.runs import results_folder
 from anode_lab.runs.environment import Effect, Environment, examine, requirements
 from anode_lab.runs.perform import check_device
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.recordings import recordings
 from anode_lab.runs.store import StoreError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def add(subparsers: "Subparsers") -> None:
 def _doctor(arguments: argparse.Namespace) -> None:
     with asked():
         device = check_device(arguments.device)
-    folder = recordings(arguments.results).folder
+    folder = arguments.results or results_folder()
     here = Provenance.now(device, datetime.now(UTC), 0.0)
     found = examine(folder, here, arguments.name)
     if not found:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from anode.data.images.catalogue import DataError
 from anode_lab.cli import check, claims, data, doctor, run, status, store
 from anode_lab.cli.options import UsageError
+from anode_lab.runs import NotRecordedError
 from anode_lab.runs.executors import PlaceError, WorkersLostError
-from anode_lab.runs.recordings import NotRecordedError
 from anode_lab.runs.sweep import WorkerDiffersError
 from anode_lab.runs.task import OutOfMemoryError
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from anode.data.images.loading import available
 from anode_lab.experiments import FIGURES, Profile
-from anode_lab.runs.recordings import RESULTS_VARIABLE, recordings
-from anode_lab.runs.run import STORE_VARIABLE
+from anode_lab.runs import RESULTS_VARIABLE, STORE_VARIABLE, results_folder
 from anode_lab.runs.store import Store
 from anode_lab.runs.task import Task, figure_tasks, tasks
 
@@ -88,7 +87,7 @@ def chosen(arguments: argparse.Namespace) -> list[Task]:
 def store_of(wanted: Sequence[Task], folder: Path | None) -> Store:
     """Where the records of these trainings are."""
     if wanted[0].experiment.recorded:
-        return recordings(folder)
+        return Store(folder or results_folder(), lasting=True)
     return Store(folder or toy_results())
 
 

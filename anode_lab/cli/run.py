@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from anode_lab.cli.options import add_experiment, asked, check_data, chosen, positive, store_of
 from anode_lab.cli.progress import Forecast, reporter
 from anode_lab.experiments import EXPERIMENTS, FIGURES
+from anode_lab.runs import pace
 from anode_lab.runs.executors import Cluster, InProcess, Place, Processes
 from anode_lab.runs.perform import check_device
-from anode_lab.runs.recordings import pace
 from anode_lab.runs.store import Store
 from anode_lab.runs.sweep import missing, status, sweep
 from anode_lab.runs.task import Task

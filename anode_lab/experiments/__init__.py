@@ -1,6 +1,6 @@
 """The paper's experiments as a table: which models on which data for which figure, at which size.
 
-:mod:`anode_lab.runs.run` runs them.
+:func:`anode_lab.runs.run` runs them.
 """
 
 from anode_lab.experiments.experiment import (

@@ -123,7 +123,7 @@ class Experiment:
     """One experiment.
 
     Attributes:
-        name: what :func:`anode_lab.runs.run.run` takes.
+        name: what :func:`anode_lab.runs.run` takes.
         source: figure or section of the paper.
         data: (size, seed) -> training and validation data.
         data_per_seed: whether each replica draws data of its own.
@@ -133,7 +133,7 @@ class Experiment:
         sizes: one a profile; none for a profile that would take too long.
         probe: inputs, with their targets, whose features are kept through training.
         recorded: whether it takes so long that each seed is trained by itself and recorded, see
-            :mod:`anode_lab.runs.recordings`.
+            :func:`anode_lab.runs.run`.
     """
 
     name: str

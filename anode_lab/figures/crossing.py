@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from anode.models import NeuralODE
 from anode_lab.figures.style import palette, picture
-from anode_lab.runs.run import Run
+from anode_lab.runs import Run
 
 Floats = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ from anode_lab.figures.states import (
 )
 from anode_lab.figures.style import picture
 from anode_lab.figures.trajectories import coordinates, median_replica
-from anode_lab.runs.run import Run
+from anode_lab.runs import Run
 
 _COLUMNS = 4
 

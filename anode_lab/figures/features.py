@@ -18,7 +18,7 @@ from anode_lab.figures.evolution import snapshots, spread_out
 from anode_lab.figures.states import draw_legend, draw_points, limits_of, set_limits
 from anode_lab.figures.style import palette, picture
 from anode_lab.figures.trajectories import median_replica
-from anode_lab.runs.run import Run
+from anode_lab.runs import Run
 
 
 @picture

@@ -20,7 +20,7 @@ from anode_lab.figures.states import (
 )
 from anode_lab.figures.style import palette, picture
 from anode_lab.figures.trajectories import Trajectories, median_replica, trajectories
-from anode_lab.runs.run import Run
+from anode_lab.runs import Run
 from anode_lab.theory.trajectories import path_geometry
 
 __all__ = [

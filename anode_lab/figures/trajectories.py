@@ -9,8 +9,7 @@ from torch import Tensor
 from anode.data import Data
 from anode.models import Model, NeuralODE
 from anode.training import Floats
-from anode_lab.runs.recordings import Recording
-from anode_lab.runs.run import Run
+from anode_lab.runs import Run
 
 SHOWN = 60  # points of each class whose trajectories are drawn: more turn to a blot
 INTERVALS = 60
@@ -65,7 +64,7 @@ def _numbered(letter: str, count: int) -> list[str]:
     return [f"${letter}$"] if count == 1 else [f"${letter}_{i + 1}$" for i in range(count)]
 
 
-def median_replica(run: Run | Recording) -> int:
+def median_replica(run: Run) -> int:
     """The replica whose loss in the last epoch is the median: neither the best nor the worst.
 
     Raises:

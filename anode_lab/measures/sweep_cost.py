@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from anode.training import Floats
-from anode_lab.runs.recordings import results_folder
+from anode_lab.runs import results_folder
 
 FILE = "scaling.json"
 

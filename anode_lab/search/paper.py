@@ -10,10 +10,10 @@ from pathlib import Path
 
 from anode.data import concentric_spheres
 from anode_lab.experiments import NODE, ModelSpec, Profile, check_profile
+from anode_lab.runs import STORE_VARIABLE
 from anode_lab.runs.executors import Place
 from anode_lab.runs.perform import check_device
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.run import STORE_VARIABLE
 from anode_lab.runs.store import Store
 from anode_lab.search.grid import Grid, Setting
 from anode_lab.search.results import SearchResult, load, save

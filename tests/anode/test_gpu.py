@@ -25,9 +25,8 @@ from anode import (
 from anode.data import Data, concentric_spheres
 from anode.training import accuracy, evaluate, features_of
 from anode.training.batches import Batches
-from anode_lab import experiments
-from anode_lab.runs import recordings
-from anode_lab.runs import run as runs
+from anode_lab import experiments, runs
+from anode_lab.runs.store import Store
 from anode_lab.runs.sweep import missing, sweep
 from anode_lab.runs.task import tasks
 from tests.helpers.problems import FormulaField, decay, out_of_domain, square
@@ -194,8 +193,9 @@ def test_batches_streamed_from_the_host_are_those_kept_on_the_device(
 
 def test_an_image_experiment_is_trained_and_recorded_as_on_the_cpu(tmp_path: Path) -> None:
     wanted = tasks("images-colour", "smoke", models=["p = 5"], seeds=[0])
-    sweep(wanted, recordings.recordings(tmp_path), device="cuda")
-    assert missing(wanted, recordings.recordings(tmp_path)) == []
+    store = Store(tmp_path, lasting=True)
+    sweep(wanted, store, device="cuda")
+    assert missing(wanted, store) == []
     gpu, cpu = (wanted[0].train(device)[1] for device in ("cuda", "cpu"))
     np.testing.assert_allclose(gpu.step_loss, cpu.step_loss, rtol=1e-3)
     assert (gpu.step_nfe == cpu.step_nfe).all()

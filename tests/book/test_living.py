@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from anode_lab import runs
 from anode_lab.figures.living import follow
-from anode_lab.runs import run as runs
 from publishing.browser import WIDTHS, Visit, visit
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]

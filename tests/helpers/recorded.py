@@ -14,8 +14,8 @@ from anode.models import Model
 from anode.training import History, train
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.experiments.images import OVERFIT
-from anode_lab.runs.recordings import RESULTS_VARIABLE, recordings
-from anode_lab.runs.store import Record
+from anode_lab.runs import RESULTS_VARIABLE, results_folder
+from anode_lab.runs.store import Record, Store
 from anode_lab.runs.sweep import missing as _missing
 from anode_lab.runs.sweep import sweep
 from anode_lab.runs.task import Task, tasks
@@ -63,6 +63,11 @@ class Trainer:
             with torch.no_grad():
                 next(model.parameters())[:] = torch.nan
         return train(model, data, *args, **options)  # type: ignore[arg-type]
+
+
+def recordings(folder: Path | None = None) -> Store:
+    """The store of recorded experiments in ``folder``, or of the book's records."""
+    return Store(folder or results_folder(), lasting=True)
 
 
 def change_size(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from anode_lab.runs.run import STORE_VARIABLE
+from anode_lab.runs import STORE_VARIABLE
 from publishing.chapters import Page
 from publishing.inspection import code_cells
 from publishing.run import Papermill

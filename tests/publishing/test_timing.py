@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from anode_lab.runs.run import STORE_VARIABLE
+from anode_lab.runs import STORE_VARIABLE
 from publishing.chapters import read_pages, select
 from publishing.project import HOME, Project, ProjectError
 from publishing.timing import FILE, Time, Times, load, measure

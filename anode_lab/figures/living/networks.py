@@ -14,8 +14,7 @@ from anode.models import NeuralODE
 from anode.training import Floats, train
 from anode_lab.experiments import SNAPSHOT_EPOCHS
 from anode_lab.figures.trajectories import data_of, median_replica
-from anode_lab.runs.run import Result
-from anode_lab.runs.task import Task
+from anode_lab.runs import Result
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,7 @@ def follow(result: Result, label: str, epochs: Sequence[int] = SNAPSHOT_EPOCHS) 
     """
     run = result.runs[label]
     replica = median_replica(run)
-    task = Task(
-        result.experiment,
-        result.experiment.model(label),
-        result.profile,
-        (result.seeds[replica],),
-    )
+    task = replace(run.task, seeds=(run.task.seeds[replica],))
     model = task.build(run.model.input_shape).to(result.device)
     one = result.experiment.outputs == 1
     if not isinstance(model, NeuralODE) or len(model.input_shape) != 1 or not one:

@@ -22,7 +22,6 @@ from anode_lab.claims import (
     CLAIMS,
     Case,
     Claim,
-    Outcome,
     Verdict,
     cost,
     exceptions,
@@ -36,9 +35,8 @@ from anode_lab.claims import (
 )
 from anode_lab.claims.criterion import combined
 from anode_lab.experiments import EXPERIMENTS, Profile
+from anode_lab.runs import RESULTS_VARIABLE, Result, Run, Task, run
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.recordings import RESULTS_VARIABLE, obtain
-from anode_lab.runs.run import Result, Run
 from publishing.project import HOME
 
 SEEDS = 20
@@ -73,19 +71,16 @@ def case(
 ) -> Case:
     """A model of an experiment with a made-up history, and the data that it would have had."""
     experiment = EXPERIMENTS[name]
-    size = experiment.sizes[profile]
-    seeds = () if experiment.recorded else record.seeds[:1]  # records have no data
-    split = [experiment.data(size, seed) for seed in seeds]
-    run = Run(
-        label=label,
+    made_up = Run(
+        task=Task(experiment, experiment.model(label), profile, record.seeds[:1]),
         model=model or NeuralODE((2,), hidden=1, seeds=record.seeds),
         history=record,
-        data=tuple(training for training, _ in split),
-        validation=tuple(v for _, v in split if v is not None) or None,
-        probe=experiment.probe() if experiment.probe else None,
-        provenance=Provenance.now("cpu", datetime.now(UTC), 0.0),
+        provenance=(Provenance.now("cpu", datetime.now(UTC), 0.0),),
+        data_name=name,
+        samples=experiment.size(profile).samples,
+        accuracy=np.full(len(record.seeds), np.nan),
     )
-    return Case(Result(experiment, profile, size, record.seeds, "cpu", {label: run}), label)
+    return Case(Result(experiment, profile, "cpu", {label: made_up}), label)
 
 
 def results(*cases: Case) -> Mapping[str, Result]:
@@ -377,10 +372,12 @@ def test_a_training_that_failed_counts_as_unstable_and_not_as_missing() -> None:
     assert (measured.failed, measured.value) == (0, 0.5)
 
 
-def test_a_record_has_no_run() -> None:
-    smoke = obtain("images-overfit", "smoke", models=["p = 0"])
-    with pytest.raises(TypeError, match="p = 0 of images-overfit is a record"):
-        _ = Case(smoke, "p = 0").run
+def test_a_recorded_model_is_judged_like_one_that_was_trained_now() -> None:
+    """Its weights and data are there as well as its history."""
+    recorded = Case(run("images-overfit", models=["p = 0"]), "p = 0")
+    assert recorded.run.model.seeds == recorded.history.seeds
+    assert len(recorded.run.data[0]) == recorded.run.samples
+    assert np.isfinite(cost.loss_over(recorded, recorded)).all()
 
 
 # The table ----------------------------------------------------------------------------------------
@@ -430,12 +427,12 @@ def test_needed_is_what_the_checks_measure_and_no_more() -> None:
 
 
 @pytest.fixture(scope="module")
-def smoke() -> Mapping[str, Outcome]:
+def smoke() -> Mapping[str, Result]:
     """All that the claims need, at the smallest size."""
     return gather(CLAIMS, profile="smoke")
 
 
-def test_every_claim_gets_a_verdict_from_a_real_run(smoke: Mapping[str, Outcome]) -> None:
+def test_every_claim_gets_a_verdict_from_a_real_run(smoke: Mapping[str, Result]) -> None:
     judgements = [claim.judge(smoke) for claim in CLAIMS]
     for judgement in judgements:
         assert judgement.verdict is Verdict.NOT_TESTABLE  # of two seeds and two epochs
@@ -445,7 +442,7 @@ def test_every_claim_gets_a_verdict_from_a_real_run(smoke: Mapping[str, Outcome]
             assert (finding.measured.seeds, finding.measured.failed) == (2, 0)
 
 
-def test_tables_have_every_claim_and_every_part(smoke: Mapping[str, Outcome]) -> None:
+def test_tables_have_every_claim_and_every_part(smoke: Mapping[str, Result]) -> None:
     judgements = [claim.judge(smoke) for claim in CLAIMS]
     head, _, *rows = verdict_table(judgements).splitlines()
     assert len(rows) == len(CLAIMS)
@@ -463,7 +460,7 @@ def test_tables_have_every_claim_and_every_part(smoke: Mapping[str, Outcome]) ->
     assert "C1a" in rows[0]
 
 
-def test_what_would_test_the_rest_is_told_by_experiment(smoke: Mapping[str, Outcome]) -> None:
+def test_what_would_test_the_rest_is_told_by_experiment(smoke: Mapping[str, Result]) -> None:
     told = to_test([claim.judge(smoke) for claim in CLAIMS])
     _, _, *rows = told.splitlines()
     assert len(rows) == 5  # toy data, and four experiments on images

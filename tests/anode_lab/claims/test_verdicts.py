@@ -19,7 +19,7 @@ from anode_lab.claims import (
 )
 from anode_lab.claims.verdicts import FILE, Kept, VerdictChangedError, Verdicts, load
 from anode_lab.cli import main
-from anode_lab.runs.recordings import RESULTS_VARIABLE
+from anode_lab.runs import RESULTS_VARIABLE
 
 Captured = pytest.CaptureFixture[str]
 VALUES = [verdict.value for verdict in Verdict]

@@ -10,11 +10,10 @@ import pytest
 
 from anode_lab.cli import main
 from anode_lab.experiments.images import OVERFIT
+from anode_lab.runs import RESULTS_VARIABLE, STORE_VARIABLE, run
 from anode_lab.runs.executors import PlaceError, Processes, WorkersLostError
-from anode_lab.runs.recordings import RESULTS_VARIABLE, recordings
-from anode_lab.runs.run import STORE_VARIABLE, run
 from anode_lab.runs.task import figure_tasks, tasks
-from tests.helpers.recorded import MODULE, Trainer, shorten
+from tests.helpers.recorded import MODULE, Trainer, recordings, shorten
 
 Captured = pytest.CaptureFixture[str]
 

@@ -11,10 +11,10 @@ from anode.data.images.catalogue import FOLDER_VARIABLE, ImageSet
 from anode_lab.cli import main
 from anode_lab.cli.progress import Forecast, duration
 from anode_lab.experiments.images import OVERFIT
-from anode_lab.runs.recordings import RESULTS_VARIABLE, obtain, recordings
+from anode_lab.runs import RESULTS_VARIABLE, run
 from anode_lab.runs.task import tasks
 from tests.helpers.image_sets import register
-from tests.helpers.recorded import MODULE, Trainer, missing, record, shorten
+from tests.helpers.recorded import MODULE, Trainer, missing, record, recordings, shorten
 
 Captured = pytest.CaptureFixture[str]
 
@@ -55,7 +55,7 @@ def test_run_records_everything_once(
     assert ended[-1].endswith("Left: about 0 s.")
     assert error == "", "without --progress"
     assert missing(tasks(OVERFIT), tmp_path) == []
-    assert list(obtain(OVERFIT, folder=tmp_path).runs) == ["p = 0", "p = 5"]
+    assert list(run(OVERFIT, store=tmp_path).runs) == ["p = 0", "p = 5"]
     monkeypatch.setattr(MODULE, "train", pytest.fail)
     assert main(command) == 0
     assert capsys.readouterr().out == f"4 trainings, of which 4 are recorded in {tmp_path}.\n"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from anode_lab import runs
 from anode_lab.figures import Picture, crossing
-from anode_lab.runs import run as runs
 from tests.helpers.pictures import assert_draws_in_both_themes
 
 

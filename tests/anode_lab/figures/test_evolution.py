@@ -7,9 +7,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from anode.training import Floats
+from anode_lab import runs
 from anode_lab.figures import evolution, flows
-from anode_lab.runs import run as runs
-from anode_lab.runs.run import Result
+from anode_lab.runs import Result
 
 LABEL = "ANODE (p = 1)"
 

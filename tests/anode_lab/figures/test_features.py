@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from anode.training import Floats, History, TrainingFailure
+from anode_lab import runs
 from anode_lab.figures import Picture, curves, features
 from anode_lab.figures.trajectories import median_replica
-from anode_lab.runs import run as runs
-from anode_lab.runs.run import Run
+from anode_lab.runs import Run
 from tests.helpers.pictures import assert_draws_in_both_themes
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from anode.training import Floats, TrainingFailure
+from anode_lab import runs
 from anode_lab.figures import Picture, curves, flows
-from anode_lab.runs import run as runs
-from anode_lab.runs.run import Result, Run
+from anode_lab import runs
+from anode_lab.runs import Result, Run
 from anode_lab.theory.trajectories import path_geometry
 
 

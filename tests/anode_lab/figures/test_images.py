@@ -14,10 +14,10 @@ from anode.data import Data
 from anode.data.images.catalogue import ImageSet
 from anode.data.images.loading import class_names
 from anode.training import TrainingFailure
+from anode_lab import runs
 from anode_lab.experiments import EXPERIMENTS
 from anode_lab.figures import Picture, images, palette
-from anode_lab.runs import recordings
-from anode_lab.runs.recordings import Recorded
+from anode_lab.runs import Result
 from anode_lab.runs.task import tasks
 from tests.helpers.pictures import assert_draws_in_both_themes
 
@@ -26,8 +26,8 @@ NAMES = class_names(ImageSet.DIGITS)
 
 
 @pytest.fixture(scope="module")
-def result() -> Recorded:
-    return recordings.obtain("images-grey", "smoke", models=MODELS)
+def result() -> Result:
+    return runs.run("images-grey", profile="smoke", models=MODELS)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def data() -> Data:
     return tasks("images-grey", "smoke")[0].data()[0][0]
 
 
-def accuracies(result: Recorded) -> dict[str, np.ndarray]:
+def accuracies(result: Result) -> dict[str, np.ndarray]:
     return {label: run.accuracy for label, run in result.runs.items()}
 
 
@@ -103,7 +103,7 @@ def test_images_of_two_channels_cannot_be_shown() -> None:
         images.samples(two, ("a",)).light()
 
 
-def test_curves_have_three_panels_with_every_seed(result: Recorded) -> None:
+def test_curves_have_three_panels_with_every_seed(result: Result) -> None:
     histories = result.histories
     figure = draws(images.loss_nfe_and_both(histories, "some data"))
     assert texts(figure)[0] == "some data"
@@ -112,7 +112,7 @@ def test_curves_have_three_panels_with_every_seed(result: Recorded) -> None:
     assert legend(figure) == list(histories)
 
 
-def test_no_number_of_evaluations_is_cut_off(result: Recorded) -> None:
+def test_no_number_of_evaluations_is_cut_off(result: Result) -> None:
     figure = draws(images.loss_nfe_and_both(result.histories, "some data"))
     _, nfe, both = figure.axes
     assert nfe.get_ylim() == both.get_ylim()
@@ -121,7 +121,7 @@ def test_no_number_of_evaluations_is_cut_off(result: Recorded) -> None:
     assert high > max(history.epoch_nfe.max() for history in result.histories.values())
 
 
-def test_curves_of_a_model_whose_seeds_all_failed_are_left_out(result: Recorded) -> None:
+def test_curves_of_a_model_whose_seeds_all_failed_are_left_out(result: Result) -> None:
     history = result.histories["p = 0"]
     nothing = np.full_like(history.step_loss, np.nan)
     failures = {r: TrainingFailure(r, 1, 1, "forward", "made up") for r in history.seeds}
@@ -132,7 +132,7 @@ def test_curves_of_a_model_whose_seeds_all_failed_are_left_out(result: Recorded)
     assert legend(figure)[0] == "p = 0 (2 of 2 failed)"
 
 
-def test_the_legend_says_how_many_seeds_each_model_has(result: Recorded) -> None:
+def test_the_legend_says_how_many_seeds_each_model_has(result: Result) -> None:
     history = result.histories["p = 0"]
     one = replace(
         history, step_loss=history.step_loss[:1], step_nfe=history.step_nfe[:1], seeds=(0,)
@@ -146,7 +146,7 @@ def test_the_legend_says_how_many_seeds_each_model_has(result: Recorded) -> None
         assert figure.legends[0].get_title().get_text() == said
 
 
-def test_validation_shows_each_seed_and_the_baseline(result: Recorded) -> None:
+def test_validation_shows_each_seed_and_the_baseline(result: Result) -> None:
     baseline = images.Baseline("no flow", loss=1.0, accuracy=0.5)
     figure = draws(images.validation(result.histories, accuracies(result), baseline))
     *curves, last = figure.axes
@@ -158,14 +158,14 @@ def test_validation_shows_each_seed_and_the_baseline(result: Recorded) -> None:
     assert "no flow, validation" in legend(figure)
 
 
-def test_validation_without_a_baseline_has_no_line_for_it(result: Recorded) -> None:
+def test_validation_without_a_baseline_has_no_line_for_it(result: Result) -> None:
     figure = draws(images.validation(result.histories, accuracies(result)))
     assert legend(figure) == ["training", "validation"]
     assert len(figure.axes[-1].lines) == len(MODELS)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6, 7])
-def test_validation_has_a_panel_a_model_and_one_scale(result: Recorded, count: int) -> None:
+def test_validation_has_a_panel_a_model_and_one_scale(result: Result, count: int) -> None:
     labels = [f"p = {p}, weight decay" for p in range(count)]
     history = result.histories["p = 0"]
     figure = draws(
@@ -176,7 +176,7 @@ def test_validation_has_a_panel_a_model_and_one_scale(result: Recorded, count: i
     assert len({ax.get_ylim() for ax in curves}) == 1
 
 
-def test_validation_needs_validation_losses(result: Recorded) -> None:
+def test_validation_needs_validation_losses(result: Result) -> None:
     without = replace(result.histories["p = 0"], validation_loss=None)
     with pytest.raises(ValueError, match=r"got none of \['p = 0'\]"):
         images.validation({"p = 0": without}, {"p = 0": np.array([0.5])}).light()
@@ -204,7 +204,7 @@ def test_channels_are_blank_at_the_start() -> None:
 LABELS = [
     [spec.label for spec in experiment.models]
     for name, experiment in EXPERIMENTS.items()
-    if name in recordings.NAMES
+    if name in runs.NAMES
 ]
 
 

@@ -13,12 +13,12 @@ import torch
 
 from anode.fields import Activation
 from anode.models import NeuralODE
+from anode_lab import runs
 from anode_lab.figures import flows
 from anode_lab.figures.living import Network, follow, living_flows
 from anode_lab.figures.style import Picture
 from anode_lab.figures.trajectories import median_replica
-from anode_lab.runs import run as runs
-from anode_lab.runs.run import Result
+from anode_lab.runs import Result
 
 LABELS = ("NODE", "ANODE (p = 1)")
 SCRIPT = Path(flows.__file__).parent / "living" / "living.js"

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from anode.training import Floats, History, TrainingFailure
+from anode_lab import runs
 from anode_lab.figures import Picture, palette, stability
-from anode_lab.runs import recordings
 from tests.helpers.pictures import assert_draws_in_both_themes
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -285,7 +285,7 @@ def test_memory_refuses_what_it_cannot_draw() -> None:
 
 def test_recorded_trainings_are_drawn() -> None:
     labels = ["p = 0", "p = 5", "p = 0, weight decay", "p = 5, weight decay"]
-    recorded = recordings.obtain("images-grey", "smoke", models=labels)
+    recorded = runs.run("images-grey", profile="smoke", models=labels)
     histories = recorded.histories
     draws(stability.instabilities(histories, recorded.summary()))
     draws(stability.weight_decay(histories, recorded.summary()))

@@ -12,10 +12,10 @@ from anode_lab.cli import main
 from anode_lab.experiments.images import OVERFIT
 from anode_lab.runs.environment import Effect, differences, examine, requirements
 from anode_lab.runs.provenance import VARIABLES, Provenance
-from anode_lab.runs.recordings import recordings
 from anode_lab.runs.store import Store
 from anode_lab.runs.sweep import sweep
 from anode_lab.runs.task import tasks
+from tests.helpers.recorded import recordings
 
 Captured = pytest.CaptureFixture[str]
 

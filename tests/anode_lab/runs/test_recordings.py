@@ -11,17 +11,15 @@ import torch
 from anode.data.images.catalogue import DataError, ImageSet
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.experiments.images import OVERFIT
-from anode_lab.runs.recordings import (
+from anode_lab.runs import (
     NAMES,
     RESULTS_VARIABLE,
     NotRecordedError,
-    Recorded,
+    Result,
     check,
-    obtain,
-    recordings,
     results_folder,
+    run,
 )
-from anode_lab.runs.run import run
 from anode_lab.runs.task import Task, tasks
 from tests.helpers.recorded import (
     MODULE,
@@ -32,6 +30,7 @@ from tests.helpers.recorded import (
     missing,
     read,
     record,
+    recordings,
     shorten,
     watch,
 )
@@ -66,7 +65,7 @@ def test_a_record_is_what_the_training_gives_to_the_last_bit(made: Path) -> None
 def test_seeds_recorded_one_at_a_time_are_those_of_a_stack(made: Path) -> None:
     """Rounding aside, which need not be the same in a stack."""
     stack = run(OVERFIT, profile="smoke")
-    recorded = obtain(OVERFIT, folder=made)
+    recorded = run(OVERFIT, store=made)
     for label, of_stack in stack.runs.items():
         joined = recorded.runs[label]
         assert joined.history.seeds == of_stack.history.seeds == (0, 1)
@@ -76,7 +75,7 @@ def test_seeds_recorded_one_at_a_time_are_those_of_a_stack(made: Path) -> None:
 
 
 def test_the_joined_model_is_its_seeds_models(made: Path) -> None:
-    recorded = obtain(OVERFIT, folder=made)
+    recorded = run(OVERFIT, store=made)
     for label, joined in recorded.runs.items():
         wanted = tasks(OVERFIT, models=[label])
         x = wanted[0].data()[1][0].x[None]  # type: ignore[union-attr]
@@ -95,12 +94,12 @@ def test_the_joined_model_is_its_seeds_models(made: Path) -> None:
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def smoke(request: pytest.FixtureRequest) -> Recorded:
+def smoke(request: pytest.FixtureRequest) -> Result:
     """Every experiment at its smallest size, which is run and not recorded."""
-    return obtain(request.param, "smoke")
+    return run(request.param, profile="smoke")
 
 
-def test_every_experiment_is_obtained_at_the_smallest_size(smoke: Recorded) -> None:
+def test_every_experiment_is_obtained_at_the_smallest_size(smoke: Result) -> None:
     assert smoke.profile is Profile.SMOKE
     assert list(smoke.runs) == [spec.label for spec in smoke.experiment.models]
     for label, each in smoke.runs.items():
@@ -113,9 +112,9 @@ def test_every_experiment_is_obtained_at_the_smallest_size(smoke: Recorded) -> N
     total = smoke.size.seeds * len(smoke.runs)
     text = smoke.summary()
     for part in (
-        next(iter(smoke.runs.values())).data,
-        f"{smoke.size.samples} images, {smoke.size.epochs} epochs",
-        f"{smoke.size.seeds} seeds; profile smoke, recorded on CPU",
+        next(iter(smoke.runs.values())).data_name,
+        f"{smoke.size.samples} samples, {smoke.size.epochs} epochs",
+        f"{smoke.size.seeds} seeds (0 to {smoke.size.seeds - 1}), profile smoke recorded on CPU",
         f"0 of {total} trainings failed.",
     ):
         assert part in text
@@ -123,7 +122,7 @@ def test_every_experiment_is_obtained_at_the_smallest_size(smoke: Recorded) -> N
 
 
 def test_the_smallest_size_needs_and_leaves_no_folder(tmp_path: Path) -> None:
-    obtain(OVERFIT, "smoke", models=["p = 5"], folder=tmp_path / "none")
+    run(OVERFIT, profile="smoke", models=["p = 5"])
     assert not list(tmp_path.iterdir())
 
 
@@ -133,7 +132,7 @@ def test_a_failed_seed_is_recorded_with_the_others(
     watch(monkeypatch, broken=(1,))
     record(tasks(OVERFIT), folder=tmp_path)
     assert missing(tasks(OVERFIT), tmp_path) == []
-    recorded = obtain(OVERFIT, folder=tmp_path)
+    recorded = run(OVERFIT, store=tmp_path)
     for each in recorded.runs.values():
         assert list(each.history.failures) == [1]
         assert np.isnan(each.history.step_loss[1]).all()
@@ -151,7 +150,7 @@ def test_an_accuracy_that_is_no_number_leaves_the_record_readable(
     record(tasks(OVERFIT, seeds=[0]), folder=tmp_path)
     for path in tmp_path.rglob("*.json"):
         json.loads(path.read_text(), parse_constant=pytest.fail)
-    recorded = obtain(OVERFIT, folder=tmp_path)
+    recorded = run(OVERFIT, store=tmp_path)
     assert all(np.isnan(each.accuracy).all() for each in recorded.runs.values())
 
 
@@ -214,7 +213,7 @@ def test_more_seeds_leave_the_records_of_the_first_ones_valid(
 ) -> None:
     change_size(monkeypatch, seeds=3)
     assert [task.seeds[0] for task in missing(tasks(OVERFIT), made)] == [2, 2]
-    assert obtain(OVERFIT, folder=made).runs["p = 0"].history.seeds == (0, 1)
+    assert run(OVERFIT, store=made).runs["p = 0"].history.seeds == (0, 1)
 
 
 def test_another_seed_or_label_is_another_record(made: Path) -> None:
@@ -254,11 +253,11 @@ def test_what_is_not_recorded_is_named_with_the_command_that_does_it(
     made: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(NotRecordedError) as caught:
-        obtain(OVERFIT, folder=tmp_path)
+        run(OVERFIT, store=tmp_path)
     for part in ("no seed of p = 0; p = 5", str(tmp_path), f"'anode run {OVERFIT} --profile lapt"):
         assert part in str(caught.value)
     with pytest.raises(NotRecordedError, match=f"'anode run {OVERFIT} --profile paper'"):
-        obtain(OVERFIT, Profile.PAPER, folder=made)
+        run(OVERFIT, profile=Profile.PAPER, store=made)
     (task,) = tasks(OVERFIT, models=["p = 5"], seeds=[9])
     with pytest.raises(NotRecordedError, match=rf"seed 9 of p = 5 is not .* in {made}.*'anode run"):
         check(task, folder=made)
@@ -266,11 +265,11 @@ def test_what_is_not_recorded_is_named_with_the_command_that_does_it(
 
 def test_the_models_that_are_recorded_can_be_read_without_the_others(tmp_path: Path) -> None:
     record(tasks(OVERFIT, models=["p = 5"], seeds=[1]), folder=tmp_path)
-    found = obtain(OVERFIT, models=["p = 5"], folder=tmp_path)
+    found = run(OVERFIT, models=["p = 5"], store=tmp_path)
     assert list(found.runs) == ["p = 5"]
     assert found.runs["p = 5"].history.seeds == found.runs["p = 5"].model.seeds == (1,)
     with pytest.raises(NotRecordedError, match="no seed of p = 0 is recorded"):
-        obtain(OVERFIT, folder=tmp_path)
+        run(OVERFIT, store=tmp_path)
 
 
 def test_records_are_read_without_the_data_and_without_training(
@@ -281,8 +280,8 @@ def test_records_are_read_without_the_data_and_without_training(
 
     monkeypatch.setattr(Task, "data", refuse)
     monkeypatch.setattr(MODULE, "train", pytest.fail)
-    found = obtain(OVERFIT, folder=made)
-    assert "8 × 8 pixels" in found.runs["p = 0"].data
+    found = run(OVERFIT, store=made)
+    assert "8 × 8 pixels" in found.runs["p = 0"].data_name
     assert found.runs["p = 0"].samples == found.size.samples
 
 
@@ -295,6 +294,6 @@ def test_the_environment_names_the_folder_and_the_argument_goes_first(
     assert results_folder() == made
     assert missing(tasks(OVERFIT)) == []
     assert len(missing(tasks(OVERFIT), tmp_path)) == 4
-    assert obtain(OVERFIT).summary() == obtain(OVERFIT, folder=made).summary()
+    assert run(OVERFIT).summary() == run(OVERFIT, store=made).summary()
     monkeypatch.setenv(RESULTS_VARIABLE, "")
     assert results_folder() == sources

@@ -14,11 +14,21 @@ import torch
 
 from anode.data.images.catalogue import FOLDER_VARIABLE, DataError, ImageSet
 from anode_lab.experiments.images import COLOUR, OVERFIT
-from anode_lab.runs.recordings import NotRecordedError, obtain, recordings
+from anode_lab.runs import NotRecordedError, run
 from anode_lab.runs.store import DamagedError, Record, StoreError
 from anode_lab.runs.task import OutOfMemoryError, Task, tasks
 from tests.helpers.image_sets import register
-from tests.helpers.recorded import MODULE, assert_same, make, missing, read, record, shorten, watch
+from tests.helpers.recorded import (
+    MODULE,
+    assert_same,
+    make,
+    missing,
+    read,
+    record,
+    recordings,
+    shorten,
+    watch,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +59,7 @@ def test_what_is_recorded_is_not_run_again(tmp_path: Path, monkeypatch: pytest.M
     }
     monkeypatch.setattr(MODULE, "train", pytest.fail)
     record(tasks(OVERFIT), folder=tmp_path, ended=lambda *_: pytest.fail("run again"))
-    obtain(OVERFIT, folder=tmp_path)
+    run(OVERFIT, store=tmp_path)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a mistake")])
@@ -113,7 +123,7 @@ def test_a_damaged_record_is_named_and_made_again(
     assert missing([task], tmp_path) == [task]
     text_is_gone = kind == "json" and not path.exists()
     with pytest.raises(NotRecordedError if text_is_gone else DamagedError):
-        obtain(OVERFIT, models=["p = 0"], folder=tmp_path)
+        run(OVERFIT, models=["p = 0"], store=tmp_path)
     trainer = watch(monkeypatch)
     if text_is_gone:
         record([task], folder=tmp_path)
@@ -129,7 +139,7 @@ def test_records_outlive_code_and_libraries(made: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("anode_lab.runs.store.numerics", lambda: "0123456789abcdef")
     monkeypatch.setattr("anode_lab.runs.store.versions", lambda: {"torch": "9"})
     assert missing(tasks(OVERFIT), made) == []
-    for each in obtain(OVERFIT, folder=made).runs.values():
+    for each in run(OVERFIT, store=made).runs.values():
         for provenance in each.provenance:
             assert provenance.numerics != "0123456789abcdef"
             assert provenance.versions["torch"] != "9"
@@ -178,7 +188,7 @@ def test_what_another_is_running_is_left_to_it_and_asked_for_again_at_the_end(
 PROCESS = """
 import sys, time
 from pathlib import Path
-from anode_lab.runs.recordings import recordings
+from anode_lab.runs.store import Store
 from anode_lab.runs.sweep import sweep
 from anode_lab.runs.task import Task, tasks
 
@@ -195,7 +205,7 @@ Task.train = slow
 Path(ready).touch()
 while len(list(Path(ready).parent.glob("ready-*"))) < int(count):
     time.sleep(0.01)
-store = recordings(Path(folder))
+store = Store(Path(folder), lasting=True)
 sweep(tasks("images-overfit", "smoke"), store, ended=lambda *_: print("ended"))
 """
 

@@ -9,9 +9,9 @@ import pytest
 
 from anode.training import History
 from anode_lab.experiments.images import OVERFIT
-from anode_lab.runs.recordings import check, pace, recordings
+from anode_lab.runs import check, pace
 from anode_lab.runs.task import Task, tasks
-from tests.helpers.recorded import change_size, make, read, record, shorten, watch
+from tests.helpers.recorded import change_size, make, read, record, recordings, shorten, watch
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from anode_lab import runs
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.experiments.images import OVERFIT
-from anode_lab.runs import run as runs
+from anode_lab.runs import STORE_VARIABLE, Result, Run
 from anode_lab.runs import task as tasks_module
 from anode_lab.runs.perform import check_device
-from anode_lab.runs.run import STORE_VARIABLE, Result, Run
 from anode_lab.runs.store import Store, StoreError
 
 SMOKE_SECONDS = 60
@@ -79,7 +79,7 @@ def test_the_summary_says_what_was_run(result: Result) -> None:
         f"{size.epochs} epochs of batches of {size.batch_size}",
         result.experiment.loss.value,
         f"{size.seeds} seeds (3 to {2 + size.seeds})",
-        "profile smoke on cpu",
+        "profile smoke recorded on CPU" if result.experiment.recorded else "profile smoke on cpu",
         f"0 of {size.seeds * len(result.runs)} trainings failed.",
     ):
         assert part in text
@@ -290,7 +290,8 @@ def test_a_record_is_read_without_a_lock(tmp_path: Path, monkeypatch: pytest.Mon
 PROCESS = """
 import sys, time
 from pathlib import Path
-from anode_lab.runs import run as runs, task as tasks
+from anode_lab import runs
+from anode_lab.runs import task as tasks
 
 train = tasks.train
 

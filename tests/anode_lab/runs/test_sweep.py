@@ -24,7 +24,7 @@ from benchmarks.waiting import until
 from tests.helpers.recorded import Trainer, assert_same, watch
 from tests.helpers.sweeper import wanted
 
-HERE = Path(__file__).parent
+SWEEPER = Path(__file__).parents[2] / "helpers" / "sweeper.py"
 HOME = Path(anode.__file__).parents[1]
 
 
@@ -54,7 +54,7 @@ class Sweeper:
     def __init__(self, folder: Path, processes: int) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "sweeper.py"), str(folder), str(processes)],
+            [sys.executable, str(SWEEPER), str(folder), str(processes)],
             env=dict(os.environ, PYTHONPATH=str(HOME)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from anode import NeuralODE
 from anode.solve import Method, SolverSettings
-from anode_lab.runs import run as runs
+from anode_lab import runs
 from anode_lab.theory.topology.margins import search_margins
 from anode_lab.theory.topology.witness import (
     NotSeparatedError,

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from anode.training import Floats
-from anode_lab.runs.recordings.records import not_recorded, recordings
+from anode_lab.runs.runner import not_recorded, results_folder
+from anode_lab.runs.store import Store
 from anode_lab.runs.task import Task
 
 
@@ -44,11 +45,11 @@ def check(task: Task, steps: int = 20, folder: Path | None = None) -> Difference
         DamagedError: if it is not what was written.
         DataError: if the data are not on this machine.
     """
-    store = recordings(folder)
+    store = Store(folder or results_folder(), lasting=True)
     kept = store.read(task.identity)
     if kept is None:
         what = f"seed {task.seeds[0]} of {task.spec.label} is not"
-        raise not_recorded(what, task.experiment.name, task.profile, store.folder)
+        raise not_recorded(what, task, store.folder)
     _, again = task.train(batches=steps)
     count = again.step_loss.shape[1]
     loss, reference = again.step_loss, kept.history.step_loss[:, :count]

@@ -1,0 +1,152 @@
+"""What a run of an experiment gives: its trained models with their histories and their origin."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from anode.data import Data
+from anode.models import Model
+from anode.training import Floats, History
+from anode_lab.experiments import Experiment, Profile, Size
+from anode_lab.runs.provenance import Provenance
+from anode_lab.runs.store import Record
+from anode_lab.runs.task import Task
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained model of an experiment, as a stack of R replicas.
+
+    Attributes:
+        task: Description of the training, with the seeds of all replicas.
+        model: Trained replicas.
+        history: Course of their training.
+        provenance: Origin of each record: one a seed where each seed is trained by itself, one for
+            all seeds where they are trained as a stack.
+        data_name: Name of the training data.
+        samples: Number of training samples.
+        accuracy: Share of right answers on the validation data after training, shape ``(R,)``. NaN
+            where it was not measured, where the training failed, or where a solve failed.
+    """
+
+    task: Task
+    model: Model
+    history: History
+    provenance: tuple[Provenance, ...]
+    data_name: str
+    samples: int
+    accuracy: Floats
+
+    @property
+    def label(self) -> str:
+        """The model's name in the experiment."""
+        return self.task.spec.label
+
+    @property
+    def data(self) -> tuple[Data, ...]:
+        """Training data, one set a replica or a single one for all; drawn or read when asked for.
+
+        Raises:
+            DataError: If they are not on this machine.
+        """
+        return self.task.data()[0]
+
+    @property
+    def validation(self) -> tuple[Data, ...] | None:
+        """Validation data in the same way; None where the experiment has none."""
+        return self.task.data()[1]
+
+    @property
+    def probe(self) -> Data | None:
+        """Inputs of the history's snapshots, with targets; None without snapshots."""
+        return self.task.probe()
+
+
+@dataclass(frozen=True)
+class Result:
+    """An experiment's trained models, whether they were trained now or recorded earlier.
+
+    Attributes:
+        experiment: Experiment that was run.
+        profile: How much of it was run.
+        device: Device that holds the models.
+        runs: Label of each model -> the trained model.
+    """
+
+    experiment: Experiment
+    profile: Profile
+    device: str
+    runs: Mapping[str, Run]
+
+    @property
+    def size(self) -> Size:
+        """Numbers of seeds, epochs and samples of the profile, and the like."""
+        return self.experiment.size(self.profile)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the first model's replicas."""
+        return next(iter(self.runs.values())).model.seeds
+
+    @property
+    def histories(self) -> dict[str, History]:
+        """Label of each model -> course of its training."""
+        return {label: run.history for label, run in self.runs.items()}
+
+    def summary(self) -> str:
+        """A line that says what was run, on what and where, for captions and for printing."""
+        first, *_ = self.runs.values()
+        counts = sorted({len(run.history.seeds) for run in self.runs.values()})
+        seeds = f"{' or '.join(map(str, counts))} seed{'s' if counts[-1] > 1 else ''}"
+        if len(counts) == 1:
+            seeds += f" ({self.seeds[0]} to {self.seeds[-1]})" if counts[0] > 1 else ""
+        failed = sum(len(run.history.failures) for run in self.runs.values())
+        trained = sum(len(run.history.seeds) for run in self.runs.values())
+        return (
+            f"{first.data_name}: {first.samples} samples, {self.size.epochs} epochs of batches of "
+            f"{self.size.batch_size}, width {self.size.hidden}, {self.experiment.loss.value}, "
+            f"{seeds}, profile {self.profile.value} {self._origin()}; "
+            f"{failed} of {trained} trainings failed."
+        )
+
+    def _origin(self) -> str:
+        """Where the models were trained; for recorded experiments also when and for how long."""
+        if not self.experiment.recorded:
+            return f"on {self.device}"
+        made = [each for run in self.runs.values() for each in run.provenance]
+        days = sorted({each.started[:10] for each in made})
+        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        devices = ", ".join(sorted({each.device for each in made}))
+        hours = sum(each.seconds for each in made) / 3600
+        return f"recorded on {devices} in {hours:.1f} hours, {when}"
+
+
+def joined(tasks: Sequence[Task], records: Sequence[Record], device: str) -> Run:
+    """One run of the records of one model, each of other seeds.
+
+    Args:
+        tasks: Descriptions of the trainings.
+        records: Their records, in the same order.
+        device: Device for the model.
+    """
+    first, about = tasks[0], records[0].about
+    task = Task(
+        first.experiment, first.spec, first.profile, tuple(s for each in tasks for s in each.seeds)
+    )
+    model = task.build(about["input_shape"])
+    names = records[0].weights
+    model.load_state_dict({n: torch.cat([each.weights[n] for each in records]) for n in names})
+    accuracy = [
+        np.full(len(each.history.seeds), each.about.get("accuracy", np.nan)) for each in records
+    ]
+    return Run(
+        task=task,
+        model=model.to(device),
+        history=History.join([each.history for each in records]),
+        provenance=tuple(each.provenance for each in records),
+        data_name=about["data"],
+        samples=about["samples"],
+        accuracy=np.concatenate(accuracy),
+    )
