@@ -9,7 +9,6 @@ import pytest
 from anode.training import Floats, TrainingFailure
 from anode_lab import runs
 from anode_lab.figures import Picture, curves, flows
-from anode_lab import runs
 from anode_lab.runs import Result, Run
 from anode_lab.theory.trajectories import path_geometry
 

@@ -12,7 +12,6 @@ from anode.training import TrainingFailure
 from anode_lab import runs
 from anode_lab.figures import Picture, generalisation, plane_maps
 from anode_lab.figures.plane_maps import PlaneMap
-from anode_lab import runs
 from anode_lab.runs import Result
 from anode_lab.theory.circle_image import refined_circle
 from anode_lab.theory.escape_curve import escape_curve
