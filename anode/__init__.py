@@ -1,7 +1,18 @@
-"""Augmented Neural ODEs: the models, experiments and figures behind the book."""
+"""Augmented Neural ODEs: vector fields, solvers, models and training for stacks of networks.
+
+This namespace and :mod:`anode.data` are the public ones. Every registered model is in this one by
+its name, also a model that is not listed here.
+"""
 
 from anode.fields import Activation, ConvField, MLPField, VectorField
 from anode.models import Model, ModelOutput, NeuralODE, ResNet
+from anode.models.cnf import DensityField, NormalisingFlow
+from anode.models.learned_augmentation import InputLayer, LearnedAugmentation
+from anode.models.mean_of_two import MeanOfTwo
+from anode.models.noisy import NoisyNeuralODE
+from anode.models.second_order import SecondOrder
+from anode.seeding import Stream, generator
+from anode.serialization import in_double, load, save, select
 from anode.solve import (
     Engine,
     Gradient,
@@ -12,29 +23,64 @@ from anode.solve import (
     SolveStatus,
     integrate,
 )
-from anode.training import History, Loss, TrainingSettings, train
+from anode.training import (
+    Batches,
+    Checkpoint,
+    History,
+    Loss,
+    TrainingSettings,
+    accuracy,
+    evaluate,
+    features_of,
+    train,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Activation",
+    "Batches",
+    "Checkpoint",
     "ConvField",
+    "DensityField",
     "Engine",
     "Gradient",
     "History",
+    "InputLayer",
+    "LearnedAugmentation",
     "Loss",
     "MLPField",
+    "MeanOfTwo",
     "Method",
     "Model",
     "ModelOutput",
     "NeuralODE",
+    "NoisyNeuralODE",
+    "NormalisingFlow",
     "ResNet",
+    "SecondOrder",
     "Solution",
     "SolveFailure",
     "SolveStatus",
     "SolverSettings",
+    "Stream",
     "TrainingSettings",
     "VectorField",
+    "accuracy",
+    "evaluate",
+    "features_of",
+    "generator",
+    "in_double",
     "integrate",
+    "load",
+    "save",
+    "select",
     "train",
 ]
+
+
+def __getattr__(name: str) -> type[Model]:
+    """A registered model that is not listed above."""
+    if name in Model.names():
+        return Model.named(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,37 +1,53 @@
-"""Trained models taken apart, written to a file and read again."""
+"""Copies, parts and files of models: every registered model is saved, loaded and selected here."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from anode.fields import Activation
-from anode.models import Model, NeuralODE, ResNet
-from anode.solve import Engine, Gradient, Method, SolverSettings
+from anode.models import Model
+from anode.solve import SolverSettings
 
-_MODELS: dict[str, type[NeuralODE] | type[ResNet]] = {"NeuralODE": NeuralODE, "ResNet": ResNet}
+AnyModel = TypeVar("AnyModel", bound=Model)
+
 _FORMAT = "1"
+
+
+def in_double(model: AnyModel, solver: SolverSettings | None = None) -> AnyModel:
+    """A copy of a model in double precision.
+
+    Args:
+        model: The model, which stays as it is.
+        solver: Settings of the copy's solver, for a model that has one; its own by default.
+    """
+    copy = deepcopy(model).double()
+    if solver is not None:
+        for part in copy.modules():
+            if hasattr(part, "solver"):
+                setattr(part, "solver", solver)  # noqa: B010 (torch declares no such attribute)
+    return copy
 
 
 def select(model: Model, replicas: int | Sequence[int]) -> Model:
     """Some replicas of a model as a model of its own, with their weights and seeds.
 
     Args:
-        model: a stack of R.
-        replicas: index of one, or of several.
+        model: A stack of R replicas.
+        replicas: Index of one replica, or indices of several.
 
     Raises:
-        ValueError: if there is no such replica, or none is asked for.
+        ValueError: If there is no such replica, or none is asked for.
     """
     chosen = [replicas] if isinstance(replicas, int) else list(replicas)
     if not chosen or any(not 0 <= r < model.replicas for r in chosen):
         raise ValueError(f"replicas must be one or more of 0..{model.replicas - 1}, got {replicas}")
-    part = _build(type(model).__name__, model.architecture, [model.seeds[r] for r in chosen])
+    part = type(model)(**model.architecture, seeds=[model.seeds[r] for r in chosen])
     first = next(model.parameters())
     part = part.to(first.device, first.dtype)
     part.load_state_dict({name: value[chosen] for name, value in model.state_dict().items()})
@@ -39,23 +55,23 @@ def select(model: Model, replicas: int | Sequence[int]) -> Model:
 
 
 def save(model: Model, path: Path | str) -> None:
-    """Write a model's weights, architecture and seeds to a safetensors file."""
+    """Write the weights, the architecture and the seeds of a model to a safetensors file."""
     description = {
         "format": _FORMAT,
         "model": type(model).__name__,
-        "architecture": model.architecture,
+        "architecture": to_json(model.architecture),
         "seeds": model.seeds,
     }
     tensors = {name: v.detach().cpu().contiguous() for name, v in model.state_dict().items()}
-    save_file(tensors, path, metadata={"anode": json.dumps(description, default=_plain)})
+    save_file(tensors, path, metadata={"anode": json.dumps(description)})
 
 
 def load(path: Path | str, device: str = "cpu") -> Model:
     """Read a model that :func:`save` wrote. Nothing is unpickled.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if the file is no model of this package, or a damaged one.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged or not a model, or no model of its name is registered.
     """
     try:
         with safe_open(path, framework="pt", device=device) as file:
@@ -64,9 +80,9 @@ def load(path: Path | str, device: str = "cpu") -> Model:
         description = json.loads(metadata["anode"])
         if description["format"] != _FORMAT:
             raise ValueError(f"its format is {description['format']}, not {_FORMAT}")
-        model = _build(
-            description["model"], _read(description["architecture"]), description["seeds"]
-        )
+        kind = Model.named(description["model"])
+        arguments = _from_json(description["architecture"], _argument_types(kind))
+        model = kind(**arguments, seeds=description["seeds"])
         dtype = next(iter(tensors.values())).dtype
         model = model.to(device, dtype)
         model.load_state_dict(tensors)
@@ -79,27 +95,44 @@ def load(path: Path | str, device: str = "cpu") -> Model:
     return model
 
 
-def _build(name: str, architecture: dict[str, Any], seeds: Sequence[int]) -> Model:
-    return _MODELS[name](**architecture, seeds=seeds)
+def to_json(value: Any) -> Any:
+    """A value as JSON: an enum by its value, a dataclass as a mapping, a tuple as a list.
 
-
-def _plain(value: object) -> object:
-    """What JSON has no words for: an enum by its value, the solver's settings as a dict."""
+    Raises:
+        TypeError: If there is no JSON for it.
+    """
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, SolverSettings):
-        return asdict(value)
-    raise TypeError(f"cannot write {value!r}")
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_json(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(name): to_json(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_json(each) for each in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"an option of a model must be one that JSON can hold, got {value!r}")
 
 
-def _read(architecture: dict[str, Any]) -> dict[str, Any]:
-    """The inverse of :func:`_plain`."""
-    read = dict(architecture)
-    read["activation"] = Activation(read["activation"])
-    if "solver" in read:
-        solver = dict(read["solver"])
-        solver["method"] = Method(solver["method"])
-        solver["gradient"] = Gradient(solver["gradient"])
-        solver["engine"] = None if solver["engine"] is None else Engine(solver["engine"])
-        read["solver"] = SolverSettings(**solver)
-    return read
+def _argument_types(kind: type[Model]) -> dict[str, Any]:
+    """Annotations of a model's arguments, those that it passes on to its bases included."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        if "__init__" in vars(base) and issubclass(base, Model):
+            found |= get_type_hints(vars(base)["__init__"])
+    return found
+
+
+def _from_json(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of :func:`to_json` for arguments of these types."""
+    return {name: _decoded(value, types.get(name)) for name, value in values.items()}
+
+
+def _decoded(value: Any, kind: Any) -> Any:
+    for each in (kind, *get_args(kind)):  # of `X | None` also X
+        if isinstance(each, type) and value is not None:
+            if issubclass(each, Enum):
+                return each(value)
+            if is_dataclass(each):
+                return each(**_from_json(value, get_type_hints(each)))
+    return tuple(value) if isinstance(value, list) else value

@@ -2,6 +2,7 @@
 
 from anode.data.dataset import Data
 from anode.data.toy import (
+    RADII,
     concentric_spheres,
     g1d,
     identity_1d,
@@ -10,6 +11,7 @@ from anode.data.toy import (
 )
 
 __all__ = [
+    "RADII",
     "Data",
     "concentric_spheres",
     "g1d",

@@ -17,12 +17,15 @@ class Loss(Enum):
     MSE = "mean squared error"
     HUBER = "Huber loss"
     CROSS_ENTROPY = "cross-entropy"
+    LIKELIHOOD = "negative log-likelihood"
 
     def __call__(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Losses ``(R,)`` of predictions ``(R, B, outputs)`` and targets ``(R, B, outputs)``.
 
         For cross-entropy the targets are class indices ``(R, B)``.
         """
+        if self is Loss.LIKELIHOOD:
+            return -prediction.flatten(1).mean(1)
         if self is Loss.CROSS_ENTROPY:
             each = F.cross_entropy(prediction.flatten(0, 1), y.flatten(), reduction="none")
             return each.view(y.shape).mean(1)

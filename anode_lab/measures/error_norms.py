@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchdiffeq import odeint
 
-from anode.models.base import FEATURE_AXIS, NeuralODE
+from anode.models import NeuralODE
+from anode.models.base import FEATURE_AXIS
 from anode.solve import Method
 from anode.solve.torchdiffeq_reference import EvaluationCounter
 

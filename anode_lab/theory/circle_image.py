@@ -4,7 +4,6 @@ A trained flow can pull a ring apart so far within a ten-thousandth of its lengt
 points show two loose ends. So points are added until neighbours' features are close everywhere.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from math import pi
 
@@ -13,7 +12,8 @@ import torch
 from torch import Tensor
 
 from anode.arrays import Floats, Integers
-from anode.models import Model, NeuralODE
+from anode.models import Model
+from anode.serialization import in_double
 from anode_lab.theory.solvers import FIXED_STEPS
 
 GAP = 0.05
@@ -102,7 +102,7 @@ def even_circle(
     if n < 3:
         raise ValueError(f"a ring needs 3 or more points, got {n}")
     angles = torch.linspace(0, 2 * pi, n + 1, dtype=torch.float64).repeat(model.replicas, 1)
-    return _image(_precise(model), angles, radius, centre)
+    return _image(in_double(model, FIXED_STEPS).cpu(), angles, radius, centre)
 
 
 def refined_circle(
@@ -137,7 +137,7 @@ def refined_circle(
     """
     if not gap > 0:
         raise ValueError(f"gap must be positive, got {gap}")
-    ring, precise = even_circle(model, start, radius, centre), _precise(model)
+    ring, precise = even_circle(model, start, radius, centre), in_double(model, FIXED_STEPS).cpu()
     for _ in range(rounds):
         gaps = torch.from_numpy(ring.gaps).nan_to_num(0)  # nothing to resolve where a solve failed
         if gaps.max() <= gap:
@@ -147,14 +147,6 @@ def refined_circle(
         middles = (angles.gather(1, index) + angles.gather(1, index + 1)) / 2
         ring = _joined(ring, _image(precise, middles, radius, centre))
     return ring
-
-
-def _precise(model: Model) -> Model:
-    """The same weights in double precision, with steps of one size."""
-    precise = deepcopy(model).cpu().double()
-    if isinstance(precise, NeuralODE):
-        precise.solver = FIXED_STEPS
-    return precise
 
 
 @torch.no_grad()

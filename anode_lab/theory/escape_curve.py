@@ -15,8 +15,8 @@ from torch import Tensor
 
 from anode.arrays import Booleans, Floats, Integers
 from anode.models import NeuralODE
+from anode.serialization import in_double
 from anode_lab.theory.flow_jacobian import as_array, flow_map
-from anode_lab.theory.output_maps import precise
 from anode_lab.theory.solvers import SHORT_STEPS
 
 _FIRST, _ADDED, _MOST = 65, 32, 1000  # points of a curve: at first, added in a round, enough
@@ -84,7 +84,7 @@ def escape_curve(
     Raises:
         ValueError: if the model has no head of one output.
     """
-    model = precise(model)
+    model = in_double(model, SHORT_STEPS)
     head = model.head
     forth, back = (flow_map(model, SHORT_STEPS, backwards=each) for each in (False, True))
     if head is None or head.weight.shape[2] != 1:

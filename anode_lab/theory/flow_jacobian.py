@@ -7,9 +7,7 @@ any map of ``R^d`` to itself, so that one code judges both; and all is in double
 """
 
 from collections.abc import Callable, Collection
-from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,11 +16,10 @@ from torch import Tensor
 from anode.arrays import Floats
 from anode.fields import MLPField
 from anode.models import Model, NeuralODE
+from anode.serialization import AnyModel, in_double
 from anode.solve import SolverSettings, integrate
 from anode_lab.theory.lipschitz import jacobian
 from anode_lab.theory.solvers import TIGHTER
-
-AnyModel = TypeVar("AnyModel", bound=Model)
 
 Map = Callable[[Tensor], Tensor]
 """R maps at once: points ``(R or 1, n, d)`` to their images ``(R, n, k)``, in double precision."""
@@ -225,10 +222,7 @@ def _precise(model: AnyModel, solver: SolverSettings | None) -> AnyModel:
     """
     if len(model.input_shape) != 1:
         raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")
-    precise = deepcopy(model).double()
-    if isinstance(precise, NeuralODE) and solver is not None:
-        precise.solver = solver
-    return precise
+    return in_double(model, solver)
 
 
 def as_array(values: Tensor) -> Floats:

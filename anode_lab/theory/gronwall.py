@@ -21,7 +21,6 @@ far as the box, wider than the samples by a stated margin, contains what lies be
 """
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 
@@ -32,7 +31,7 @@ from torch import Tensor
 from anode.arrays import Floats
 from anode.fields import MLPField
 from anode.models import NeuralODE
-from anode.solve import SolverSettings
+from anode.serialization import in_double
 from anode_lab.theory.flow_jacobian import jacobians
 from anode_lab.theory.lipschitz import Boxes, jacobian, lipschitz_bound, local_bound
 from anode_lab.theory.solvers import TIGHT, TIGHTER
@@ -227,7 +226,7 @@ def _along(field: MLPField, times: Floats, states: Floats) -> tuple[LogRange, Fl
 def _singular(model: NeuralODE, x: Tensor, times: Floats) -> LogRange:
     """Logarithms of the extreme singular values of the flow's derivative up to each time."""
     when = torch.from_numpy(times)
-    precise = _precise(model, TIGHTER)
+    precise = in_double(model, TIGHTER).cpu()
     matrices = jacobians(lambda points: precise.flow(points, when), x)  # (K + 1, R, m, dim, d)
     values = np.log(np.linalg.svd(matrices, compute_uv=False))  # largest first
     return LogRange(values[..., -1].min(2).T, values[..., 0].max(2).T)
@@ -243,9 +242,3 @@ def _pairs(states: Floats, rng: np.random.Generator) -> LogRange:
     distance = np.linalg.norm(states[:, :, i] - states[:, :, j], axis=3)  # (K + 1, R, pairs)
     ratio = np.log(distance / distance[:1])
     return LogRange(ratio.min(2).T, ratio.max(2).T)
-
-
-def _precise(model: NeuralODE, solver: SolverSettings) -> NeuralODE:
-    precise = deepcopy(model).cpu().double()
-    precise.solver = solver
-    return precise

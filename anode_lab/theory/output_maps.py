@@ -1,17 +1,11 @@
 """Outputs of trained models on a grid of the plane."""
 
-from copy import deepcopy
-from typing import TypeVar
-
 import torch
 from torch import Tensor
 
 from anode.arrays import Floats
-from anode.models import Model, NeuralODE
+from anode.models import Model
 from anode_lab.theory.flow_jacobian import as_array
-from anode_lab.theory.solvers import SHORT_STEPS
-
-AnyModel = TypeVar("AnyModel", bound=Model)
 
 _CHUNK = 5000  # inputs at once, of all replicas: what a step touches stays in a processor's cache
 
@@ -38,11 +32,3 @@ def model_outputs(model: Model, x: Tensor) -> Floats:
     chunk = max(1, _CHUNK // model.replicas)
     parts = [model(part)[..., 0] for part in x.split(chunk, dim=1)]
     return as_array(torch.cat(parts, dim=1))
-
-
-def precise(model: AnyModel) -> AnyModel:
-    """A copy of the model in double precision, solved with short steps of one size."""
-    copy = deepcopy(model).double()
-    if isinstance(copy, NeuralODE):
-        copy.solver = SHORT_STEPS
-    return copy

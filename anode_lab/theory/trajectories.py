@@ -1,7 +1,6 @@
 """How long, how straight and how winding the trajectories of a flow are."""
 
 from collections.abc import Collection
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from anode.arrays import Floats
 from anode.models import NeuralODE
+from anode.serialization import in_double
 from anode.solve import SolverSettings
 from anode_lab.theory.solvers import TIGHT
 
@@ -119,7 +119,6 @@ def sampled_flow(
     """
     if len(model.input_shape) != 1:
         raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")
-    precise = deepcopy(model).double()
-    precise.solver = solver
+    precise = in_double(model, solver)
     states: Floats = precise.flow(x[None].to(next(precise.parameters())), times).cpu().numpy()
     return states

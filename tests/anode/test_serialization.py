@@ -1,19 +1,94 @@
 """Models taken apart and read from a file are the models they were."""
 
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
-from anode import Activation, Gradient, Model, NeuralODE, ResNet, SolverSettings, train
+import anode
+from anode import (
+    Activation,
+    Gradient,
+    Loss,
+    Model,
+    ModelOutput,
+    NeuralODE,
+    ResNet,
+    SolverSettings,
+    TrainingSettings,
+    train,
+)
 from anode import serialization as weights
 from anode.data import concentric_spheres
-from anode.training import TrainingSettings
+from anode.models.mean_of_two import MeanOfTwo
+from anode.models.second_order import SecondOrder
+from anode.seeding import Stream, generator
 
 SEEDS = (4, 0, 9)
+
+
+class Decay(Enum):
+    """How :class:`Shrunk` shrinks."""
+
+    FAST = "fast"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True)
+class Shrinking:
+    """An option of :class:`Shrunk` with options of its own."""
+
+    decay: Decay = Decay.SLOW
+    rates: tuple[float, ...] = (0.5, 0.25)
+
+
+class Shrunk(Model):
+    """A model from outside the tree: nothing but this class tells the package of it."""
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        outputs: int | None = 1,
+        *,
+        shrinking: Shrinking | None = None,
+        hidden: int = 3,
+        seeds: Iterable[int] = (0,),
+    ) -> None:
+        super().__init__(input_shape, (*input_shape[:-1], hidden), outputs, seeds)
+        self.shrinking = shrinking or Shrinking()
+        rngs = [generator(seed, Stream.WEIGHTS) for seed in self.seeds]
+        width = input_shape[0]
+        drawn = torch.stack([torch.randn(width, hidden, generator=rng) for rng in rngs])
+        self.weight = nn.Parameter(drawn)
+
+    def run(self, x: torch.Tensor) -> ModelOutput:
+        power = 2 if self.shrinking.decay is Decay.FAST else 1
+        h = self._stack(x) @ self.weight * self.shrinking.rates[0] ** power
+        return ModelOutput(self._predict(h), h, torch.zeros(self.replicas, dtype=torch.int64))
+
+
+class Twice(NeuralODE):
+    """Another one, which passes its options on."""
+
+    def __init__(self, input_shape: Sequence[int], outputs: int | None = 1, **options: Any) -> None:
+        super().__init__(input_shape, outputs, **options, end_time=2.0)
+
+
 MODELS = {
+    **{name: partial(Model.named(name), (2,), None, seeds=SEEDS) for name in Model.names()},
     "NODE": lambda: NeuralODE((2,), seeds=SEEDS),
+    "two with heads": lambda: MeanOfTwo((2,), seeds=SEEDS, solver=SolverSettings(rtol=1e-5)),
+    "own options": lambda: Shrunk((2,), shrinking=Shrinking(Decay.FAST, (0.1,)), seeds=SEEDS),
+    "options passed on": lambda: Twice((2,), activation=Activation.SOFTPLUS, seeds=SEEDS),
     "ANODE": lambda: NeuralODE(
         (2,),
         3,
@@ -31,13 +106,17 @@ MODELS = {
 }
 
 
-@pytest.fixture(params=MODELS)
-def model(request: pytest.FixtureRequest) -> Model:
-    made: Model = MODELS[request.param]()
+def make(name: str) -> Model:
+    made: Model = MODELS[name]()
     with torch.no_grad():  # not what the seeds give again
         for parameter in made.parameters():
             parameter += 0.01
     return made
+
+
+@pytest.fixture(params=MODELS)
+def model(request: pytest.FixtureRequest) -> Model:
+    return make(request.param)
 
 
 def inputs(model: Model) -> torch.Tensor:
@@ -53,12 +132,53 @@ def test_a_saved_model_is_read_back_bit_for_bit(model: Model, tmp_path: Path) ->
     for mine, theirs in zip(model.parameters(), read.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     x = inputs(model)
-    assert torch.equal(model.run(x).prediction, read.run(x).prediction)
+    mine, theirs = model.run(x), read.run(x)
+    assert torch.equal(mine.prediction, theirs.prediction)
+    assert torch.equal(mine.features, theirs.features)
+
+
+def test_every_argument_of_the_constructor_is_in_the_architecture(model: Model) -> None:
+    arguments = set(signature(type(model)).parameters) - {"seeds", "options"}
+    assert arguments <= set(model.architecture)
+    assert "seeds" not in model.architecture
+
+
+def test_models_are_found_by_name(model: Model) -> None:
+    name = type(model).__name__
+    assert name in Model.names()
+    assert Model.named(name) is getattr(anode, name) is type(model)
+
+
+def test_names_that_are_not_there_are_refused_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match=r"model must be one of .*NeuralODE.*, got 'RNN'"):
+        Model.named("RNN")
+    with pytest.raises(AttributeError, match="'anode' has no attribute 'RNN'"):
+        getattr(anode, "RNN")  # noqa: B009 (as a reader would write it, it would be unused)
+    with pytest.raises(ValueError, match=r"NeuralODE is defined in anode\.models\.neural_ode"):
+        type("NeuralODE", (Model,), {"__module__": "elsewhere"})
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in MODELS if name not in ("no head", "convolutional")]
+)
+def test_every_model_is_trained(name: str) -> None:
+    """By the loss that fits it: a density has the likelihood, and others regress."""
+    single = weights.select(make(name), [0, 1])
+    data = concentric_spheres(2, 16, 32)
+    if type(single).__name__ == "NormalisingFlow":
+        loss = Loss.LIKELIHOOD
+    else:
+        loss = Loss.MSE
+        shape = single.run(data.x[None]).prediction.shape[2:]
+        data = replace(data, y=data.y.expand(-1, *shape))
+    history = train(single, data, TrainingSettings(epochs=8, learning_rate=1e-2, loss=loss))
+    assert history.failures == {}
+    assert (history.epoch_loss[:, -1] < history.epoch_loss[:, 0]).all()
 
 
 def test_a_replica_taken_out_is_that_replica(model: Model) -> None:
     x = inputs(model)
-    whole = model.run(x)
+    whole = deepcopy(model).run(x)  # noise goes on from one prediction to the next
     for chosen in (1, [2], [0, 2]):
         part = weights.select(model, chosen)
         rows = [chosen] if isinstance(chosen, int) else chosen
@@ -66,6 +186,35 @@ def test_a_replica_taken_out_is_that_replica(model: Model) -> None:
         output = part.run(x)
         assert torch.equal(output.nfe, whole.nfe[rows])
         torch.testing.assert_close(output.prediction, whole.prediction[rows])
+
+
+def test_a_copy_in_double_precision_is_double_all_through(model: Model) -> None:
+    """Within single precision it predicts the same, and the model itself stays as it was."""
+    x, before = inputs(model), deepcopy(model)
+    double = weights.in_double(model)
+    assert type(double) is type(model)
+    assert (double.seeds, double.architecture) == (model.seeds, model.architecture)
+    for mine, theirs in zip(before.parameters(), model.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+        assert theirs.dtype is torch.float32
+    tight = SolverSettings(rtol=1e-6, atol=1e-6)
+    if "solver" in model.architecture:
+        double, before = (weights.in_double(each, tight) for each in (double, before))
+        before = before.float()
+    output = double.run(x.double())
+    assert output.prediction.dtype is output.features.dtype is torch.float64
+    torch.testing.assert_close(output.prediction.float(), before(x), rtol=1e-4, atol=1e-4)
+
+
+def test_a_solver_replaced_later_belongs_to_the_architecture(tmp_path: Path) -> None:
+    tight = SolverSettings(rtol=1e-7, atol=1e-7)
+    for model in (SecondOrder((2,), seeds=SEEDS), MeanOfTwo((2,), seeds=SEEDS)):
+        model.solver = tight
+        x = inputs(model)
+        part = weights.select(model, 1)
+        assert torch.equal(part.run(x).nfe, model.run(x).nfe[1:2])
+        weights.save(model, tmp_path / "model")
+        assert weights.load(tmp_path / "model").architecture["solver"] == tight
 
 
 def test_what_is_taken_out_is_a_copy() -> None:

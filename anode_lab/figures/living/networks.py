@@ -1,7 +1,6 @@
 """A network's weights at several epochs of its training."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from anode.fields import MLPField
 from anode.models import NeuralODE
+from anode.serialization import in_double
 from anode.training import Floats, train
 from anode_lab.experiments import SNAPSHOT_EPOCHS
 from anode_lab.figures.trajectories import data_of, median_replica
@@ -76,8 +76,7 @@ class Network:
         x = torch.tensor([[list(point)]], dtype=torch.float32)
         with torch.no_grad():
             nfe = int(model.run(x).nfe[0])
-            exact = deepcopy(model).double()
-            exact.solver = replace(exact.solver, rtol=1e-8, atol=1e-8)
+            exact = in_double(model, replace(model.solver, rtol=1e-8, atol=1e-8))
             output = exact.run(x.double())
         return {
             "features": output.features[0, 0].tolist(),

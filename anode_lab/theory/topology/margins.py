@@ -1,7 +1,6 @@
 """The lowest output on a sphere that a search finds, against the output at the origin."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from anode.arrays import Floats
 from anode.data.toy import RADII
 from anode.models import NeuralODE
+from anode.serialization import in_double
 from anode.solve import SolverSettings
 from anode_lab.theory.circle_image import circle_points, refined_circle
 from anode_lab.theory.enclosure import head
@@ -76,8 +76,7 @@ def search_margins(
     chosen = range(model.replicas) if replicas is None else replicas
     for replica in chosen:
         head(model, replica)
-    precise = deepcopy(model).cpu().double()
-    precise.solver = solver
+    precise = in_double(model, solver).cpu()
     x = _outward(_lowest(precise, inner).numpy(), radii)  # (R, d)
     both = torch.from_numpy(np.stack([x, np.zeros_like(x)], axis=1))  # (R, 2, d)
     outputs = _outputs(precise, both).tolist()
@@ -124,8 +123,7 @@ def _lowest_on_sphere(model: NeuralODE, radius: float) -> Tensor:
     best = _outputs(model, x[None]).topk(_BEST, dim=1, largest=False).indices
     x = x[best]  # (R, best, d)
     lowest, value = x, _outputs(model, x)
-    fixed = deepcopy(model)
-    fixed.solver = FIXED_STEPS  # its gradient is that of a smooth map
+    fixed = in_double(model, FIXED_STEPS)  # whose gradient is that of a smooth map
     for step in range(_DESCENT):
         x = x.detach().requires_grad_()
         (slope,) = torch.autograd.grad(fixed(x).sum(), x)

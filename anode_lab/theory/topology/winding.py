@@ -5,7 +5,6 @@ samples can say otherwise: between two neighbours the image may pass on either s
 """
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from math import pi
 
@@ -14,6 +13,7 @@ import torch
 
 from anode.arrays import Floats, Integers
 from anode.models import NeuralODE
+from anode.serialization import in_double
 from anode.solve import SolverSettings
 from anode_lab.theory.circle_image import circle_points
 from anode_lab.theory.enclosure import CircleCover, Enclosure, EnclosureError, cover_circle, enclose
@@ -124,8 +124,7 @@ def sampled_winding_numbers(
     _check(model)
     if n < 3:
         raise ValueError(f"a polygon needs 3 or more points, got {n}")
-    precise = deepcopy(model).double()
-    precise.solver = solver
+    precise = in_double(model, solver)
     angles = torch.arange(n, dtype=torch.float64) * (2 * pi / n)
     x = torch.cat([torch.zeros(1, 2, dtype=torch.float64), circle_points(angles, radius)])
     features = precise.flow(x[None], 2)[-1].numpy()  # (R, n + 1, 2)

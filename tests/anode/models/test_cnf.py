@@ -8,15 +8,15 @@ from torch import Tensor
 
 from anode import SolverSettings
 from anode.data import concentric_spheres
-from anode.models.cnf import DensityField, NormalisingFlow, fit, log_normal
+from anode.models.cnf import DensityField, NormalisingFlow, log_normal
 
 TIGHT = SolverSettings(rtol=1e-8, atol=1e-8)
 
 
 def trained(p: int, steps: int = 60) -> NormalisingFlow:
-    flow = NormalisingFlow(2, augment_dim=p, hidden=16, seeds=[3, 1])
+    flow = NormalisingFlow((2,), augment_dim=p, hidden=16, seeds=[3, 1])
     x = torch.stack([concentric_spheres(2, 200, 400, seed=s).x for s in (3, 1)])
-    fit(flow, x, steps=steps, batch_size=128)
+    flow.fit(x, steps=steps, batch_size=128)
     return flow
 
 
@@ -75,24 +75,24 @@ def test_more_samples_tighten_the_bound() -> None:
 
 def test_training_raises_the_density_of_the_data() -> None:
     x = concentric_spheres(2, 300, 600, seed=9).x.expand(2, -1, -1)
-    before = NormalisingFlow(2, hidden=16, seeds=[3, 1]).log_density(x).mean(1)
+    before = NormalisingFlow((2,), hidden=16, seeds=[3, 1]).log_density(x).mean(1)
     assert (trained(0).log_density(x).mean(1) > before + 0.2).all()
 
 
 def test_a_replica_alone_is_the_same_as_in_a_stack() -> None:
     x = concentric_spheres(2, 20, 40).x
-    both = NormalisingFlow(2, augment_dim=1, seeds=[3, 1], solver=TIGHT)
+    both = NormalisingFlow((2,), augment_dim=1, seeds=[3, 1], solver=TIGHT)
     together = both.bound(x.expand(2, -1, -1))[0]
-    alone = NormalisingFlow(2, augment_dim=1, seeds=[1], solver=TIGHT).bound(x[None])[0]
+    alone = NormalisingFlow((2,), augment_dim=1, seeds=[1], solver=TIGHT).bound(x[None])[0]
     assert torch.allclose(together[1], alone[0], atol=1e-5)
 
 
 def test_a_failed_solve_names_its_seed() -> None:
-    flow = NormalisingFlow(2, seeds=[7])
+    flow = NormalisingFlow((2,), seeds=[7])
     with torch.no_grad():
         flow.field.velocity.weight3.fill_(torch.nan)
     with pytest.raises(RuntimeError, match=r"the flow of seed 7: non-finite state"):
-        fit(flow, torch.zeros(1, 10, 2), steps=1)
+        flow.fit(torch.zeros(1, 10, 2), steps=1)
 
 
 def test_the_normal_density() -> None:
@@ -105,4 +105,4 @@ def test_the_normal_density() -> None:
 @pytest.mark.parametrize(("p", "message"), [(-1, "augment_dim must be 0 or more, got -1")])
 def test_bad_sizes_are_named(p: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        NormalisingFlow(2, augment_dim=p)
+        NormalisingFlow((2,), augment_dim=p)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from anode.serialization import in_double
 from anode.training import TrainingFailure
 from anode_lab import runs
 from anode_lab.figures import Picture, generalisation, plane_maps
@@ -15,7 +16,8 @@ from anode_lab.figures.plane_maps import PlaneMap
 from anode_lab.runs import Result
 from anode_lab.theory.circle_image import refined_circle
 from anode_lab.theory.escape_curve import escape_curve
-from anode_lab.theory.output_maps import model_outputs, precise, square_grid
+from anode_lab.theory.output_maps import model_outputs, square_grid
+from anode_lab.theory.solvers import SHORT_STEPS
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 SECTOR = pi / 5
@@ -91,7 +93,7 @@ def test_ways_out_of_every_seed(full: Result) -> None:
 def test_lowest_outputs_of_every_seed(full: Result) -> None:
     circles = {label: refined_circle(run.model, 1.0) for label, run in full.runs.items()}
     centre = {
-        label: model_outputs(precise(run.model), torch.zeros(1, 2))[:, 0]
+        label: model_outputs(in_double(run.model, SHORT_STEPS), torch.zeros(1, 2))[:, 0]
         for label, run in full.runs.items()
     }
     figure = draws(generalisation.lowest_on_circle(circles, centre, 1))

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from anode import NeuralODE, ResNet
+from anode.serialization import in_double
 from anode_lab.theory.circle_image import refined_circle
 from anode_lab.theory.escape_curve import escape_curve
 from anode_lab.theory.lipschitz import lipschitz_bound
-from anode_lab.theory.output_maps import model_outputs, precise, square_grid
+from anode_lab.theory.output_maps import model_outputs, square_grid
+from anode_lab.theory.solvers import SHORT_STEPS
 from tests.helpers.problems import stretching
 
 
@@ -43,9 +45,9 @@ def test_each_replica_may_have_inputs_of_its_own() -> None:
         np.testing.assert_allclose(own[replica], shared[replica], rtol=1e-6)
 
 
-def test_precise_leaves_the_model_as_it_was() -> None:
+def test_a_precise_copy_leaves_the_model_as_it_was() -> None:
     model = stretching(1.0)
-    twin = precise(model)
+    twin = in_double(model, SHORT_STEPS)
     assert model.head.weight.dtype == torch.float32
     assert twin.head.weight.dtype == torch.float64
     assert model.solver != twin.solver
@@ -93,7 +95,7 @@ def test_lowest_output_on_a_circle_is_no_higher_than_on_the_way_out() -> None:
     # The first point beyond the circle is up to a step further out, so lower, than one on it.
     np.testing.assert_array_less(1.0 - 1e-9, np.linalg.norm(states, axis=1))
     on_circle = states / np.linalg.norm(states, axis=1, keepdims=True)
-    there = model_outputs(precise(model), torch.from_numpy(on_circle)[:, None])[:, 0]
+    there = model_outputs(in_double(model, SHORT_STEPS), torch.from_numpy(on_circle)[:, None])[:, 0]
     assert (lowest <= there + 1e-3).all()
     assert (lowest < way.output[:, 0]).all()
 

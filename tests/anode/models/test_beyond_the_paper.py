@@ -9,22 +9,21 @@ from torchdiffeq import odeint
 
 from anode import Model, NeuralODE, SolverSettings, TrainingSettings, train
 from anode.data import concentric_spheres
-from anode.models.variants import (
-    InputLayer,
-    LearnedAugmentation,
-    MeanOfTwo,
-    NoisyNeuralODE,
-    SecondOrder,
-)
+from anode.models.learned_augmentation import InputLayer, LearnedAugmentation
+from anode.models.mean_of_two import MeanOfTwo
+from anode.models.noisy import NoisyNeuralODE
+from anode.models.second_order import SecondOrder
 
 SEEDS = (5, 0, 2)
 TIGHT = SolverSettings(rtol=1e-8, atol=1e-8)
 MAKERS: dict[str, Callable[..., Model]] = {
-    "linear": lambda seeds=SEEDS: LearnedAugmentation(2, InputLayer.LINEAR, seeds=seeds),
-    "appended": lambda seeds=SEEDS: LearnedAugmentation(2, InputLayer.APPENDED, seeds=seeds),
-    "second order": lambda seeds=SEEDS: SecondOrder(2, seeds=seeds),
-    "noise": lambda seeds=SEEDS: NoisyNeuralODE(2, 0.3, seeds=seeds),
-    "two": lambda seeds=SEEDS: MeanOfTwo(2, seeds=seeds),
+    "linear": lambda seeds=SEEDS: LearnedAugmentation((2,), layer=InputLayer.LINEAR, seeds=seeds),
+    "appended": lambda seeds=SEEDS: LearnedAugmentation(
+        (2,), layer=InputLayer.APPENDED, seeds=seeds
+    ),
+    "second order": lambda seeds=SEEDS: SecondOrder((2,), seeds=seeds),
+    "noise": lambda seeds=SEEDS: NoisyNeuralODE((2,), noise=0.3, seeds=seeds),
+    "two": lambda seeds=SEEDS: MeanOfTwo((2,), seeds=seeds),
 }
 
 
@@ -53,7 +52,7 @@ def test_training_changes_every_weight_and_lowers_the_loss(name: str) -> None:
 
 
 def test_a_linear_layer_with_the_identity_and_zeros_is_an_anode() -> None:
-    layered = LearnedAugmentation(2, InputLayer.LINEAR, seeds=SEEDS)
+    layered = LearnedAugmentation((2,), layer=InputLayer.LINEAR, seeds=SEEDS)
     anode = NeuralODE((2,), augment_dim=1, seeds=SEEDS)
     layer = layered.maps[0]
     with torch.no_grad():
@@ -63,9 +62,9 @@ def test_a_linear_layer_with_the_identity_and_zeros_is_an_anode() -> None:
 
 
 def test_what_is_appended_leaves_the_input_as_it_is() -> None:
-    state = LearnedAugmentation(2, InputLayer.APPENDED, augment_dim=2, seeds=SEEDS).augment(
-        points()
-    )
+    state = LearnedAugmentation(
+        (2,), layer=InputLayer.APPENDED, augment_dim=2, seeds=SEEDS
+    ).augment(points())
     assert state.shape == (3, 7, 4)
     assert torch.equal(state[..., :2], points().expand(3, -1, -1))
     assert (state[..., 2:].flatten(1).std(1) > 0).all()
@@ -73,7 +72,7 @@ def test_what_is_appended_leaves_the_input_as_it_is() -> None:
 
 def test_second_order_solves_its_equation() -> None:
     """The speed is the derivative of the position, and at first 0."""
-    model = SecondOrder(2, seeds=[0], solver=TIGHT).double()
+    model = SecondOrder((2,), seeds=[0], solver=TIGHT).double()
     times = torch.linspace(0, 1, 2001, dtype=torch.float64)
     path = model.flow(points().double(), times)[:, 0]  # (T, n, 4)
     assert (path[0, :, 2:] == 0).all()
@@ -85,7 +84,7 @@ def test_second_order_solves_its_equation() -> None:
 
 
 def test_without_noise_it_is_eulers_method() -> None:
-    noisy = NoisyNeuralODE(2, 0.0, steps=10, seeds=SEEDS)
+    noisy = NoisyNeuralODE((2,), noise=0.0, steps=10, seeds=SEEDS)
     node = NeuralODE((2,), outputs=None, seeds=SEEDS)
     times = torch.tensor([0.0, 1.0])
     euler = odeint(node.field, points().expand(3, -1, -1), times, method="euler",
@@ -95,7 +94,7 @@ def test_without_noise_it_is_eulers_method() -> None:
 
 def test_noise_spreads_as_brownian_motion_does() -> None:
     """A field of zeros leaves x + sigma W(1), of variance sigma squared in each coordinate."""
-    model = NoisyNeuralODE(2, 0.5, seeds=[0])
+    model = NoisyNeuralODE((2,), noise=0.5, seeds=[0])
     with torch.no_grad():
         for weight in model.field.parameters():
             weight.zero_()
@@ -109,14 +108,14 @@ def test_on_the_line_noise_cannot_change_the_order(seed: int) -> None:
     """Of one path of noise: the same for all inputs, so the order of the inputs is kept."""
     ends = []
     for x in torch.linspace(-2, 2, 30):  # a new stack draws the same noise
-        fresh = NoisyNeuralODE(1, 1.0, outputs=None, steps=100, seeds=[seed])
+        fresh = NoisyNeuralODE((1,), noise=1.0, outputs=None, steps=100, seeds=[seed])
         ends.append(fresh.run(x[None, None, None]).features.item())
     assert ends == sorted(ends)
     assert len(set(ends)) == 30
 
 
 def test_several_paths_are_averaged() -> None:
-    model = NoisyNeuralODE(2, 0.5, seeds=SEEDS)
+    model = NoisyNeuralODE((2,), noise=0.5, seeds=SEEDS)
     model.paths = 64
     many = model(points())
     assert many.shape == (3, 7, 1)
@@ -128,7 +127,7 @@ def test_several_paths_are_averaged() -> None:
 
 
 def test_the_mean_of_two_costs_and_predicts_what_the_two_do() -> None:
-    model = MeanOfTwo(2, seeds=SEEDS)
+    model = MeanOfTwo((2,), seeds=SEEDS)
     both, one, two = (each.run(points()) for each in (model, model.one, model.two))
     assert torch.allclose(both.prediction, (one.prediction + two.prediction) / 2)
     assert torch.equal(both.nfe, one.nfe + two.nfe)
@@ -138,11 +137,17 @@ def test_the_mean_of_two_costs_and_predicts_what_the_two_do() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: NoisyNeuralODE(2, -0.1), "noise must be 0 or more, got -0.1"),
-        (lambda: NoisyNeuralODE(2, 0.1, steps=0), "steps must be a positive integer, got 0"),
-        (lambda: LearnedAugmentation(0, InputLayer.LINEAR), "dim must be a positive integer"),
+        (lambda: NoisyNeuralODE((2,), noise=-0.1), "noise must be 0 or more, got -0.1"),
         (
-            lambda: LearnedAugmentation(2, InputLayer.APPENDED, augment_dim=0),
+            lambda: NoisyNeuralODE((2,), noise=0.1, steps=0),
+            "steps must be a positive integer, got 0",
+        ),
+        (
+            lambda: LearnedAugmentation((0,), layer=InputLayer.LINEAR),
+            "dim must be a positive integer",
+        ),
+        (
+            lambda: LearnedAugmentation((2,), layer=InputLayer.APPENDED, augment_dim=0),
             "augment_dim must be 1 or more to append, got 0",
         ),
     ],
