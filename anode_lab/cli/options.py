@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from anode.data.images.loading import available
-from anode_lab.experiments import FIGURES, Profile
+from anode_lab.experiments import Profile, figures
 from anode_lab.runs import RESULTS_VARIABLE, STORE_VARIABLE, results_folder
 from anode_lab.runs.store import Store
 from anode_lab.runs.task import Task, figure_tasks, tasks
@@ -75,7 +75,7 @@ def chosen(arguments: argparse.Namespace) -> list[Task]:
     name, profile, first = arguments.name, arguments.profile, arguments.seed
     seeds = range(first, first + arguments.seeds) if arguments.seeds else None
     with asked():
-        if name not in FIGURES:
+        if name not in figures():
             return tasks(name, profile, models=arguments.models, seeds=seeds, first=first)
         if arguments.models:
             raise ValueError(f"--models goes with an experiment, not with {name!r}")

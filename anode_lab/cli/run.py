@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from anode_lab.cli.options import add_experiment, asked, check_data, chosen, positive, store_of
 from anode_lab.cli.progress import Forecast, reporter
-from anode_lab.experiments import EXPERIMENTS, FIGURES
+from anode_lab.experiments import EXPERIMENTS, figures
 from anode_lab.runs import pace
 from anode_lab.runs.executors import Cluster, InProcess, Place, Processes
 from anode_lab.runs.perform import check_device
@@ -26,7 +26,7 @@ def add(subparsers: "Subparsers") -> None:
         "training is recorded as soon as it ends, and leaves checkpoints on its way, so a run that "
         "is stopped goes on where it was. Several may run at once, on one folder.",
     )
-    add_experiment(running, [*EXPERIMENTS, *FIGURES])
+    add_experiment(running, [*EXPERIMENTS, *figures()])
     running.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
     where = running.add_mutually_exclusive_group()
     where.add_argument(

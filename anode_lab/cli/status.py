@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from anode_lab.cli.options import add_experiment, chosen, store_of
 from anode_lab.cli.progress import Lines, line
-from anode_lab.experiments import EXPERIMENTS, FIGURES
+from anode_lab.experiments import EXPERIMENTS, figures
 from anode_lab.runs.sweep import Stage, status
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def add(subparsers: "Subparsers") -> None:
         description="Say of each training of an experiment, or of a figure of the paper, whether "
         "it is done, running, stopped on its way or missing, whichever process is at it.",
     )
-    add_experiment(telling, [*EXPERIMENTS, *FIGURES])
+    add_experiment(telling, [*EXPERIMENTS, *figures()])
     telling.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
     telling.add_argument("--json", action="store_true", help="a line of JSON a training")
     telling.set_defaults(call=_status)

@@ -1,48 +1,17 @@
 """What an experiment is: models, data, and a size for each profile.
 
-One seed fixes a replica's weights, the order of its data and, for toy data, the data itself.
+One seed determines the weights of a replica, the order of its data and, for toy data, the data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from anode.data import Data
-from anode.data.images.catalogue import ImageSet
-from anode.fields import Activation
-from anode.models import Model, NeuralODE, ResNet
+from anode.models import Model
+from anode.serialization import to_json
 from anode.training import Loss, TrainingSettings
-
-
-class Profile(Enum):
-    """How much of an experiment is run: for a test, on a laptop, or as in the paper."""
-
-    SMOKE = "smoke"
-    LAPTOP = "laptop"
-    PAPER = "paper"
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a profile runs of an experiment.
-
-    Attributes:
-        seeds: number of replicas of each model.
-        epochs: passes over the data.
-        samples: samples of the training data, or repeats of a data set of two points.
-        batch_size: samples a step.
-        hidden: width of the fields.
-        max_side: larger images are averaged to this side, in pixels.
-        images: which images.
-    """
-
-    seeds: int
-    epochs: int
-    samples: int
-    batch_size: int = 64
-    hidden: int = 32
-    max_side: int = 28
-    images: ImageSet | None = None
+from anode_lab.experiments.profiles import Profile, Size, check_profile
 
 
 @dataclass(frozen=True)
@@ -50,65 +19,58 @@ class ModelSpec:
     """A model of an experiment.
 
     Attributes:
-        label: its name in figures and in the results.
-        augment_dim: p of a Neural ODE.
-        blocks: number of residual blocks; None is a Neural ODE.
-        activation: of the field, or of the blocks.
-        as_large_as: p of a model of the size's width; this one is as wide as makes it equally
-            large, as closely as can be. None is the size's width.
-        weight_decay: of its training.
+        label: Name of the model in figures and results.
+        model: Name of a registered model, see :meth:`anode.models.Model.named`.
+        options: Options of its constructor; the size gives the width, and the task the seeds.
+        as_large_as: Another model; this one gets the width that makes its number of parameters as
+            close as possible. None for the width of the size.
+        weight_decay: Weight decay of its training.
+
+    Raises:
+        ValueError: If no model of this name is registered.
     """
 
     label: str
-    augment_dim: int = 0
-    blocks: int | None = None
-    activation: Activation = Activation.RELU
-    as_large_as: int | None = None
+    model: str = "NeuralODE"
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    as_large_as: "ModelSpec | None" = None
     weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        Model.named(self.model)
 
     def build(
         self, input_shape: Sequence[int], outputs: int | None, hidden: int, seeds: Sequence[int]
     ) -> Model:
-        """A stack of one replica a seed."""
+        """A stack with one replica for each seed."""
         if self.as_large_as is not None:
-            hidden = _matching_width(
-                input_shape, outputs, hidden, self.augment_dim, self.as_large_as
-            )
-        if self.blocks is not None:
-            return ResNet(
-                input_shape,
-                outputs,
-                blocks=self.blocks,
-                hidden=hidden,
-                activation=self.activation,
-                seeds=seeds,
-            )
-        return NeuralODE(
-            input_shape,
-            outputs,
-            augment_dim=self.augment_dim,
-            hidden=hidden,
-            activation=self.activation,
-            seeds=seeds,
-        )
+            hidden = self._matching_width(input_shape, outputs, hidden)
+        kind: Callable[..., Model] = Model.named(self.model)
+        return kind(input_shape, outputs, hidden=hidden, seeds=seeds, **self.options)
 
+    @property
+    def network(self) -> dict[str, Any]:
+        """All that determines the network but its width, as JSON."""
+        network: dict[str, Any] = {"model": self.model, "options": to_json(self.options)}
+        if self.as_large_as is not None:
+            network["as_large_as"] = self.as_large_as.network
+        return network
 
-def _matching_width(
-    input_shape: Sequence[int], outputs: int | None, hidden: int, augment_dim: int, other: int
-) -> int:
-    """The width at which ``augment_dim`` has as many weights as ``other`` has with ``hidden``."""
+    def _matching_width(self, input_shape: Sequence[int], outputs: int | None, hidden: int) -> int:
+        """The width at which this model is as large as the other one is at ``hidden``."""
 
-    def weights(width: int, p: int) -> int:
-        return NeuralODE(input_shape, outputs, augment_dim=p, hidden=width).parameter_count()
+        def count(spec: ModelSpec, width: int) -> int:
+            return spec.build(input_shape, outputs, width, (0,)).parameter_count()
 
-    goal = weights(hidden, other)
-    low, high = 1, 1
-    while weights(high, augment_dim) < goal:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if weights(middle, augment_dim) < goal else (low, middle)
-    return min(low, high, key=lambda width: abs(weights(width, augment_dim) - goal))
+        assert self.as_large_as is not None
+        own, goal = replace(self, as_large_as=None), count(self.as_large_as, hidden)
+        low, high = 1, 1
+        while count(own, high) < goal:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if count(own, middle) < goal else (low, middle)
+        return min(low, high, key=lambda width: abs(count(own, width) - goal))
 
 
 SNAPSHOT_EPOCHS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 40)
@@ -123,17 +85,18 @@ class Experiment:
     """One experiment.
 
     Attributes:
-        name: what :func:`anode_lab.runs.run` takes.
-        source: figure or section of the paper.
-        data: (size, seed) -> training and validation data.
-        data_per_seed: whether each replica draws data of its own.
-        models: what is trained on it.
-        outputs: of the models' linear head; None for no head.
-        loss: what is minimised.
-        sizes: one a profile; none for a profile that would take too long.
-        probe: inputs, with their targets, whose features are kept through training.
-        recorded: whether it takes so long that each seed is trained by itself and recorded, see
-            :func:`anode_lab.runs.run`.
+        name: Name by which it is run.
+        source: Figures and sections of the paper.
+        data: Function from a size and a seed to training and validation data.
+        models: Models that are trained on these data.
+        sizes: Size for each profile; none for a profile that would take too long.
+        figures: Labels of the models that each of the paper's figures shows; None for all models.
+        data_per_seed: Whether each replica draws its own data.
+        outputs: Number of outputs of the linear head; None for no head.
+        loss: Loss that is minimised.
+        probe: Function that gives inputs and targets; their features are kept through training.
+        recorded: Whether it takes so long that each seed is trained separately and recorded in
+            ``results/``.
     """
 
     name: str
@@ -141,6 +104,7 @@ class Experiment:
     data: Callable[[Size, int], Split]
     models: tuple[ModelSpec, ...]
     sizes: Mapping[Profile, Size]
+    figures: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     data_per_seed: bool = True
     outputs: int | None = 1
     loss: Loss = Loss.HUBER
@@ -148,10 +112,10 @@ class Experiment:
     recorded: bool = False
 
     def size(self, profile: Profile | str) -> Size:
-        """How much of it that profile runs.
+        """Size of the experiment in this profile.
 
         Raises:
-            ValueError: if there is no such profile, or it would take too long for one.
+            ValueError: If there is no such profile, or the experiment would take too long for it.
         """
         profile = check_profile(profile)
         if profile not in self.sizes:
@@ -160,7 +124,7 @@ class Experiment:
         return self.sizes[profile]
 
     def settings(self, size: Size, spec: ModelSpec) -> TrainingSettings:
-        """How a model of it is trained."""
+        """Settings with which one of its models is trained."""
         kept = [epoch for epoch in SNAPSHOT_EPOCHS if epoch < size.epochs] + [size.epochs]
         return TrainingSettings(
             epochs=size.epochs,
@@ -171,26 +135,13 @@ class Experiment:
         )
 
     def model(self, label: str) -> ModelSpec:
-        """The model of that label.
+        """The model with this label.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: If there is none.
         """
         for spec in self.models:
             if spec.label == label:
                 return spec
         valid = ", ".join(repr(spec.label) for spec in self.models)
         raise ValueError(f"{self.name} has the models {valid}, got {label!r}")
-
-
-def check_profile(profile: Profile | str) -> Profile:
-    """The profile of that name.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    try:
-        return Profile(profile)
-    except ValueError:
-        valid = ", ".join(p.value for p in Profile)
-        raise ValueError(f"profile must be one of {valid}, got {profile!r}") from None

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from anode.data import concentric_spheres, g1d, identity_1d, separable, spheres_without_slice
 from anode.fields import Activation
 from anode.training import Loss
-from anode_lab.experiments.experiment import Experiment, ModelSpec, Profile, Size, Split
+from anode_lab.experiments.experiment import Experiment, ModelSpec, Split
+from anode_lab.experiments.profiles import Size, sizes
 
 
 def _spheres(dim: int) -> Callable[[Size, int], Split]:
@@ -29,32 +30,22 @@ def _slice(size: Size, seed: int) -> Split:
     return spheres_without_slice(inner, size.samples - inner, seed=seed)
 
 
-_PROBE_SEED = 1_000_003  # of no replica: points that nobody is trained on
+_PROBE_SEED = 1_000_003  # the seed of no replica, so that the points are held out
 
 
 NODE = ModelSpec("NODE")
-RESNET = ModelSpec("ResNet", blocks=5)
-ANODES = tuple(ModelSpec(f"ANODE (p = {p})", augment_dim=p) for p in (1, 5))
+RESNET = ModelSpec("ResNet", "ResNet", {"blocks": 5})
+ANODES = tuple(ModelSpec(f"ANODE (p = {p})", options={"augment_dim": p}) for p in (1, 5))
 _ALL = (NODE, *ANODES, RESNET)
 
-_TWO_POINTS = {
-    Profile.SMOKE: Size(seeds=2, epochs=20, samples=4),
-    Profile.LAPTOP: Size(seeds=5, epochs=1000, samples=32),
-    Profile.PAPER: Size(seeds=20, epochs=1000, samples=32),
-}
-_TOY = {
-    Profile.SMOKE: Size(seeds=2, epochs=2, samples=192),
-    Profile.LAPTOP: Size(seeds=20, epochs=50, samples=3000),
-    Profile.PAPER: Size(seeds=20, epochs=50, samples=3000),
-}
-
-TOY = (
+EXPERIMENTS = (
     Experiment(
         "identity-1d",
         "Fig. 3, bottom left",
         lambda size, seed: (identity_1d(size.samples), None),
         (NODE,),
-        _TWO_POINTS,
+        sizes("two points"),
+        {"fig3": None},
         outputs=None,
         loss=Loss.MSE,
     ),
@@ -63,7 +54,8 @@ TOY = (
         "Fig. 3, bottom right",
         lambda size, seed: (g1d(size.samples), None),
         (NODE, RESNET),
-        _TWO_POINTS,
+        sizes("two points"),
+        {"fig3": None},
         outputs=None,
         loss=Loss.MSE,
     ),
@@ -72,7 +64,8 @@ TOY = (
         "Figs 5a, 7 and 8",
         _spheres(1),
         _ALL,
-        _TOY,
+        sizes("toy"),
+        dict.fromkeys(("fig5", "fig7", "fig8")),
         probe=lambda: concentric_spheres(1, 200, 400, seed=_PROBE_SEED),
     ),
     Experiment(
@@ -80,7 +73,8 @@ TOY = (
         "Figs 1, 5b, 6, 7, 8, 9 left, 15, 18 and 19",
         _spheres(2),
         _ALL,
-        _TOY,
+        sizes("toy"),
+        dict.fromkeys(f"fig{n}" for n in (1, 5, 6, 7, 8, 9, 15, 18, 19)),
         probe=lambda: concentric_spheres(2, 200, 400, seed=_PROBE_SEED),
     ),
     Experiment(
@@ -88,18 +82,22 @@ TOY = (
         "Figs 5c, 15 and 19",
         _separable,
         _ALL,
-        _TOY,
+        sizes("toy"),
+        dict.fromkeys(("fig5", "fig15", "fig19")),
         probe=lambda: separable(2, 200, 400, seed=_PROBE_SEED),
     ),
-    Experiment("slice-2d", "Fig. 9, right", _slice, _ALL, _TOY),
+    Experiment("slice-2d", "Fig. 9, right", _slice, _ALL, sizes("toy"), {"fig9": None}),
     Experiment(
         "softplus-2d",
         "appendix F.1",
         _spheres(2),
         tuple(
-            ModelSpec(f"{spec.label}, softplus", spec.augment_dim, None, Activation.SOFTPLUS)
+            ModelSpec(
+                f"{spec.label}, softplus",
+                options={**spec.options, "activation": Activation.SOFTPLUS},
+            )
             for spec in (NODE, ANODES[1])
         ),
-        _TOY,
+        sizes("toy"),
     ),
 )

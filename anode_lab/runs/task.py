@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from enum import Enum
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,15 +12,16 @@ from anode.data import Data
 from anode.data.images.catalogue import checksums
 from anode.fields import check_seeds
 from anode.models import Model
+from anode.serialization import to_json
 from anode.training import Checkpoint, History, TrainingSettings, train
 from anode_lab.experiments import (
     EXPERIMENTS,
-    FIGURES,
     Experiment,
     ModelSpec,
     Profile,
     Size,
     check_profile,
+    figures,
 )
 
 Sets = tuple[Data, ...]
@@ -83,8 +83,8 @@ class Task:
             "experiment": self.experiment.name,
             "model": self.spec.label,
             "seeds": list(self.seeds),
-            "network": _plain(asdict(self.spec)) | {"hidden": size.hidden},
-            "training": _plain(asdict(self.settings)),
+            "network": self.spec.network | {"hidden": size.hidden},
+            "training": to_json(self.settings),
             "data": {"samples": size.samples, "max_side": size.max_side} | data,
         }
 
@@ -196,19 +196,19 @@ def figure_tasks(
     """The trainings that one of the paper's figures is drawn from.
 
     Args:
-        figure: one of :data:`~anode_lab.experiments.FIGURES`, as "fig10".
+        figure: one of :func:`~anode_lab.experiments.figures`, as "fig10".
         profile: how much of each experiment; one that has no such profile is left out.
         seeds, first: see :func:`tasks`.
 
     Raises:
         ValueError: if there is no such figure or profile, or a seed is negative.
     """
-    if figure not in FIGURES:
-        raise ValueError(f"figure must be one of {', '.join(FIGURES)}, got {figure!r}")
+    if figure not in (known := figures()):
+        raise ValueError(f"figure must be one of {', '.join(known)}, got {figure!r}")
     profile, own = check_profile(profile), None if seeds is None else tuple(seeds)
     return [
         task
-        for name, models in FIGURES[figure].items()
+        for name, models in known[figure].items()
         if profile in EXPERIMENTS[name].sizes
         for task in tasks(name, profile, models=models, seeds=own, first=first)
     ]
@@ -224,15 +224,6 @@ def _data(name: str, size: Size, seeds: tuple[int, ...]) -> tuple[Sets, Sets | N
     drawn = [EXPERIMENTS[name].data(size, seed) for seed in seeds]
     held_out = tuple(split[1] for split in drawn if split[1] is not None)
     return tuple(split[0] for split in drawn), held_out or None
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """For JSON."""
-    return {
-        name: value.value if isinstance(value, Enum) else value
-        for name, value in values.items()
-        if name not in ("label",)
-    }
 
 
 @contextmanager

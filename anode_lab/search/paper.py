@@ -3,13 +3,13 @@
 import ast
 import hashlib
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from anode.data import concentric_spheres
-from anode_lab.experiments import NODE, ModelSpec, Profile, check_profile
+from anode_lab.experiments import NODE, ModelSpec, Profile, Size, check_profile
+from anode_lab.experiments.profiles import sizes
 from anode_lab.runs import STORE_VARIABLE
 from anode_lab.runs.executors import Place
 from anode_lab.runs.perform import check_device
@@ -19,16 +19,15 @@ from anode_lab.search.grid import Grid, Setting
 from anode_lab.search.results import SearchResult, load, save
 from anode_lab.search.trials import folds, search
 
-FOLDS = 3
 _TEST_SEED = 1_000_033  # of no replica
 
 
 def _resnet(blocks: int) -> ModelSpec:
-    return ModelSpec(f"ResNet ({blocks} blocks)", blocks=blocks)
+    return ModelSpec(f"ResNet ({blocks} blocks)", "ResNet", {"blocks": blocks})
 
 
 def _anode(p: int) -> ModelSpec:
-    return ModelSpec(f"ANODE (p = {p})", augment_dim=p)
+    return ModelSpec(f"ANODE (p = {p})", options={"augment_dim": p})
 
 
 PAPER_GRIDS = {
@@ -49,20 +48,8 @@ PAPER_BEST = {
 """Name -> the setting that the paper chose, for d = 1 and d = 2 alike."""
 
 
-@dataclass(frozen=True)
-class SearchSize:
-    """What a profile runs: samples of the data set, and epochs."""
-
-    samples: int
-    epochs: int
-
-
-SIZES = {
-    Profile.SMOKE: SearchSize(samples=240, epochs=1),
-    Profile.LAPTOP: SearchSize(samples=3000, epochs=50),
-    Profile.PAPER: SearchSize(samples=3000, epochs=50),
-}
-"""Profile -> how much; the whole grid each time."""
+SIZES = sizes("search")
+"""Profile -> samples, epochs and folds; the whole grid each time."""
 
 
 def run(
@@ -121,7 +108,7 @@ def run(
 def _run(
     grid: Grid,
     dim: int,
-    size: SearchSize,
+    size: Size,
     seed: int,
     device: str,
     place: Place | None,
@@ -132,9 +119,9 @@ def _run(
     started = datetime.now(UTC)
     trials = search(
         grid,
-        folds(data, FOLDS, seed=seed),
+        folds(data, size.seeds, seed=seed),
         epochs=size.epochs,
-        seeds=range(seed, seed + FOLDS),
+        seeds=range(seed, seed + size.seeds),
         test=concentric_spheres(dim, inner, size.samples - inner, seed=_TEST_SEED),
         device=device,
         place=place,

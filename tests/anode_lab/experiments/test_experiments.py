@@ -1,16 +1,22 @@
 """The table of experiments is the paper's; ``test_runs.py`` runs every row of it."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor, nn
 
-from anode import Loss, NeuralODE, ResNet
+from anode import Loss, Model, ModelOutput, NeuralODE, ResNet
+from anode.data import concentric_spheres
 from anode.data.images.catalogue import ImageSet
 from anode_lab import experiments
 from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size
 from anode_lab.experiments.images import COLOUR, GREY, LARGE, OVERFIT
+from anode_lab.runs import run
 
 TOY = ("annulus-1d", "annulus-2d")
 
@@ -93,7 +99,8 @@ def test_no_width_is_closer_to_the_number_of_weights_to_match(
 ) -> None:
     experiment, shape = EXPERIMENTS[name], (3, 8, 8)
     spec = experiment.model(label)
-    other = experiment.model(f"p = {spec.as_large_as}")  # which it is compared with
+    assert spec.as_large_as is not None
+    other = experiment.model(spec.as_large_as.label)  # which it is compared with
     goal = count(other, hidden, shape, experiment.outputs)
     model = spec.build(shape, experiment.outputs, hidden, (0, 1))
     width = model.architecture["hidden"]
@@ -109,9 +116,9 @@ def test_no_width_is_closer_to_the_number_of_weights_to_match(
 
 
 def test_a_model_as_large_as_itself_is_itself() -> None:
-    spec = ModelSpec("p = 3", augment_dim=3)
+    spec = ModelSpec("p = 3", options={"augment_dim": 3})
     for hidden in (1, 7, 32):
-        same = replace(spec, as_large_as=3).build((1, 6, 6), 10, hidden, (0,))
+        same = replace(spec, as_large_as=spec).build((1, 6, 6), 10, hidden, (0,))
         assert same.architecture["hidden"] == hidden
 
 
@@ -127,13 +134,13 @@ def test_models_train_with_their_own_weight_decay_and_the_sizes_batches(name: st
 
 
 def test_specs_build_the_models_that_they_name() -> None:
-    anode = ModelSpec("ANODE", augment_dim=2).build((3,), 4, 8, (1, 2))
+    anode = ModelSpec("ANODE", options={"augment_dim": 2}).build((3,), 4, 8, (1, 2))
     assert isinstance(anode, NeuralODE)
     assert anode.augment_dim == 2
     assert anode.field.weights[0].shape == (2, 5, 8)
     assert anode.head is not None
     assert anode.head.weight.shape == (2, 5, 4)
-    resnet = ModelSpec("ResNet", blocks=3).build((2,), None, 8, (1,))
+    resnet = ModelSpec("ResNet", "ResNet", {"blocks": 3}).build((2,), None, 8, (1,))
     assert isinstance(resnet, ResNet)
     assert len(resnet.blocks) == 3
     assert resnet.head is None
@@ -162,4 +169,65 @@ def test_what_is_not_there_is_refused_with_what_is() -> None:
 
 def test_profiles_and_models_are_found_by_name() -> None:
     assert experiments.check_profile("paper") is experiments.check_profile(Profile.PAPER)
-    assert EXPERIMENTS["g1d"].model("NODE").augment_dim == 0
+    assert EXPERIMENTS["g1d"].model("NODE").model == "NeuralODE"
+    with pytest.raises(ValueError, match=r"model must be one of .*, got 'RNN'"):
+        ModelSpec("RNN", "RNN")
+
+
+def test_figures_are_in_the_papers_order_with_models_that_there_are() -> None:
+    found = experiments.figures()
+    numbers = [int(figure.removeprefix("fig")) for figure in found]
+    assert numbers == sorted(numbers)
+    for shown in found.values():
+        for name, labels in shown.items():
+            assert labels
+            for label in labels:
+                EXPERIMENTS[name].model(label)
+
+
+class Constant(Model):
+    """A model from outside the tree: it learns a constant, of many parts."""
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        outputs: int | None = 1,
+        *,
+        hidden: int = 32,
+        start: float = 0.0,
+        seeds: Iterable[int] = (0,),
+    ) -> None:
+        super().__init__(input_shape, (hidden,), outputs, seeds)
+        self.parts = nn.Parameter(torch.full((self.replicas, 1, hidden), start))
+
+    def run(self, x: Tensor) -> ModelOutput:
+        h = self.parts.expand(-1, x.shape[1], -1)
+        return ModelOutput(self._predict(h), h, torch.zeros(self.replicas, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("name", Model.names())
+def test_every_registered_model_is_used_in_an_experiment_by_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one from outside the tree too: it is run, kept and read again."""
+    density = name == "NormalisingFlow"
+    options = {"start": 0.5} if name == "Constant" else {}
+    experiment = Experiment(
+        "toy",
+        "section 0",
+        lambda size, seed: (concentric_spheres(2, size.samples, size.samples, seed=seed), None),
+        (ModelSpec("the model", name, options),),
+        {Profile.SMOKE: Size(seeds=2, epochs=2, samples=32, hidden=4)},
+        {"fig99": None},
+        outputs=None if density else 1,
+        loss=Loss.LIKELIHOOD if density else Loss.MSE,
+    )
+    monkeypatch.setitem(EXPERIMENTS, "toy", experiment)
+    assert experiments.figures()["fig99"] == {"toy": ("the model",)}
+    first = run("toy", profile="smoke", store=tmp_path).runs["the model"]
+    monkeypatch.setattr("anode_lab.runs.task.train", pytest.fail)
+    again = run("toy", profile="smoke", store=tmp_path).runs["the model"]
+    assert type(again.model).__name__ == name
+    assert again.model.architecture["hidden"] == 4
+    for ours, theirs in zip(first.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)

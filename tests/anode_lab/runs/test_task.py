@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from anode_lab.experiments import EXPERIMENTS, FIGURES, Profile
+from anode_lab.experiments import EXPERIMENTS, Profile, figures
 from anode_lab.runs.task import Task, figure_tasks, tasks
 
 ALL = [
@@ -56,13 +56,13 @@ def test_seeds_are_one_task_a_model_or_one_each() -> None:
     assert len(tasks("images-grey", seeds=[4, 2])) == 2 * len(EXPERIMENTS["images-grey"].models)
 
 
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("figure", figures())
 def test_every_figure_has_its_tasks(figure: str) -> None:
     wanted = [task for profile in Profile for task in figure_tasks(figure, profile)]
-    assert {task.experiment.name for task in wanted} == set(FIGURES[figure])
+    assert {task.experiment.name for task in wanted} == set(figures()[figure])
     named = [(task.profile, str(task)) for task in wanted]
     assert len(set(named)) == len(named)
-    for name, labels in FIGURES[figure].items():
+    for name, labels in figures()[figure].items():
         drawn = {task.spec.label for task in wanted if task.experiment.name == name}
         every = [spec.label for spec in EXPERIMENTS[name].models]
         assert drawn == set(every if labels is None else labels)

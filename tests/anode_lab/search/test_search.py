@@ -64,12 +64,13 @@ def test_the_papers_grids_are_the_ones_of_appendix_f21() -> None:
         assert set(grid.batch_sizes) == {64, 128}
         assert set(grid.learning_rates) == {1e-3, 5e-4, 1e-4}
         assert set(grid.hidden) == {16, 32}
-    assert {model.blocks for model in PAPER_GRIDS["ResNet"].models} == {2, 5, 10}
-    assert {model.augment_dim for model in PAPER_GRIDS["ANODE"].models} == {1, 2, 5}
+    assert {model.options["blocks"] for model in PAPER_GRIDS["ResNet"].models} == {2, 5, 10}
+    assert {model.options["augment_dim"] for model in PAPER_GRIDS["ANODE"].models} == {1, 2, 5}
     for name, setting in PAPER_BEST.items():
         assert setting in PAPER_GRIDS[name].settings()
         assert (setting.batch_size, setting.learning_rate, setting.hidden) == (64, 1e-3, 32)
-    assert PAPER_BEST["ResNet"].model.blocks == PAPER_BEST["ANODE"].model.augment_dim == 5
+    assert PAPER_BEST["ResNet"].model.options == {"blocks": 5}
+    assert PAPER_BEST["ANODE"].model.options == {"augment_dim": 5}
 
 
 @pytest.mark.parametrize("grid", PAPER_GRIDS.values(), ids=PAPER_GRIDS)
@@ -88,7 +89,7 @@ def test_a_grid_has_values_and_none_twice(name: str) -> None:
 
 
 def test_a_setting_names_all_that_it_sets() -> None:
-    text = str(Setting(ModelSpec("ANODE (p = 5)", augment_dim=5), 128, 5e-4, 16))
+    text = str(Setting(ModelSpec("ANODE (p = 5)", options={"augment_dim": 5}), 128, 5e-4, 16))
     assert text == "ANODE (p = 5), batch 128, learning rate 0.0005, width 16"
 
 

@@ -1,0 +1,98 @@
+"""How much of each experiment is run: in a test, on a laptop, or as in the paper.
+
+A profile is a member of :class:`Profile` and an entry of :data:`SIZES`, both in this file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from anode.data.images.catalogue import ImageSet
+
+
+class Profile(Enum):
+    """How much of an experiment is run: for a test, on a laptop, or as in the paper."""
+
+    SMOKE = "smoke"
+    LAPTOP = "laptop"
+    PAPER = "paper"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a profile runs of an experiment.
+
+    Attributes:
+        seeds: Number of replicas of each model, or of folds in a search.
+        epochs: Number of passes over the data.
+        samples: Number of training samples, or of repeats of a data set of two points.
+        batch_size: Number of samples in a step.
+        hidden: Width of the fields.
+        max_side: Longest side of an image in pixels; larger images are averaged to it.
+        images: Image set; None for toy data.
+    """
+
+    seeds: int
+    epochs: int
+    samples: int
+    batch_size: int = 64
+    hidden: int = 32
+    max_side: int = 28
+    images: ImageSet | None = None
+
+
+_TOY = Size(seeds=20, epochs=50, samples=3000)
+_SEARCH = replace(_TOY, seeds=3)
+_TEST = Size(
+    seeds=2, epochs=2, samples=96, batch_size=32, hidden=4, max_side=8, images=ImageSet.DIGITS
+)
+_LAPTOP = Size(seeds=5, epochs=16, samples=8000, hidden=16, max_side=14, images=ImageSet.FASHION)
+_PAPER = Size(seeds=5, epochs=20, samples=60_000, batch_size=256, hidden=64, images=ImageSet.MNIST)
+
+SIZES: Mapping[Profile, Mapping[str, Size]] = {
+    Profile.SMOKE: {
+        "two points": Size(seeds=2, epochs=20, samples=4),
+        "toy": Size(seeds=2, epochs=2, samples=192),
+        "grey": _TEST,
+        "colour": replace(_TEST, images=ImageSet.PATCHES),
+        "overfit": _TEST,
+        "large": replace(_TEST, images=ImageSet.PATCHES),
+        "search": Size(seeds=3, epochs=1, samples=240),
+    },
+    Profile.LAPTOP: {
+        "two points": Size(seeds=5, epochs=1000, samples=32),
+        "toy": _TOY,
+        "grey": _LAPTOP,
+        "colour": replace(_LAPTOP, samples=6000, max_side=16, images=ImageSet.PATCHES),
+        "overfit": replace(_LAPTOP, epochs=1000, samples=320, max_side=8, images=ImageSet.DIGITS),
+        "search": _SEARCH,
+    },
+    Profile.PAPER: {
+        "two points": Size(seeds=20, epochs=1000, samples=32),
+        "toy": _TOY,
+        "grey": _PAPER,
+        "colour": replace(_PAPER, samples=50_000, max_side=32, images=ImageSet.CIFAR10),
+        "overfit": replace(_PAPER, epochs=100),
+        "large": replace(_PAPER, samples=100_000, max_side=64, images=ImageSet.TINY_IMAGENET),
+        "search": _SEARCH,
+    },
+}
+"""Profile -> kind of experiment -> size; a kind is missing where it would take too long."""
+
+
+def sizes(kind: str) -> dict[Profile, Size]:
+    """Sizes of one kind of experiment, by profile."""
+    return {profile: of_kind[kind] for profile, of_kind in SIZES.items() if kind in of_kind}
+
+
+def check_profile(profile: Profile | str) -> Profile:
+    """The profile of this name.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    try:
+        return Profile(profile)
+    except ValueError:
+        valid = ", ".join(p.value for p in Profile)
+        raise ValueError(f"profile must be one of {valid}, got {profile!r}") from None
