@@ -1,9 +1,21 @@
 """The paper's claims, each measured, held against a criterion, and given a verdict."""
 
-from anode_lab.claims.claim import Case, Check, Claim, Finding, Judgement, needed
+import anode_lab.claims.paper  # noqa: F401  registers the claims
+from anode_lab.claims.claim import (
+    Case,
+    Chapter,
+    Check,
+    Claim,
+    Finding,
+    Judgement,
+    all_claims,
+    claims_of_chapter,
+    find_claim,
+    needed,
+    register,
+)
 from anode_lab.claims.criterion import Criterion, Verdict
 from anode_lab.claims.gather import gather
-from anode_lab.claims.images import IMAGE_CLAIMS
 from anode_lab.claims.interval import Average, Measurement, measure
 from anode_lab.claims.report import (
     claim_report,
@@ -13,16 +25,11 @@ from anode_lab.claims.report import (
     to_test,
     verdict_table,
 )
-from anode_lab.claims.table import CHAPTERS, CLAIMS
-from anode_lab.claims.toy import TOY_CLAIMS
 
 __all__ = [
-    "CHAPTERS",
-    "CLAIMS",
-    "IMAGE_CLAIMS",
-    "TOY_CLAIMS",
     "Average",
     "Case",
+    "Chapter",
     "Check",
     "Claim",
     "Criterion",
@@ -30,12 +37,16 @@ __all__ = [
     "Judgement",
     "Measurement",
     "Verdict",
+    "all_claims",
     "claim_report",
+    "claims_of_chapter",
     "exceptions",
+    "find_claim",
     "gather",
     "measure",
     "measurement_table",
     "needed",
+    "register",
     "summary_table",
     "to_test",
     "verdict_table",

@@ -89,8 +89,8 @@ class Bands:
         return [(band, now[band.name]) for band in self.bands if band.name in now]
 
 
-def load(path: Path | None = None) -> Bands:
-    """Kept bands; those of the book if no file is named.
+def load_bands(path: Path | None = None) -> Bands:
+    """KeptVerdict bands; those of the book if no file is named.
 
     Raises:
         ValueError: if the file is none of bands.

@@ -127,6 +127,19 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Chapter:
+    """The chapter of the book that shows what a claim is judged by.
+
+    Attributes:
+        label: Label of the chapter, such as ``ch:images``.
+        title: Its title.
+    """
+
+    label: str
+    title: str
+
+
+@dataclass(frozen=True)
 class Claim:
     """A claim of Dupont, Doucet and Teh (2019).
 
@@ -141,7 +154,7 @@ class Claim:
     id: str
     source: str
     statement: str
-    chapter: str
+    chapter: Chapter
     checks: tuple[Check, ...]
 
     def judge(self, results: Mapping[str, Result]) -> "Judgement":
@@ -151,6 +164,55 @@ class Claim:
             results: experiment's name -> result; those of :func:`needed`.
         """
         return Judgement(self, tuple(check.judge(results) for check in self.checks))
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """The models that the claim is measured on."""
+        return frozenset(need for check in self.checks for need in check.needs)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the claim is measured on recorded trainings, as those about images are."""
+        return any(EXPERIMENTS[name].recorded for name, _ in self.needs)
+
+
+_REGISTERED: dict[str, Claim] = {}
+
+
+def register(claim: Claim) -> Claim:
+    """Add a claim to those that tables, verdicts and the command line go through.
+
+    Returns:
+        The claim itself.
+
+    Raises:
+        ValueError: If another claim has the same id.
+    """
+    if _REGISTERED.setdefault(claim.id, claim) is not claim:
+        raise ValueError(f"the id of a claim must be its own, {claim.id} is registered already")
+    return claim
+
+
+def all_claims() -> tuple[Claim, ...]:
+    """The registered claims, in the order of their numbers."""
+    return tuple(sorted(_REGISTERED.values(), key=lambda claim: int(claim.id.removeprefix("C"))))
+
+
+def find_claim(claim_id: str) -> Claim:
+    """The registered claim with this id, such as ``C6``.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if claim_id not in _REGISTERED:
+        known = ", ".join(claim.id for claim in all_claims())
+        raise ValueError(f"claims must be of {known}, got {claim_id!r}")
+    return _REGISTERED[claim_id]
+
+
+def claims_of_chapter(label: str) -> list[Claim]:
+    """The claims that a chapter shows, by the chapter's label, such as ``ch:images``."""
+    return [claim for claim in all_claims() if claim.chapter.label == label]
 
 
 @dataclass(frozen=True)
@@ -183,7 +245,7 @@ class Judgement:
 
 def needed(claims: Iterable[Claim]) -> dict[str, list[str]]:
     """The experiments to run for these claims, each with the labels of the models to train."""
-    needs = {need for claim in claims for check in claim.checks for need in check.needs}
+    needs = {need for claim in claims for need in claim.needs}
     wanted = {
         name: [spec.label for spec in experiment.models if (name, spec.label) in needs]
         for name, experiment in EXPERIMENTS.items()

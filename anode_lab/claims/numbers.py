@@ -132,7 +132,7 @@ def results_table(judgements: Sequence[Judgement]) -> str:
 
 
 @dataclass(frozen=True)
-class Setting:
+class PrintedSetting:
     """A setting that the paper's text, the released code and this book do not all have alike.
 
     Attributes:
@@ -149,44 +149,48 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("loss of the regressions", "mean squared error (section 3)", "Huber", "Huber"),
-    Setting("points in ball and annulus", "1000 and 2000", "500 and 1500", "1000 and 2000"),
-    Setting(
+    PrintedSetting("loss of the regressions", "mean squared error (section 3)", "Huber", "Huber"),
+    PrintedSetting("points in ball and annulus", "1000 and 2000", "500 and 1500", "1000 and 2000"),
+    PrintedSetting(
         "density in the annulus",
         "not stated",
         "higher towards its inner rim",
         "uniform",
     ),
-    Setting("epochs on toy data", "50", "30", "50"),
-    Setting("repeats on toy data", "20", "10", "20"),
-    Setting("data that a flow separates", "not described", "two sides of a sine", "two balls"),
-    Setting(
+    PrintedSetting("epochs on toy data", "50", "30", "50"),
+    PrintedSetting("repeats on toy data", "20", "10", "20"),
+    PrintedSetting(
+        "data that a flow separates", "not described", "two sides of a sine", "two balls"
+    ),
+    PrintedSetting(
         "learning rates of the search",
         "1e-3, 5-4, 1e-4; the second is a misprint",
         "no search",
         "1e-3, 5e-4, 1e-4",
     ),
-    Setting(
+    PrintedSetting(
         "time given to a convolutional field",
         "yes; left out in the printed numbers of weights",
         "yes",
         "yes",
     ),
-    Setting(
+    PrintedSetting(
         "outputs on Tiny ImageNet",
         "of 200 classes; of 10 in the printed numbers of weights",
         "no experiment on it",
         "200",
     ),
-    Setting(
+    PrintedSetting(
         "gradients on images",
         "not stated",
         "adjoint equation",
         "through the solver's steps; the adjoint if asked",
     ),
-    Setting("most steps of a solve", "not stated", "1000", "1000"),
-    Setting("weight decay", "no value", "0", f"{WEIGHT_DECAY:g}"),
-    Setting("random numbers", "not stated", "not fixed", "one seed for weights, data and order"),
+    PrintedSetting("most steps of a solve", "not stated", "1000", "1000"),
+    PrintedSetting("weight decay", "no value", "0", f"{WEIGHT_DECAY:g}"),
+    PrintedSetting(
+        "random numbers", "not stated", "not fixed", "one seed for weights, data and order"
+    ),
 )
 """Of the code: https://github.com/EmilienDupont/augmented-neural-odes, commit 88d9865."""
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from anode_lab.claims.claim import Claim, Finding, Judgement, needed
 from anode_lab.claims.criterion import Verdict
-from anode_lab.claims.table import CHAPTERS
 from anode_lab.experiments import EXPERIMENTS, Experiment, Profile
 from anode_lab.formatting import table
 
@@ -17,7 +16,7 @@ def verdict_table(judgements: Sequence[Judgement]) -> str:
             judgement.claim.statement,
             judgement.claim.source,
             f"**{judgement.verdict.value}**" + _at_hand(judgement),
-            CHAPTERS[judgement.claim.chapter],
+            judgement.claim.chapter.title,
         ]
         for judgement in judgements
     ]

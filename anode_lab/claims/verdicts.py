@@ -25,7 +25,7 @@ class VerdictChangedError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptVerdict:
     """The verdict on one part of a claim.
 
     Attributes:
@@ -63,9 +63,11 @@ class Verdicts:
 
     profile: str
     seed: int
-    parts: Mapping[str, Kept]
+    parts: Mapping[str, KeptVerdict]
 
-    def changed(self, judgements: Iterable[Judgement]) -> list[tuple[str, Finding, Kept | None]]:
+    def changed(
+        self, judgements: Iterable[Judgement]
+    ) -> list[tuple[str, Finding, KeptVerdict | None]]:
         """The parts whose verdict is none that is allowed, or that have none yet."""
         return [
             (name, finding, kept)
@@ -97,7 +99,7 @@ class Verdicts:
         """With the verdicts of now where they are news; all others keep their day and reason."""
         parts = dict(self.parts)
         for name, finding, _ in self.changed(judgements):
-            parts[name] = Kept(finding.verdict.value, finding.at_hand.value, day, why)
+            parts[name] = KeptVerdict(finding.verdict.value, finding.at_hand.value, day, why)
         return Verdicts(self.profile, self.seed, parts)
 
     def save(self, path: Path) -> None:
@@ -105,8 +107,8 @@ class Verdicts:
         write_whole(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def load(path: Path | None = None) -> Verdicts:
-    """Kept verdicts; those of the book if no file is named.
+def load_verdicts(path: Path | None = None) -> Verdicts:
+    """KeptVerdict verdicts; those of the book if no file is named.
 
     Raises:
         ValueError: if the file is none of verdicts.
@@ -117,7 +119,8 @@ def load(path: Path | None = None) -> Verdicts:
 
 def _verdicts(values: dict[str, Any]) -> Verdicts:
     parts = {
-        name: Kept(**kept | {"also": tuple(kept["also"])}) for name, kept in values["parts"].items()
+        name: KeptVerdict(**kept | {"also": tuple(kept["also"])})
+        for name, kept in values["parts"].items()
     }
     return Verdicts(values["profile"], values["seed"], parts)
 

@@ -6,12 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anode_lab.claims import CLAIMS, Claim, Judgement, gather
-from anode_lab.claims.bands import Bands, bands
-from anode_lab.claims.bands import load as load_bands
+from anode_lab.claims import Judgement, all_claims, find_claim, gather
+from anode_lab.claims.bands import Bands, bands, load_bands
 from anode_lab.claims.verdicts import FILE as VERDICTS
-from anode_lab.claims.verdicts import Verdicts
-from anode_lab.claims.verdicts import load as load_verdicts
+from anode_lab.claims.verdicts import Verdicts, load_verdicts
 from anode_lab.cli.options import UsageError, asked
 from anode_lab.experiments import Profile
 from anode_lab.runs import results_folder
@@ -32,8 +30,9 @@ def add(subparsers: "Subparsers") -> None:
         "With --compare, say of each number whether it lies in the band of another machine's; "
         "status 1 if one does not.",
     )
+    known = all_claims()
     measuring.add_argument(
-        "ids", nargs="*", metavar="CLAIM", help=f"{CLAIMS[0].id} to {CLAIMS[-1].id}; or all"
+        "ids", nargs="*", metavar="CLAIM", help=f"{known[0].id} to {known[-1].id}; or all"
     )
     measuring.add_argument(
         "--profile", choices=[profile.value for profile in Profile], default=Profile.LAPTOP.value
@@ -53,7 +52,7 @@ def add(subparsers: "Subparsers") -> None:
 
 def _claims(arguments: argparse.Namespace) -> None:
     with asked():
-        claims = _chosen(arguments.ids)
+        claims = [find_claim(each) for each in arguments.ids] or list(all_claims())
         device = check_device(arguments.device)
         kept = load_bands(arguments.compare) if arguments.compare else None
         verdicts = load_verdicts() if arguments.accept is not None else None
@@ -104,10 +103,3 @@ def _compare(kept: Bands, judgements: list[Judgement]) -> None:
     print(f"{len(compared) - outside} of {len(compared)} numbers are in their bands.")
     if outside:
         raise UsageError(f"{outside} of {len(compared)} numbers are outside their bands")
-
-
-def _chosen(ids: list[str]) -> list[Claim]:
-    known = {claim.id: claim for claim in CLAIMS}
-    if unknown := [name for name in ids if name not in known]:
-        raise ValueError(f"claims must be of {', '.join(known)}, got {unknown[0]!r}")
-    return [known[name] for name in ids] or list(CLAIMS)

@@ -1,7 +1,8 @@
-"""How wide a way samples of the plane leave from the origin to infinity.
+"""How wide a channel the samples in the plane leave from the origin to infinity.
 
 A Neural ODE that is right at the origin is wrong on a curve from there to infinity. The curve has
-to pass between the samples, and how near it must come to one of them is what they ask of the slope.
+to pass between the samples. How near it must come to one of them decides how steep the output has
+to be.
 """
 
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from anode.arrays import Floats, Integers
 
 @dataclass(frozen=True)
 class Channel:
-    """The widest way from the origin to infinity between points of the plane.
+    """The widest channel from the origin to infinity between points of the plane.
 
     Attributes:
-        half_width: no curve from the origin to infinity keeps further away from all points than
-            this; for each smaller s there is one that keeps further away than s.
-        loop: indices of points, shape ``(m,)``: the vertices, in order, of a closed polygon that
+        half_width: Largest distance from all points that a curve from the origin to infinity can
+            keep; for each smaller s there is a curve that keeps further away than s.
+        loop: Indices of points, shape ``(m,)``: in order, the vertices of a closed polygon that
             winds around the origin and whose longest edge is twice ``half_width``.
     """
 
@@ -30,11 +31,11 @@ class Channel:
 
 @dataclass(frozen=True)
 class Sector:
-    """The widest sector with its tip in the origin that has none of the points inside.
+    """The widest sector with its tip in the origin that contains none of the points.
 
     Attributes:
-        centre: direction of its middle, in radians.
-        half_angle: half of its opening, in radians.
+        centre: Direction of its middle, in radians.
+        half_angle: Half of its opening angle, in radians.
     """
 
     centre: float
@@ -42,10 +43,10 @@ class Sector:
 
 
 def empty_sector(x: Floats) -> Sector:
-    """The widest empty sector between points ``x (n, 2)``.
+    """Find the widest empty sector between points ``x (n, 2)``.
 
     Raises:
-        ValueError: as :func:`widest_channel`, but one point is enough.
+        ValueError: As for :func:`widest_channel`, except that one point is enough.
     """
     angles = np.sort(np.angle(_complex(x, least=1)))
     gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
@@ -55,16 +56,19 @@ def empty_sector(x: Floats) -> Sector:
 
 
 def widest_channel(x: Floats) -> Channel:
-    """The widest way out from the origin between points ``x (n, 2)``.
+    """Find the widest channel from the origin to infinity between points.
 
-    Of all closed polygons with vertices in the points that wind around the origin, one whose
-    longest edge is shortest. Edges are added from the shortest on, in a forest that knows the
-    angle which each point has turned from its root; the first edge that closes a loop with a
-    turn other than zero ends the search. A curve from the origin to infinity meets that polygon,
-    so it has a point within half of an edge of a vertex.
+    Of all closed polygons with vertices in the points that wind around the origin, one is found
+    whose longest edge is shortest. Edges are added from the shortest on to a forest that knows the
+    angle which each point has turned from its root; the first edge that closes a loop with a turn
+    other than zero ends the search. A curve from the origin to infinity meets that polygon, so it
+    has a point within half an edge of a vertex.
+
+    Args:
+        x: Points, shape ``(n, 2)``.
 
     Raises:
-        ValueError: if ``x`` is not of shape ``(n, 2)`` with n of 3 or more and finite, if a point
+        ValueError: If ``x`` is not of shape ``(n, 2)`` with n of 3 or more and finite, if a point
             is the origin, or if no polygon winds around it because all points lie in a half plane.
     """
     z = _complex(x, least=3)
@@ -94,7 +98,7 @@ class _Forest:
         self.neighbours: list[list[int]] = [[] for _ in range(n)]
 
     def closes(self, i: int, j: int, turn: float) -> bool:
-        """Add an edge; whether it closes a loop around the origin. Other loops are dropped."""
+        """Add an edge; return whether it closes a loop around the origin. Drop other loops."""
         (a, from_a), (b, from_b) = self._root(i), self._root(j)
         around = from_a + turn - from_b  # angle from the root of i to that of j
         if a == b:
@@ -108,7 +112,7 @@ class _Forest:
         return False
 
     def path(self, i: int, j: int) -> list[int]:
-        """The points on the way from i to j along added edges."""
+        """List the points on the way from i to j along added edges."""
         before = {i: i}
         front = [i]
         while j not in before:
@@ -132,7 +136,7 @@ class _Forest:
 
 
 def _complex(x: Floats, least: int) -> NDArray[np.complex128]:
-    """Points as complex numbers."""
+    """Convert points to complex numbers, after checking them."""
     if x.ndim != 2 or x.shape[1] != 2 or len(x) < least or not np.isfinite(x).all():
         raise ValueError(
             f"x must be {least} or more finite points of the plane, shape (n, 2), got {x.shape}"

@@ -1,7 +1,8 @@
-"""A circle in the plane and its image under trained models, refined where neighbours part.
+"""The image of a circle under trained models, with points added where neighbours part.
 
-A trained flow can pull a ring apart so far within a ten-thousandth of its length that evenly spaced
-points show two loose ends. So points are added until neighbours' features are close everywhere.
+A trained flow can pull a circle apart so far within a ten-thousandth of its length that evenly
+spaced points show two loose ends. So points are added until the features of all neighbours are
+close.
 """
 
 from dataclasses import dataclass, replace
@@ -17,19 +18,20 @@ from anode.serialization import in_double
 from anode_lab.theory.solvers import FIXED_STEPS
 
 GAP = 0.05
-"""Largest distance between neighbours' features, where a trained image is a few units wide."""
+"""Largest distance between neighbours' features; a trained image is a few units wide."""
 
 
 @dataclass(frozen=True)
 class CircleImage:
-    """A circle around ``centre`` and its image under R models.
+    """A circle in the plane and its image under R models.
 
     Attributes:
-        centre, radius: of the circle.
-        angles: from 0 to 2 pi, increasing, in radians, shape ``(R, n + 1)``; the first and the last
-            are one point.
-        features: shape ``(R, n + 1, dim)``.
-        outputs: shape ``(R, n + 1)``.
+        centre: Centre of the circle.
+        radius: Its radius.
+        angles: Angles from 0 to 2 pi, increasing, in radians, shape ``(R, n + 1)``; the first and
+            the last belong to one point.
+        features: Features of the points, shape ``(R, n + 1, dim)``.
+        outputs: Outputs at the points, shape ``(R, n + 1)``.
     """
 
     centre: tuple[float, float]
@@ -46,23 +48,23 @@ class CircleImage:
 
     @property
     def gaps(self) -> Floats:
-        """Distances between neighbours' features, shape ``(R, n)``."""
+        """Distances between the features of neighbours, shape ``(R, n)``."""
         gaps: Floats = np.linalg.norm(np.diff(self.features, axis=1), axis=2)
         return gaps
 
     def stretch(self) -> Floats:
-        """Largest ratio of the distances of two neighbours, after the flow and before it, ``(R,)``.
+        """Largest ratio of two neighbours' distances after and before the flow, shape ``(R,)``.
 
-        A lower bound of the flow's Lipschitz constant.
+        It is a lower bound of the flow's Lipschitz constant.
         """
         chords = 2 * self.radius * np.sin(self.widths / 2)
         largest: Floats = (self.gaps / chords).max(1)
         return largest
 
     def share_below(self, level: float = 0.0) -> Floats:
-        """The part of the circle on which the output is below ``level``, shape ``(R,)``.
+        """Share of the circle on which the output is below ``level``, shape ``(R,)``.
 
-        An arc counts half if only one of its ends is below. NaN where an output is.
+        An arc with only one end below counts half. The share is NaN where an output is.
         """
         below = (self.outputs < level).astype(float)
         share: Floats = (self.widths * (below[:, 1:] + below[:, :-1]) / 2).sum(1) / (2 * pi)
@@ -70,7 +72,7 @@ class CircleImage:
         return share
 
     def crossings(self, level: float = 0.0) -> Integers:
-        """How often the output crosses ``level`` on the way around, shape ``(R,)``."""
+        """Number of times that the output crosses ``level`` on the way around, shape ``(R,)``."""
         count: Integers = np.diff(self.outputs < level, axis=1).sum(1)
         return count
 
@@ -84,7 +86,7 @@ class CircleImage:
 def circle_points(
     angles: Tensor, radius: float, centre: tuple[float, float] = (0.0, 0.0)
 ) -> Tensor:
-    """The points of a circle at ``angles (...)`` in radians, shape ``(..., 2)``."""
+    """Compute the points of a circle at ``angles (...)`` in radians, shape ``(..., 2)``."""
     circle = torch.stack([angles.cos(), angles.sin()], dim=-1)
     return radius * circle + torch.tensor(centre).to(circle)
 
@@ -92,10 +94,10 @@ def circle_points(
 def even_circle(
     model: Model, n: int, radius: float, centre: tuple[float, float] = (0.0, 0.0)
 ) -> CircleImage:
-    """The image of ``n`` evenly spaced points of a circle, in double precision.
+    """Map ``n`` evenly spaced points of a circle, in double precision.
 
     Raises:
-        ValueError: if the inputs of the model are no points of the plane, or n is below 3.
+        ValueError: If the model's inputs are not points of the plane, or n is below 3.
     """
     if model.input_shape != (2,):
         raise ValueError(f"a ring lies in the plane, the model's inputs are {model.input_shape}")
@@ -115,25 +117,26 @@ def refined_circle(
     batch: int = 100,
     rounds: int = 60,
 ) -> CircleImage:
-    """The image of a circle, with points added until no two neighbours' features are far apart.
+    """Map a circle, with points added until no two neighbours' features are far apart.
 
-    In each round the arcs whose ends part most are halved, for each replica its own. What the map
-    does between two neighbours is not seen: a loop that leaves one and comes back to the other
-    would be missed, unless a bound of the map's slope excludes it.
+    Each round halves the arcs whose ends part most, for each replica its own. What the map does
+    between two neighbours is not seen: a loop that leaves one and returns to the other would be
+    missed, unless a bound of the map's slope excludes it.
 
     Args:
         model: R models whose inputs are points of the plane.
-        radius, centre: of the circle.
-        gap: largest distance between the features of neighbours.
-        start: number of evenly spaced points to begin with.
-        batch: arcs that are halved in a round.
-        rounds: most rounds; an arc of the first round has then 2^rounds parts.
+        radius: Radius of the circle.
+        centre: Its centre.
+        gap: Largest distance between the features of neighbours.
+        start: Number of evenly spaced points at the start.
+        batch: Number of arcs that a round halves.
+        rounds: Largest number of rounds; the arcs of the first have then up to 2^rounds parts.
 
     Returns:
-        The ring; its :attr:`~CircleImage.gaps` say how far the refinement came.
+        The image; its :attr:`~CircleImage.gaps` say how far the refinement came.
 
     Raises:
-        ValueError: as :func:`even_circle`, or if ``gap`` is not positive.
+        ValueError: As for :func:`even_circle`, or if ``gap`` is not positive.
     """
     if not gap > 0:
         raise ValueError(f"gap must be positive, got {gap}")
@@ -162,7 +165,7 @@ def _image(model: Model, angles: Tensor, radius: float, centre: tuple[float, flo
 
 
 def _joined(ring: CircleImage, new: CircleImage) -> CircleImage:
-    """Both rings' points, in the order of their angles."""
+    """Merge the points of two images, in the order of their angles."""
     angles = np.concatenate([ring.angles, new.angles], axis=1)
     order = angles.argsort(axis=1)
     features = np.concatenate([ring.features, new.features], axis=1)

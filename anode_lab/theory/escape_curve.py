@@ -1,9 +1,9 @@
-"""Escape curves: from an input to infinity, along which the output of a Neural ODE only falls.
+"""Escape curves: ways from an input to infinity along which the output of a Neural ODE only falls.
 
-A Neural ODE's features are phi(x), with a flow phi that is a homeomorphism, and its output is
-``w.phi(x) + b``. So a curve leads from every x to infinity along which the output only falls: the
-one whose features lie on the ray ``phi(x) - s w / |w|``, s >= 0. :func:`escape_curve` finds it by
-solving backwards from the ray.
+The features of a Neural ODE are phi(x), with a flow phi that is a homeomorphism, and its output is
+``w.phi(x) + b``. So the output only falls along the curve whose features lie on the ray
+``phi(x) - s w / |w|``, s >= 0, and such a curve leads from every x to infinity.
+:func:`escape_curve` finds it by solving backwards from the ray.
 """
 
 from collections.abc import Callable
@@ -27,10 +27,10 @@ class EscapeCurve:
     """A curve from an input to far away, for each of R replicas, with n points each.
 
     Attributes:
-        s: distance of the features from those of the input, increasing from 0, shape ``(R, n)``.
-        states: initial states, shape ``(R, n, d + p)``; the first d coordinates are the input's.
-        output: what the model makes of them, solved forwards, shape ``(R, n)``.
-        fall: the rate at which the output falls with s, the norm of w, shape ``(R,)``.
+        s: Distance of the features from those of the input, increasing from 0, shape ``(R, n)``.
+        states: Initial states, shape ``(R, n, d + p)``; the first d coordinates are the input's.
+        output: Outputs of the model there, solved forwards, shape ``(R, n)``.
+        fall: Rate at which the output falls with s, the norm of w, shape ``(R,)``.
     """
 
     s: Floats
@@ -45,13 +45,13 @@ class EscapeCurve:
         return norms
 
     def solver_error(self) -> Floats:
-        """Largest distance of an output from the line on which it should lie, ``(R,)``."""
+        """Largest distance of an output from the line on which it should lie, shape ``(R,)``."""
         exact = self.output[:, :1] - self.fall[:, None] * self.s
         error: Floats = np.abs(self.output - exact).max(1)
         return error
 
     def at(self, radius: float) -> tuple[Floats, Floats]:
-        """Where the curve first comes as far from the origin as ``radius``.
+        """Find where the curve first comes as far from the origin as ``radius``.
 
         Returns:
             The initial states ``(R, d + p)`` and outputs ``(R,)`` of the first points that are that
@@ -69,20 +69,20 @@ class EscapeCurve:
 def escape_curve(
     model: NeuralODE, start: Tensor | None = None, *, far: float = 2.0, step: float = 0.1
 ) -> EscapeCurve:
-    """The curve from an input to far away along which the output falls at a constant rate.
+    """Follow the curve from an input to far away along which the output falls at a constant rate.
 
     Args:
         model: R networks with one output.
-        start: the input x, shape ``(d,)``; the origin if left out.
-        far: how far from the origin a state is when the curve is followed no further.
-        step: longest distance between neighbouring states, up to there.
+        start: The input x, shape ``(d,)``; the origin by default.
+        far: Distance from the origin beyond which the curve is not refined.
+        step: Largest distance between neighbouring states, up to there.
 
     Returns:
-        The curve of each replica. For a model with p > 0 its states have an appended part that is
-        not 0: it leaves the inputs' space.
+        The curve of each replica. For a model with p > 0 the appended part of its states is not 0:
+        the curve leaves the space of inputs.
 
     Raises:
-        ValueError: if the model has no head of one output.
+        ValueError: If the model does not have a head with one output.
     """
     model = in_double(model, SHORT_STEPS)
     head = model.head
@@ -109,13 +109,13 @@ def escape_curve(
 def _refine(
     curve: Callable[[Tensor], Tensor], stop: Tensor, step: float, far: float
 ) -> tuple[Tensor, Tensor]:
-    """Points of a curve from 0 to ``stop (R, 1)``, until neighbours are ``step`` apart or less.
-
-    Each round halves the longest gaps of each replica.
+    """Halve the longest gaps of each replica until neighbours are at most ``step`` apart.
 
     Args:
-        curve: parameters ``(R, m)`` -> points ``(R, m, k)``.
-        far: gaps that begin further from the origin are left.
+        curve: Map from parameters ``(R, m)`` to points ``(R, m, k)``.
+        stop: Last parameter of each replica, shape ``(R, 1)``; the first is 0.
+        step: Largest distance between neighbours.
+        far: Distance from the origin beyond which gaps are left as they are.
 
     Returns:
         Parameters ``(R, n)`` and points ``(R, n, k)``.

@@ -1,9 +1,9 @@
-"""Whether a map keeps orientation and is one-to-one, measured on points: for flows and others.
+"""Jacobians of maps: singular values, orientation and volume, for flows and for other maps.
 
 The flow of a Lipschitz field is one-to-one, and its Jacobian determinant is positive wherever it
 exists: by Liouville's formula it is the exponential of the field's divergence, integrated along the
-trajectory. A residual block, or one long Euler step, is bound by neither. All functions here take
-any map of ``R^d`` to itself, so that one code judges both; and all is in double precision.
+trajectory. Neither holds for a residual block, or for one long Euler step. The functions here take
+any map of ``R^d`` to itself, so that the same code judges both. All is in double precision.
 """
 
 from collections.abc import Callable, Collection
@@ -22,20 +22,20 @@ from anode_lab.theory.lipschitz import jacobian
 from anode_lab.theory.solvers import TIGHTER
 
 Map = Callable[[Tensor], Tensor]
-"""R maps at once: points ``(R or 1, n, d)`` to their images ``(R, n, k)``, in double precision."""
+"""R maps at once, from points ``(R or 1, n, d)`` to images ``(R, n, k)``, in double precision."""
 
 SHIFT = 1e-6
-"""Half the distance of the two points of a difference quotient."""
+"""Half the distance between the two points of a difference quotient."""
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """Points, their images and the Jacobian determinants there, of R maps.
+    """Points, their images under R maps, and the Jacobian determinants there.
 
     Attributes:
-        points: shape ``(n, d)``.
-        images: shape ``(R, n, d)``.
-        determinants: shape ``(R, n)``; negative where a map turns orientation around.
+        points: Points, shape ``(n, d)``.
+        images: Their images, shape ``(R, n, d)``.
+        determinants: Determinants, shape ``(R, n)``; negative where a map reverses orientation.
     """
 
     points: Floats
@@ -43,27 +43,27 @@ class Orientation:
     determinants: Floats
 
     def lowest(self) -> Floats:
-        """The smallest determinant of each map, shape ``(R,)``."""
+        """Smallest determinant of each map, shape ``(R,)``."""
         lowest: Floats = self.determinants.min(1)
         return lowest
 
     def turned(self) -> Floats:
-        """The share of the points at which each map turns orientation around, shape ``(R,)``."""
+        """Share of the points at which each map reverses orientation, shape ``(R,)``."""
         share: Floats = (self.determinants < 0).mean(1)
         return share
 
     def only(self, replica: int) -> "Orientation":
-        """One of the maps alone, R = 1."""
+        """Select one of the maps; R is then 1."""
         chosen = slice(replica, replica + 1)
         return replace(self, images=self.images[chosen], determinants=self.determinants[chosen])
 
 
 def as_map(model: Model, solver: SolverSettings | None = None) -> Map:
-    """The features of R models as a map, in double precision.
+    """Take the features of R models as a map, in double precision.
 
     Args:
-        model: R models whose inputs are points; appended zeros lie in the image's space only.
-        solver: how a Neural ODE is solved; as the model says if left out, so that a model solved
+        model: R models whose inputs are points; appended zeros lie in the space of images only.
+        solver: Solver of a Neural ODE; the model's own by default, so that a model that is solved
             by a few Euler steps is the map that these steps make.
     """
     precise = _precise(model, solver)
@@ -75,12 +75,12 @@ def as_map(model: Model, solver: SolverSettings | None = None) -> Map:
 
 
 def flow_map(model: NeuralODE, solver: SolverSettings = TIGHTER, *, backwards: bool = False) -> Map:
-    """The flow from time 0 to T on the whole state space, or the one from T to 0.
+    """Take the flow from time 0 to T on the whole state space, or the one from T to 0.
 
     Args:
         model: R models; the points are states ``(R or 1, n, d + p)``.
-        solver: how it is solved.
-        backwards: from the states at time T to those at time 0: the inverse map.
+        solver: Solver of the flow.
+        backwards: Whether to map the states at time T to those at time 0: the inverse map.
     """
     precise = _precise(model, solver)
     ends = (precise.end_time, 0.0) if backwards else (0.0, precise.end_time)
@@ -94,15 +94,16 @@ def flow_map(model: NeuralODE, solver: SolverSettings = TIGHTER, *, backwards: b
 
 
 def jacobians(transform: Callable[[Tensor], Tensor], x: Tensor, *, shift: float = SHIFT) -> Floats:
-    """Jacobian matrices by central differences.
+    """Compute Jacobian matrices by central differences.
 
     A point and its shifted neighbours are mapped in one batch. An adaptive solver then takes the
-    same steps for all, and its error, a smooth function of the point, hardly enters.
+    same steps for all of them, so that its error is a smooth function of the point and hardly
+    enters.
 
     Args:
-        transform: ``(R or 1, m, d) -> (..., m, k)``.
-        x: points, shape ``(n, d)`` for all maps, or ``(R, n, d)`` for each its own.
-        shift: half the distance of the two points of a difference quotient.
+        transform: Map from ``(R or 1, m, d)`` to ``(..., m, k)``.
+        x: Points, shape ``(n, d)`` for all maps, or ``(R, n, d)`` for points of each map's own.
+        shift: Half the distance between the two points of a difference quotient.
 
     Returns:
         Shape ``(..., n, k, d)``.
@@ -124,20 +125,18 @@ def singular_values(
     shift: float = SHIFT,
     solver: SolverSettings = TIGHTER,
 ) -> Floats:
-    """Singular values of the flow's Jacobian: by how much it stretches space around each input.
+    """Compute the singular values of the flow's Jacobian: how far it stretches space at each input.
 
-    The Jacobian of the map from an input in R^d to its features in R^(d + p), by central
-    differences. An input and its shifted neighbours are solved in one batch, with the same steps,
-    so that the solver's error is a smooth function of the input and hardly enters. A ReLU field's
-    slope jumps where a unit switches, and the derivative of a solve is right to the size of its
-    steps only: for trained toy models to a thousandth or so, at :data:`TIGHTER`.
+    The Jacobian is that of the map from an input in R^d to its features in R^(d + p). The slope of
+    a ReLU field jumps where a unit switches, so the derivative of a solve is only right to the size
+    of its steps: to about a thousandth for trained toy models at :data:`TIGHTER`.
 
     Args:
         model: R networks whose state has one axis.
-        x: inputs, shape ``(n, d)``, the same for all replicas.
-        stopped: replicas that are not measured, such as those whose training failed.
-        shift: half the distance of the two points of a difference quotient.
-        solver: how the flow is solved.
+        x: Inputs of all replicas, shape ``(n, d)``.
+        stopped: Replicas that are left out, such as those whose training failed.
+        shift: Half the distance between the two points of a difference quotient.
+        solver: Solver of the flow.
 
     Returns:
         Shape ``(R, n, d)``, largest first; NaN for the stopped replicas and for those whose solve
@@ -155,16 +154,16 @@ def singular_values(
 
 
 def orientation(transform: Map, x: Tensor, *, shift: float = SHIFT) -> Orientation:
-    """Jacobian determinants of R maps at points, by central differences.
+    """Compute the Jacobian determinants of R maps at points, by central differences.
 
     Args:
-        transform: maps of ``R^d`` to itself.
-        x: points, shape ``(n, d)``.
-        shift: half the distance of the two points of a difference quotient. Where a piecewise
-            linear map bends in between, the determinant is one of a mean of the two sides.
+        transform: Maps of ``R^d`` to itself.
+        x: Points, shape ``(n, d)``.
+        shift: Half the distance between the two points of a difference quotient. If a piecewise
+            linear map bends in between, the determinant belongs to a mean of the two sides.
 
     Raises:
-        ValueError: if the images have another dimension than the points.
+        ValueError: If the images have another dimension than the points.
     """
     images = transform(x[None].double())
     if images.shape[-1] != x.shape[-1]:
@@ -179,23 +178,23 @@ def orientation(transform: Map, x: Tensor, *, shift: float = SHIFT) -> Orientati
 def log_volume(
     model: NeuralODE, x: Tensor, *, intervals: int = 1024, solver: SolverSettings = TIGHTER
 ) -> Floats:
-    """Logarithm of the Jacobian determinant of the flow on the state space, by Liouville's formula.
+    """Compute the logarithm of the flow's Jacobian determinant by Liouville's formula.
 
-    The divergence of the field, from its weights, integrated along trajectories by the midpoint
-    rule. No difference quotient enters: a check of :func:`orientation` by other means. The
-    divergence of a ReLU field jumps, and a jump costs up to half an interval times its height.
+    The field's divergence, computed from its weights, is integrated along trajectories by the
+    midpoint rule. No difference quotient enters, so this checks :func:`orientation` independently.
+    The divergence of a ReLU field jumps; a jump costs up to half an interval times its height.
 
     Args:
-        model: R models with a field that is an MLP.
-        x: inputs, shape ``(n, d)``.
-        intervals: of time.
-        solver: how the trajectories are solved.
+        model: R models whose field is an MLP.
+        x: Inputs, shape ``(n, d)``.
+        intervals: Number of intervals of time.
+        solver: Solver of the trajectories.
 
     Returns:
         Shape ``(R, n)``.
 
     Raises:
-        TypeError: if the field is no MLP.
+        TypeError: If the field is not an MLP.
     """
     if not isinstance(model.field, MLPField):
         raise TypeError(f"the model's field must be an MLPField, got {type(model.field).__name__}")
@@ -226,5 +225,6 @@ def _precise(model: AnyModel, solver: SolverSettings | None) -> AnyModel:
 
 
 def as_array(values: Tensor) -> Floats:
+    """Convert a tensor to an array in double precision."""
     array: Floats = values.detach().double().cpu().numpy()
     return array

@@ -1,4 +1,4 @@
-"""Gronwall's inequality measured: how far a trained flow stretches, and how far it could.
+"""Gronwall's inequality, measured: how far a trained flow stretches, and how far it could.
 
 If ``below <= v.J v <= above`` for all unit vectors v and the derivative J of the field at all
 states on the segment between two trajectories, their distance r obeys
@@ -6,18 +6,19 @@ states on the segment between two trajectories, their distance r obeys
 
     exp(integral of below) r(0) <= r(t) <= exp(integral of above) r(0).
 
-With ``-C`` and ``C`` for a Lipschitz constant C this is Gronwall's inequality. The bounds here are
-of four kinds, from :mod:`anode_lab.theory.lipschitz`, each tighter than the one before:
+With ``-C`` and ``C`` for a Lipschitz constant C this is Gronwall's inequality. There are four kinds
+of bounds here, from :mod:`anode_lab.theory.lipschitz`, each tighter than the one before:
 
 1. *product*: C is the product of the spectral norms of the weights, for all states and times;
 2. *hull*: C(t) holds in a box around the states that the flow visits at that time;
-3. *one-sided*: logarithmic norms in place of C(t), in the same box;
-4. *along*: the eigenvalues of (J + J^T) / 2 at the states of one trajectory, integrated along it.
-   They bound the derivative of the flow at that one input, and say nothing of its neighbours.
+3. *one-sided*: logarithmic norms replace C(t), in the same box;
+4. *along*: the eigenvalues of (J + J^T) / 2 at the states of one trajectory, integrated along it,
+   bound the derivative of the flow at that one input; they say nothing about its neighbours.
 
 A box is convex: with two states it contains their segment, so the first three bound the stretch of
-pairs as well. What is visited is known from sampled trajectories. So *hull* and *one-sided* hold as
-far as the box, wider than the samples by a stated margin, contains what lies between them.
+pairs as well. Which states are visited is known from sampled trajectories only. So *hull* and
+*one-sided* hold as far as the box, which is wider than the samples by a stated margin, contains
+what lies between them.
 """
 
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ from anode_lab.theory.solvers import TIGHT, TIGHTER
 from anode_lab.theory.trajectories import sampled_flow
 
 MARGIN = 0.1
-"""By which part of its width a box is wider, on each side, than the samples in it."""
+"""Share of its width by which a box is wider, on each side, than the samples in it."""
 
 _WITHIN = 8  # times at which trajectories are sampled in an interval
 _PIECES = 256  # of a box around all visited states
@@ -47,11 +48,13 @@ _PAIRS = 20_000  # of inputs, at most
 
 @dataclass(frozen=True)
 class LogRange:
-    """Bounds of the stretch, from time 0 to each of K + 1 times, for R flows.
+    """Bounds of the stretch from time 0 to each of K + 1 times, for R flows.
+
+    They are logarithms, because the exponentials of the coarsest may be too large for a double.
 
     Attributes:
-        lower, upper: logarithms, shape ``(R, K + 1)``, 0 at time 0. They are logarithms because
-            the exponentials of the coarsest may be too large for a double.
+        lower: Logarithms of the lower bounds, shape ``(R, K + 1)``, 0 at time 0.
+        upper: Logarithms of the upper bounds, of the same shape.
     """
 
     lower: Floats
@@ -60,23 +63,25 @@ class LogRange:
 
 @dataclass(frozen=True)
 class GronwallBounds:
-    """The bounds of R flows over time and what was measured between them.
+    """Bounds of R flows over time, and the measurements between them.
 
     Attributes:
-        times: shape ``(K + 1,)``, from 0 to T.
-        product, hull, one_sided, along: the four kinds of bounds; the last is that of the least
-            and of the largest of all inputs, up to the error of a quadrature.
-        constant: the product of spectral norms, shape ``(R,)``.
-        local: a Lipschitz constant of the field on the box of the states visited in each interval
-            of time, shape ``(R, K)``.
-        sampled: largest norm of the field's derivative at the sampled states in each interval,
+        times: Times from 0 to T, shape ``(K + 1,)``.
+        product: Bounds from the product of spectral norms.
+        hull: Bounds from Lipschitz constants in boxes.
+        one_sided: Bounds from logarithmic norms in boxes.
+        along: Least and largest bound along a trajectory over all inputs, up to a quadrature error.
+        constant: Product of spectral norms, shape ``(R,)``.
+        local: Lipschitz constant of the field on the box of the states visited in each interval of
+            time, shape ``(R, K)``.
+        sampled: Largest norm of the field's derivative at the sampled states of each interval,
             shape ``(R, K)``; the least constant lies between it and ``local``.
-        singular: logarithms of the smallest and the largest singular value of the derivative of
-            the flow at any input, measured.
-        pairs: logarithms of the smallest and the largest ratio of the distance of two inputs'
-            states to that of the inputs, measured.
-        radius: of the ball of inputs.
-        margin: by which part of its width each box was widened on each side.
+        singular: Measured smallest and largest singular value of the flow's derivative at any
+            input, as logarithms.
+        pairs: Measured smallest and largest ratio of the distance of two inputs' states to that of
+            the inputs, as logarithms.
+        radius: Radius of the ball of inputs.
+        margin: Share of its width by which each box was widened on each side.
     """
 
     times: Floats
@@ -103,18 +108,18 @@ class GronwallBounds:
 
 
 def ball_grid(radius: float, dim: int, n: int) -> Tensor:
-    """The corners of the cubes of a grid that meet a ball around the origin.
+    """List the corners of the cubes of a grid that meet a ball around the origin.
 
     Args:
-        radius: of the ball.
-        dim: d.
-        n: cubes along a diameter.
+        radius: Radius of the ball.
+        dim: Dimension d.
+        n: Number of cubes along a diameter.
 
     Returns:
         Shape ``(m, dim)``. The convex hull of the points contains the ball.
 
     Raises:
-        ValueError: if the radius is not positive or n or ``dim`` is below 1.
+        ValueError: If the radius is not positive, or n or ``dim`` is below 1.
     """
     if not radius > 0 or n < 1 or dim < 1:
         raise ValueError(
@@ -138,20 +143,20 @@ def stretch_bounds(
     pieces: int = _PIECES,
     seed: int = 0,
 ) -> GronwallBounds:
-    """Bounds of the stretch over time, and the measured stretch, of R flows on a ball of inputs.
+    """Bound and measure how far R flows stretch a ball of inputs over time.
 
     Args:
         model: R models whose field is an MLP.
-        radius: of the ball.
-        n: cubes along a diameter, of the grid of inputs; see :func:`ball_grid`.
-        intervals: K, of time.
-        margin: by which part of its width a box is widened on each side.
-        pieces: into how many parts a box around all visited states is cut.
-        seed: for the choice of the pairs.
+        radius: Radius of the ball.
+        n: Number of cubes along a diameter of the grid of inputs; see :func:`ball_grid`.
+        intervals: Number K of intervals of time.
+        margin: Share of its width by which a box is widened on each side.
+        pieces: Number of parts that a box around all visited states is cut into.
+        seed: Seed for the choice of the pairs.
 
     Raises:
-        TypeError: if the field is no MLP.
-        ValueError: if a size is out of range.
+        TypeError: If the field is not an MLP.
+        ValueError: If a size is out of range.
     """
     field = model.field
     if not isinstance(field, MLPField):
@@ -196,7 +201,7 @@ def _widened(low: Floats, high: Floats, margin: float) -> tuple[Floats, Floats]:
 
 
 def _band(below: Floats, above: Floats, width: float) -> LogRange:
-    """DerivativeBounds in each of K intervals, ``(R, K)``, integrated from 0."""
+    """Integrate the rates of K intervals, ``(R, K)``, from time 0."""
     shape = np.broadcast_shapes(below.shape, above.shape)
     lower, upper = (np.zeros((shape[0], shape[1] + 1)) for _ in range(2))
     lower[:, 1:] = width * np.broadcast_to(below, shape).cumsum(1)
@@ -205,10 +210,10 @@ def _band(below: Floats, above: Floats, width: float) -> LogRange:
 
 
 def _along(field: MLPField, times: Floats, states: Floats) -> tuple[LogRange, Floats]:
-    """The bounds along sampled trajectories, and the largest norm of J in each interval ``(R, K)``.
+    """Bounds along sampled trajectories, and the largest norm of J in each interval, ``(R, K)``.
 
-    The integrals are by the trapezoidal rule; where a unit of a ReLU network switches between two
-    of the times, the integrand jumps, and the error is of the size of the interval.
+    The integrals use the trapezoidal rule. Where a unit of a ReLU network switches between two of
+    the times, the integrand jumps, and the error is of the size of the interval.
     """
     extreme, norm = [], []
     for t, h in zip(times, states, strict=True):
@@ -233,7 +238,7 @@ def _singular(model: NeuralODE, x: Tensor, times: Floats) -> LogRange:
 
 
 def _pairs(states: Floats, rng: np.random.Generator) -> LogRange:
-    """Logarithms of the extreme ratios of the distances of two states, at each time and at 0."""
+    """Logarithms of the extreme ratios of two states' distances at each time and at time 0."""
     count = states.shape[2]
     i, j = np.triu_indices(count, 1)
     if len(i) > _PAIRS:

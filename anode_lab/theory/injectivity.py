@@ -1,4 +1,4 @@
-"""Whether a map is one-to-one: pairs of points with one image, and ways there and back."""
+"""Whether a map is one-to-one: pairs of points with one image, and round trips."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,13 @@ _NEWTON = 30  # steps; a piecewise affine map needs as many as it has pieces on 
 
 @dataclass(frozen=True)
 class Coincidences:
-    """The pair of points, of each of R maps, whose images lie closest for their distance.
+    """Two points with nearly the same image, for each of R maps.
 
     Attributes:
-        first, second: the points, shape ``(R, d)``; NaN for a map for which no pair was found.
-        distance: between the two points, shape ``(R,)``.
-        miss: distance between their images, shape ``(R,)``.
+        first: One point of the pair, shape ``(R, d)``; NaN for a map without such a pair.
+        second: The other point, of the same shape.
+        distance: Distance of the two points, shape ``(R,)``.
+        miss: Distance of their images, shape ``(R,)``.
     """
 
     first: Floats
@@ -29,19 +30,22 @@ class Coincidences:
 
     @property
     def found(self) -> Booleans:
-        """Whether there is such a pair, shape ``(R,)``."""
+        """Whether a pair was found, shape ``(R,)``."""
         return np.isfinite(self.distance)
 
 
 def round_trip(there: Map, back: Map, x: Tensor) -> Floats:
-    """How far from each point the way there and back ends, for R maps, shape ``(R, n)``.
+    """Measure how far from its start each point ends after the way there and back.
 
-    For a flow and its backward solve it is the solver's error, enlarged by what the flow squeezes.
+    For a flow and its backward solve this is the solver's error, enlarged by contraction.
 
     Args:
-        there: the maps.
-        back: what should undo them.
-        x: points, shape ``(n, d)``.
+        there: R maps.
+        back: Maps that should undo them.
+        x: Points, shape ``(n, d)``.
+
+    Returns:
+        Shape ``(R, n)``.
     """
     start = x[None].double()
     return as_array((back(there(start)) - start).norm(dim=2))
@@ -56,21 +60,21 @@ def coincidences(
     candidates: int = 20,
     starts: int = 6,
 ) -> Coincidences:
-    """Two points with one image, for each of R maps, if Newton's method finds such a pair.
+    """Search for two points with one image, for each of R maps, by Newton's method.
 
-    It asks for the images of the points with the smallest determinants, of which each has another
-    preimage if the map is onto and folds there. Newton's method starts from the points further
-    away whose images are closest. A pair that is found refutes that the map is one-to-one, up to
-    ``miss``; that none is found proves nothing.
+    The images of the points with the smallest determinants are taken as goals: each of them has
+    another preimage if the map is onto and folds there. Newton's method starts from those points
+    further away whose images are closest. A pair that is found refutes that the map is one-to-one,
+    up to ``miss``; finding none proves nothing.
 
     Args:
-        transform: maps of ``R^d`` to itself.
-        x: points, shape ``(n, d)``, dense enough that Newton's method starts near its goal.
-        apart: least distance of the two points of a pair. A map that is one-to-one can only be
-            taken for another if it brings two points that far apart as close as ``miss``.
-        miss: largest distance of the two images.
-        candidates: points of each map that are asked for.
-        starts: points from which Newton's method starts, for each of them.
+        transform: Maps of ``R^d`` to itself.
+        x: Points, shape ``(n, d)``, so dense that Newton's method starts near its goal.
+        apart: Least distance of the two points of a pair. A one-to-one map can only be mistaken if
+            it brings two points that far apart as close together as ``miss``.
+        miss: Largest distance of the two images.
+        candidates: Number of goals of each map.
+        starts: Number of points from which Newton's method starts, for each goal.
 
     Returns:
         For each map the pair whose points are furthest apart.
@@ -106,9 +110,9 @@ def coincidences(
 
 
 def _newton(transform: Map, y: Floats, goals: Floats) -> Floats:
-    """Where Newton's method for ``transform(y) = goal`` ends, from ``y (R, m, d)``.
+    """Follow Newton's method for ``transform(y) = goal`` from ``y (R, m, d)`` to its end.
 
-    A step that would bring the image no closer is halved, up to five times.
+    A step that would not bring the image closer is halved, up to five times.
     """
     for _ in range(_NEWTON):
         residual = as_array(transform(torch.from_numpy(y))) - goals

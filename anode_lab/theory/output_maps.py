@@ -11,7 +11,7 @@ _CHUNK = 5000  # inputs at once, of all replicas: what a step touches stays in a
 
 
 def square_grid(half: float, n: int) -> Tensor:
-    """An n x n grid of the square [-half, half]^2, shape ``(n * n, 2)``, rows upwards."""
+    """Lay an n x n grid over the square [-half, half]^2, shape ``(n * n, 2)``, rows upwards."""
     side = torch.linspace(-half, half, n, dtype=torch.float64)
     y, x = torch.meshgrid(side, side, indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], dim=1)
@@ -19,11 +19,11 @@ def square_grid(half: float, n: int) -> Tensor:
 
 @torch.no_grad()
 def model_outputs(model: Model, x: Tensor) -> Floats:
-    """The model's first output for each replica, as its own solver computes it.
+    """Compute the first output of each replica with the model's own solver.
 
     Args:
         model: R networks.
-        x: inputs, ``(n, d)`` for all replicas, or ``(R, n, d)`` for each its own.
+        x: Inputs, ``(n, d)`` for all replicas, or ``(R, n, d)`` for inputs of each replica's own.
 
     Returns:
         Shape ``(R, n)``; NaN for a replica whose solve fails.

@@ -1,7 +1,7 @@
-"""Where a ReLU field bends along a trajectory, and the steps that an adaptive solver takes there.
+"""When units of a ReLU field switch along a trajectory, and the steps of an adaptive solver there.
 
-A ReLU field is Lipschitz and not C1. Its solutions have continuous velocities, whose slope jumps
-when one of the units switches on or off: a kink.
+A ReLU field is Lipschitz but not C1. Its solutions have continuous velocities whose slope jumps,
+in a kink, when a unit switches on or off.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from anode_lab.theory.solvers import TIGHTEST
 
 @dataclass(frozen=True)
 class Switches:
-    """The switching_times of one trajectory.
+    """The switches of a field's units along one trajectory.
 
     Attributes:
-        times: at which a unit switches, increasing, shape ``(K,)``.
-        jumps: by how much the acceleration h'' jumps there, its norm, shape ``(K,)``.
+        times: Times at which a unit switches, increasing, shape ``(K,)``.
+        jumps: Norm of the jump of the acceleration h'' there, shape ``(K,)``.
     """
 
     times: Floats
@@ -32,12 +32,12 @@ class Switches:
 
 @dataclass(frozen=True)
 class TriedSteps:
-    """The steps of an adaptive solve in the order in which they were tried.
+    """The steps of an adaptive solve, in the order in which they were tried.
 
     Attributes:
-        start: time at which each begins, shape ``(N,)``.
-        size: its length, shape ``(N,)``; the last may go past the end.
-        accepted: whether the error estimate let it pass, shape ``(N,)``.
+        start: Time at which each step begins, shape ``(N,)``.
+        size: Its length, shape ``(N,)``; the last step may go past the end.
+        accepted: Whether the error estimate accepted it, shape ``(N,)``.
     """
 
     start: Floats
@@ -49,13 +49,20 @@ class TriedSteps:
 def switching_times(
     field: MLPField, replica: int, h0: Tensor, *, end: float = 1.0, intervals: int = 4000
 ) -> Switches:
-    """Where units of a ReLU field switch along the trajectory from ``h0 (dim,)``.
+    """Find where units of a ReLU field switch along the trajectory from one state.
 
     The signs of all units' inputs are compared between neighbours of evenly spaced times; a unit
     that switches twice between two of them is missed. Everything is in double precision.
 
+    Args:
+        field: R networks.
+        replica: Index of one of them.
+        h0: Initial state, shape ``(dim,)``.
+        end: Time at which the trajectory ends.
+        intervals: Number of intervals between the times that are compared.
+
     Raises:
-        ValueError: if there is no such replica, ``h0`` is no single state, or ``end`` or
+        ValueError: If there is no such replica, ``h0`` is not a single state, or ``end`` or
             ``intervals`` is not positive.
     """
     _check(field, replica, h0, end)
@@ -86,17 +93,17 @@ def switching_times(
 def tried_steps(
     field: MLPField, replica: int, h0: Tensor, tolerance: float, *, end: float = 1.0
 ) -> TriedSteps:
-    """The steps of dopri5 on the trajectories from ``h0 (B, dim)``, in double precision.
+    """Record the steps of dopri5 on the trajectories of a batch, in double precision.
 
     Args:
         field: R networks.
-        replica: which of them.
-        h0: the batch of initial states, which share their steps.
-        tolerance: relative and absolute.
-        end: time at which the solve ends.
+        replica: Index of one of them.
+        h0: Batch of initial states, which share their steps, shape ``(B, dim)``.
+        tolerance: Relative and absolute tolerance.
+        end: Time at which the solve ends.
 
     Raises:
-        ValueError: as :func:`switching_times`, or if ``tolerance`` is not positive.
+        ValueError: As for :func:`switching_times`, or if ``tolerance`` is not positive.
     """
     _check(field, replica, h0[0] if h0.dim() == 2 else h0[None], end)
     if not tolerance > 0:
@@ -114,7 +121,7 @@ def tried_steps(
 
 
 class _RecordedDynamics(nn.Module):
-    """Dynamics that keep the steps which torchdiffeq reports."""
+    """Dynamics that keep the steps that torchdiffeq reports."""
 
     def __init__(self, dynamics: Dynamics) -> None:
         super().__init__()
@@ -132,7 +139,7 @@ class _RecordedDynamics(nn.Module):
 
 
 def _trajectory(field: MLPField, replica: int, h0: Tensor, times: Tensor) -> Tensor:
-    """States ``(T, dim)`` of one trajectory of one replica, solved tightly."""
+    """Solve tightly for the states ``(T, dim)`` of one trajectory of one replica."""
     alone = MLPField(
         field.state_shape[0],
         hidden=field.weight1.shape[2],

@@ -1,4 +1,8 @@
-"""How long, how straight and how winding the trajectories of a flow are."""
+"""How long, how straight and how winding the trajectories of a flow are.
+
+These are properties of the differential equation and not of the solver that a model was trained
+with. So everything is computed in double precision and with a tight tolerance.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,18 +17,18 @@ from anode.solve import SolverSettings
 from anode_lab.theory.solvers import TIGHT
 
 INTERVALS = 256
-"""Chords that a trajectory is measured with."""
+"""Number of chords that a trajectory is measured with."""
 
 
 @dataclass(frozen=True)
 class PathGeometry:
-    """Measured trajectories; every array has one number for each.
+    """Measurements of paths; every array has one number for each path.
 
     Attributes:
-        length: of the polygon through the sampled states, a lower bound of the path's length.
-        length_error: estimate of what the polygon lacks, from the one with half as many chords.
-        displacement: distance between the two ends.
-        turning: sum of the angles between successive chords, in radians; 0 on a straight path.
+        length: Length of the polygon through the sampled states, a lower bound of the length.
+        length_error: Estimate of what the polygon lacks, from the one with half as many chords.
+        displacement: Distance between the two ends.
+        turning: Sum of the angles between successive chords, in radians; 0 on a straight path.
     """
 
     length: Floats
@@ -34,7 +38,7 @@ class PathGeometry:
 
     @property
     def straightness(self) -> Floats:
-        """Length over displacement, 1 or more; 1 for a straight path, NaN for a point at rest."""
+        """Length over displacement, at least 1; 1 for a straight path, NaN for a point at rest."""
         undefined = np.full(self.length.shape, np.nan)
         ratio: Floats = np.divide(
             self.length, self.displacement, out=undefined, where=self.length > 0
@@ -43,20 +47,20 @@ class PathGeometry:
 
 
 def path_geometry(states: Floats) -> PathGeometry:
-    """Length, displacement and turning of sampled paths.
+    """Measure the length, displacement and turning of sampled paths.
 
-    The length of a polygon inscribed in a smooth curve falls short by a term in the square of the
-    chords. So the one with half as many chords falls short by four times as much, and a third of
-    their difference estimates what the finer one lacks. The difference is never negative.
+    A polygon inscribed in a smooth curve is too short by a term in the square of its chords. The
+    polygon with half as many chords is too short by four times as much, so a third of the two
+    lengths' difference estimates what the finer one lacks. The difference is never negative.
 
     Args:
-        states: shape ``(T, ..., dim)``, at T times; T - 1, the number of chords, is even.
+        states: States at T times, shape ``(T, ..., dim)``; T - 1, the number of chords, is even.
 
     Returns:
         Arrays of shape ``(...)``.
 
     Raises:
-        ValueError: if the number of chords is odd or zero.
+        ValueError: If the number of chords is odd or zero.
     """
     if len(states) < 3 or len(states) % 2 == 0:
         raise ValueError(f"states must be at an odd number of times, 3 or more, got {len(states)}")
@@ -73,7 +77,7 @@ def path_geometry(states: Floats) -> PathGeometry:
 
 
 def _turning(chords: Floats, lengths: Floats) -> Floats:
-    """Sum of the angles between successive chords; one without a direction does not turn."""
+    """Sum the angles between successive chords; a chord of length 0 does not turn."""
     direction = chords / np.where(lengths > 0, lengths, 1)[..., None]
     # By half the angle: the arc cosine of a number near 1 has no accurate digit.
     apart = np.linalg.norm(direction[1:] - direction[:-1], axis=-1)
@@ -92,17 +96,20 @@ def trajectory_geometry(
     intervals: int = INTERVALS,
     solver: SolverSettings = TIGHT,
 ) -> PathGeometry:
-    """Length, displacement and turning of the trajectories of the inputs ``x``.
+    """Measure the length, displacement and turning of the trajectories of inputs.
 
     Args:
         model: R networks whose state has one axis.
-        x: inputs, shape ``(n, d)``, the same for all replicas.
-        stopped: replicas that are not measured, such as those whose training failed.
-        intervals: of time, all equal: the number of chords.
-        solver: how the flow is solved.
+        x: Inputs of all replicas, shape ``(n, d)``.
+        stopped: Replicas that are left out, such as those whose training failed.
+        intervals: Number of equal intervals of time, one for each chord.
+        solver: Solver of the flow.
 
     Returns:
         Arrays of shape ``(R, n)``; NaN for the stopped replicas and for those whose solve fails.
+
+    Raises:
+        ValueError: If the inputs are not points.
     """
     states = sampled_flow(model, x, intervals + 1, solver)  # (T, R, n, dim)
     states[:, list(stopped)] = np.nan
@@ -112,10 +119,19 @@ def trajectory_geometry(
 def sampled_flow(
     model: NeuralODE, x: Tensor, times: int | Tensor, solver: SolverSettings
 ) -> Floats:
-    """States at evenly spaced times, shape ``(T, R, n, dim)``, in double precision.
+    """Solve for the states at some times, in double precision.
+
+    Args:
+        model: R networks whose inputs are points.
+        x: Inputs of all replicas, shape ``(n, d)``.
+        times: The times, or the number of evenly spaced ones.
+        solver: Solver of the flow.
+
+    Returns:
+        Shape ``(T, R, n, dim)``.
 
     Raises:
-        ValueError: if the inputs are no points.
+        ValueError: If the inputs are not points.
     """
     if len(model.input_shape) != 1:
         raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")

@@ -1,4 +1,4 @@
-"""A circle of inputs, covered by arcs whose images are enclosed; arcs are parted further as needed.
+"""A circle of inputs, covered by arcs whose images are enclosed; arcs are split further as needed.
 
 An arc of half angle b is a segment with a ball around every point: with u the direction of its
 middle and v the one across,
@@ -17,23 +17,23 @@ from anode_lab.theory.enclosure.flow_image import enclose
 from anode_lab.theory.enclosure.stepping import Enclosure, EnclosureError
 
 START = 6
-"""The circle is first parted into 2^6 arcs."""
+"""Number of halvings of the circle at the start, which make 2^6 arcs."""
 
 _PARTS = 4  # of an arc that is not settled; halves would need twice as many rounds
 _LIMIT = 4  # of an image's radius, in circles' radii: a wider one would hardly be settled
 
 FINEST = 44
-"""No arc is below 2^-44 of the circle, where rounding would be as large as the arc."""
+"""Largest number of halvings: below 2^-44 of the circle, rounding would be as large as an arc."""
 
 
 @dataclass(frozen=True)
 class CircleCover:
-    """A circle parted into arcs, in the order of their angles.
+    """A circle split into arcs, in the order of their angles.
 
     Attributes:
-        starts: angle at which each arc starts, as a part of the whole turn, shape ``(n,)``, exact.
-        widths: of the arcs in the same unit, exact.
-        images: set i contains the image of arc i under the exact flow.
+        starts: Angle at which each arc starts, as a part of the whole turn, shape ``(n,)``, exact.
+        widths: Widths of the arcs in the same unit, exact.
+        images: Sets of which number i contains the image of arc i under the exact flow.
     """
 
     starts: Floats
@@ -49,18 +49,18 @@ def cover_circle(
     replica: int = 0,
     most: int = 20_000,
 ) -> CircleCover:
-    """Part arcs of the circle around the origin until the image of each is settled.
+    """Split the circle around the origin into arcs until the image of each is settled.
 
     Args:
-        model: whose inputs are points of the plane.
-        radius: of the circle.
-        settled: says for which sets no smaller one is needed.
-        replica: which network.
-        most: arcs that are enclosed, before the search is given up.
+        model: Model whose inputs are points of the plane.
+        radius: Radius of the circle.
+        settled: Function that tells for which sets no smaller one is needed.
+        replica: Index of the network.
+        most: Number of enclosed arcs after which the search is given up.
 
     Raises:
-        ValueError: if the inputs are no points of the plane, or the radius is not positive.
-        EnclosureError: if arcs are left that are not settled.
+        ValueError: If the inputs are not points of the plane, or the radius is not positive.
+        EnclosureError: If arcs are left that are not settled.
     """
     if model.input_shape != (2,):
         raise ValueError(f"a circle lies in the plane, the model's inputs are {model.input_shape}")

@@ -1,13 +1,13 @@
-"""A network along a short polynomial curve: what it can be there, rounding included.
+"""Bounds of a network along a short polynomial curve, rounding included.
 
 A polynomial of degree q in s, 0 <= s <= 1, is given by its q + 1 Bernstein coefficients. It lies in
 their convex hull, and a linear layer acts on each of them alone. A ReLU that does not switch on the
-curve is the identity or zero, so it keeps polynomials; one that does leaves an error that is at
-most the smaller of the two sides. So the field along the curve is a polynomial, too, up to a bound.
+curve is the identity or zero, so it keeps polynomials; one that does switch leaves an error of at
+most the smaller of its two sides. So the field along the curve is a polynomial, too, up to a bound.
 
 Rounding: a sum of n products has an error of at most ``gamma = n u / (1 - n u)`` times the sum of
 the products' magnitudes, u = 2^-53, in whatever order it is summed (Higham 2002, section 3.1).
-:func:`gamma` takes eight operations more than a sum has, for the few that go before and after. The
+:func:`gamma` takes eight more operations than a sum has, for the few that go before and after. The
 bounds are themselves computed in floating point, so :data:`UP` makes each a little larger.
 """
 
@@ -21,7 +21,7 @@ from anode.arrays import Booleans, Floats
 from anode_lab.theory.enclosure.field import TAYLOR_DEGREE, ReplicaField
 
 UP = 1 + 1e-10
-"""More than all rounding of a bound: sums of at most a few thousand terms that are not negative."""
+"""Factor above all rounding of a bound: sums of at most a few thousand non-negative terms."""
 
 _BISECTIONS = 30  # to find where a unit switches
 
@@ -35,12 +35,13 @@ def gamma(n: int) -> float:
 
 @dataclass(frozen=True)
 class Layer:
-    """What n curves meet in a hidden layer.
+    """Values in a hidden layer along n curves.
 
     Attributes:
         controls: Bernstein coefficients of the values before the activation, up to ``error``,
             shape ``(q + 1, n, hidden)``.
-        low, high: bounds of these values, shape ``(n, hidden)``.
+        low: Lower bounds of these values, shape ``(n, hidden)``.
+        high: Upper bounds, of the same shape.
     """
 
     controls: Floats
@@ -49,20 +50,21 @@ class Layer:
 
     @property
     def switching(self) -> Booleans:
-        """Which units may change their sign, shape ``(n, hidden)``."""
+        """Whether each unit may change its sign, shape ``(n, hidden)``."""
         mixed: Booleans = np.logical_and(self.low < 0, self.high > 0)
         return mixed
 
 
 @dataclass(frozen=True)
 class Arc:
-    """n curves and how far each is from a solution.
+    """n curves, and how far each is from a solution.
 
     Attributes:
-        first, second: the hidden layers.
-        end: the state at the end, rounded, shape ``(n, dim)``.
-        defect: bound of the integral of ``|p' - f(p, t)|`` over the step, plus what the rounding of
-            ``end`` adds, shape ``(n,)``.
+        first: First hidden layer.
+        second: Second hidden layer.
+        end: State at the end, rounded, shape ``(n, dim)``.
+        defect: Bound of the integral of ``|p' - f(p, t)|`` over the step, plus the rounding of
+            ``end``, shape ``(n,)``.
     """
 
     first: Layer
@@ -72,19 +74,20 @@ class Arc:
 
     @property
     def switches(self) -> Booleans:
-        """On which curves a unit may switch, shape ``(n,)``."""
+        """Whether a unit may switch on each curve, shape ``(n,)``."""
         units = np.concatenate([self.first.switching, self.second.switching], axis=1)
         either: Booleans = np.logical_or.reduce(units, axis=1)
         return either
 
 
 def follow(network: ReplicaField, t: Floats, h: Floats, c: Floats) -> Arc:
-    """The network along the curves ``p(t + s h) = sum c[k] s^k``.
+    """Bound the network along the curves ``p(t + s h) = sum c[k] s^k``.
 
     Args:
-        network: of dimension dim.
-        t, h: start and length of each curve in time, shape ``(n,)``.
-        c: coefficients, shape ``(q + 1, n, dim)``; they define the curves exactly. For softplus q
+        network: Network of dimension dim.
+        t: Start of each curve in time, shape ``(n,)``.
+        h: Length of each curve in time, shape ``(n,)``.
+        c: Coefficients, shape ``(q + 1, n, dim)``, which define the curves exactly. For softplus q
             must be 3.
     """
     q = len(c) - 1
@@ -132,9 +135,9 @@ def _activate(network: ReplicaField, u: Floats, error: Floats) -> tuple[Layer, F
 
 
 def _softplus(u: Floats, error: Floats) -> tuple[Floats, Floats]:
-    """The cubic with softplus' values and slopes at both ends of the cubics ``u``.
+    """The cubics that share the values and slopes of softplus at both ends of the cubics ``u``.
 
-    Its error is at most 1/384 of the fourth derivative by s, which Faa di Bruno's formula gives.
+    The error is at most 1/384 of the fourth derivative by s, which Faà di Bruno's formula gives.
     """
     ends = np.logaddexp(0, u[[0, 3]])  # the library's functions are taken to be right to 8 u
     change = np.diff(u, axis=0)  # (3, n, hidden)
@@ -159,10 +162,10 @@ class Spread:
     """How a solution that starts off the curve, and off a segment across it, may move away.
 
     Attributes:
-        log_norm: bound of the logarithmic norm, shape ``(n,)``.
-        uncertain: the part of it that is due to uncertain slopes.
-        segment: the half segment at the end of the step, rounded, shape ``(n, dim)``.
-        slip: bound of what is added to the distance from the segment in the step.
+        log_norm: Bound of the logarithmic norm, shape ``(n,)``.
+        uncertain: Part of it that is due to uncertain slopes, shape ``(n,)``.
+        segment: Half segment at the end of the step, rounded, shape ``(n, dim)``.
+        slip: Bound of what the step adds to the distance from the segment, shape ``(n,)``.
     """
 
     log_norm: Floats
@@ -172,7 +175,7 @@ class Spread:
 
 
 def spread(network: ReplicaField, arc: Arc, h: Floats, radius: Floats, segment: Floats) -> Spread:
-    """The field's Jacobian around the curves: near ``p + tau z``, ``|tau| <= 1``, up to ``radius``.
+    """Bound the field's Jacobian near ``p + tau z``, ``|tau| <= 1``, up to ``radius`` from it.
 
     For two states there, ``f(y, t) - f(p, t) = J (y - p)``, where J is the product of the weights
     and of slopes of the units between the values at y and p; slopes lie in an interval. So J is a
@@ -180,11 +183,11 @@ def spread(network: ReplicaField, arc: Arc, h: Floats, radius: Floats, segment: 
     The half segment z follows ``z' = M z``; what J - M makes of it is added to the distance.
 
     Args:
-        network: of dimension dim.
+        network: Network of dimension dim.
         arc: n curves.
-        h: length of each in time, shape ``(n,)``.
-        radius: bound of the distance from the segment, shape ``(n,)``.
-        segment: z at the start of the step, shape ``(n, dim)``.
+        h: Length of each curve in time, shape ``(n,)``.
+        radius: Bound of the distance from the segment, shape ``(n,)``.
+        segment: Half segment z at the start of the step, shape ``(n, dim)``.
     """
     inputs, outputs = network.norms
     wide, magnitude2 = radius[:, None], network.magnitudes[1]
@@ -242,7 +245,7 @@ def _exponential(matrix: Floats, h: Floats, z: Floats) -> Floats:
 
 
 def _slopes(network: ReplicaField, layer: Layer, reach: Floats) -> tuple[Floats, Floats]:
-    """Least and largest slopes of the units where values are up to ``reach`` off the curve."""
+    """Least and largest slopes of the units for values up to ``reach`` off the curve."""
     low, high = layer.low - reach, layer.high + reach
     if network.smooth:
         return _sigmoid(low) - 1e-15, _sigmoid(high) + 1e-15
@@ -254,12 +257,12 @@ def _middle(least: Floats, most: Floats) -> Floats:
 
 
 def _off(nominal: Floats, least: Floats, most: Floats) -> Floats:
-    """How far a slope can be from the nominal one."""
+    """Largest distance of a slope from the nominal one."""
     return np.maximum(np.maximum(most - nominal, nominal - least), 0) * UP
 
 
 def _largest_eigenvalue(s: Floats) -> Floats:
-    """An upper bound for symmetric matrices, shape ``(n, dim, dim)``."""
+    """An upper bound of the largest eigenvalue of symmetric matrices ``(n, dim, dim)``."""
     if s.shape[1] == 1:
         value: Floats = s[:, 0, 0]
     elif s.shape[1] == 2:
@@ -273,14 +276,14 @@ def _largest_eigenvalue(s: Floats) -> Floats:
 
 @cache
 def bernstein(q: int) -> Floats:
-    """From coefficients of s^k to Bernstein coefficients, shape ``(q + 1, q + 1)``."""
+    """The matrix from coefficients of s^k to Bernstein coefficients, shape ``(q + 1, q + 1)``."""
     return np.array([[comb(i, k) / comb(q, k) for k in range(q + 1)] for i in range(q + 1)])
 
 
 def first_switch(arc: Arc) -> Floats:
-    """A part s of each step before which, by bisection, no unit seems to have switched.
+    """Find by bisection a part s of each step before which no unit seems to have switched.
 
-    A guess that bounds nothing: 1 where no unit's value at the end has another sign than at 0.
+    It is a guess that bounds nothing; 1 if the value of no unit changes its sign from start to end.
     """
     u = np.concatenate([arc.first.controls, arc.second.controls], axis=2)  # (q + 1, n, 2 hidden)
     switching = np.concatenate([arc.first.switching, arc.second.switching], axis=1)

@@ -1,9 +1,8 @@
 """One replica of a toy field as float64 arrays, and two ways to follow its flow for a short time.
 
 Both ways give a polynomial in the part s of the step that has passed, from 0 to 1, by its
-coefficients ``c[k]`` of s^k. How good it is need not be known here:
-:mod:`anode_lab.theory.enclosure.flow_image`
-bounds how far it is from a solution.
+coefficients ``c[k]`` of s^k. Its quality need not be known here:
+:mod:`anode_lab.theory.enclosure.curves` bounds how far it is from a solution.
 """
 
 from dataclasses import dataclass
@@ -15,18 +14,23 @@ from anode.arrays import Floats
 from anode.fields import Activation, MLPField
 
 TAYLOR_DEGREE = 8
-"""Between two switches a ReLU field is affine: a Taylor coefficient costs one small product."""
+"""Degree for ReLU fields, which are affine between switches: a coefficient costs one small product.
+"""
 
 
 @dataclass(frozen=True)
 class ReplicaField:
-    """``f(h, t) = act(act(h W1 + t wt + b1) W2 + b2) W3 + b3`` in double precision.
+    """The field ``f(h, t) = act(act(h W1 + t wt + b1) W2 + b2) W3 + b3`` in double precision.
 
     Attributes:
-        w1, w2, w3: shapes ``(dim, hidden)``, ``(hidden, hidden)``, ``(hidden, dim)``.
-        wt, b1, b2, b3: shapes ``(hidden,)``, ``(hidden,)``, ``(hidden,)``, ``(dim,)``; ``wt`` is 0
-            for a field that does not depend on time.
-        activation: of both hidden layers.
+        w1: Weights of the first layer, shape ``(dim, hidden)``.
+        wt: Its weights of the time, shape ``(hidden,)``; 0 for a field without time.
+        b1: Its biases, shape ``(hidden,)``.
+        w2: Weights of the second layer, shape ``(hidden, hidden)``.
+        b2: Its biases, shape ``(hidden,)``.
+        w3: Weights of the last layer, shape ``(hidden, dim)``.
+        b3: Its biases, shape ``(dim,)``.
+        activation: Activation of both hidden layers.
     """
 
     w1: Floats
@@ -40,11 +44,11 @@ class ReplicaField:
 
     @classmethod
     def of(cls, field: MLPField, replica: int) -> "ReplicaField":
-        """One of the networks of a field. Single-precision weights are doubles without a change.
+        """Take one of the networks of a field; single-precision weights are exact as doubles.
 
         Raises:
-            TypeError: if ``field`` is no MLP.
-            ValueError: if there is no such replica, or one of its weights is not finite.
+            TypeError: If ``field`` is not an MLP.
+            ValueError: If there is no such replica, or one of its weights is not finite.
         """
         if not isinstance(field, MLPField):
             raise TypeError(f"field must be an MLPField, got {type(field).__name__}")
@@ -76,28 +80,28 @@ class ReplicaField:
 
     @cached_property
     def norms(self) -> tuple[Floats, Floats]:
-        """Of each unit's weights: first layer's inputs ``(hidden,)``, last layer's outputs."""
+        """Norms of each unit's inputs in the first layer and outputs in the last, ``(hidden,)``."""
         up = 1 + 1e-14
         return np.linalg.norm(self.w1, axis=0) * up, np.linalg.norm(self.w3, axis=1) * up
 
     def act(self, u: Floats) -> Floats:
-        """The activation."""
+        """Apply the activation."""
         value: Floats = np.logaddexp(0, u) if self.smooth else np.maximum(u, 0)
         return value
 
     def __call__(self, t: Floats, h: Floats) -> Floats:
-        """f(h, t) for states ``(n, dim)`` at times ``(n,)``, up to rounding."""
+        """Evaluate f(h, t) for states ``(n, dim)`` at times ``(n,)``, up to rounding."""
         first = self.act(h @ self.w1 + t[:, None] * self.wt + self.b1)
         value: Floats = self.act(first @ self.w2 + self.b2) @ self.w3 + self.b3
         return value
 
     def step(self, t: Floats, y: Floats, h: Floats) -> Floats:
-        """Coefficients of a polynomial close to the solution that starts at ``y``.
+        """Compute the coefficients of a polynomial close to the solution that starts at ``y``.
 
         Args:
-            t: times, shape ``(n,)``.
-            y: states, shape ``(n, dim)``.
-            h: lengths of the steps, shape ``(n,)``.
+            t: Times, shape ``(n,)``.
+            y: States, shape ``(n, dim)``.
+            h: Lengths of the steps, shape ``(n,)``.
 
         Returns:
             Shape ``(degree + 1, n, dim)``; the first coefficient is ``y``.
@@ -124,7 +128,7 @@ class ReplicaField:
         return c
 
     def _hermite(self, t: Floats, y: Floats, h: Floats) -> Floats:
-        """The cubic with the states and slopes of both ends of a classical Runge-Kutta step."""
+        """The cubic with the states and slopes at both ends of a classical Runge-Kutta step."""
         length = h[:, None]
         k1 = self(t, y)
         k2 = self(t + h / 2, y + length / 2 * k1)

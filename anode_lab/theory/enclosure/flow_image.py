@@ -1,13 +1,7 @@
-"""Balls that the exact flow of a trained field stays in, rounding errors included.
+"""Images of balls and segments under the exact flow of a trained field, rounding errors included.
 
-The state is followed by short polynomial curves p. How far p' is from f(p, t) is bounded, not
-estimated (:mod:`anode_lab.theory.enclosure.curves`), and so is the logarithmic norm mu of f in a
-tube around p.
-The distance rho of a solution from p then obeys ``rho' <= mu rho + |p' - f(p, t)|`` (Soderlind
-2006), whatever the distance was at the start. mu may be negative: a contracting flow forgets.
-
-What the bound takes for granted: IEEE double precision, rounding to nearest, and sums of products
-that are really summed (in any order); exp, tanh and logaddexp within 8 units in the last place; the
+The bounds take for granted: IEEE double precision, rounding to nearest, and sums of products that
+are really summed (in any order); exp, tanh and logaddexp within 8 units in the last place; the
 symmetric eigenvalue solver within 1e-12 of the matrix's norm; no underflow. "The exact flow" is
 that of the stored weights, taken as real numbers.
 """
@@ -25,7 +19,7 @@ from anode_lab.theory.enclosure.field import ReplicaField
 from anode_lab.theory.enclosure.stepping import Enclosure, EnclosureError, StepRule, march
 
 CHUNK = 512
-"""Points that are followed together; 1000 control points of 32 units fill a processor's cache."""
+"""Number of points followed together; 1000 control points of 32 units fill a processor's cache."""
 
 
 def enclose(
@@ -43,27 +37,29 @@ def enclose(
     """Enclose the features of balls, or of segments with a ball around every point.
 
     Args:
-        model: whose inputs are points; the p coordinates appended to an input are exact zeros.
-        x: centres, shape ``(n, d)``.
-        radius: of the balls, shape ``(n,)`` or one for all.
-        direction: half the segments, shape ``(n, d)``; without it there are balls only. A segment's
+        model: Model whose inputs are points; the p coordinates appended to an input are exact
+            zeros.
+        x: Centres, shape ``(n, d)``.
+        radius: Radii of the balls, shape ``(n,)`` or one for all.
+        direction: Half segments, shape ``(n, d)``; without them there are balls only. A segment's
             image is followed by its tangent, which leaves an error that is small beside its length,
-            where a ball as large would grow by the worst stretch in any direction.
-        replica: which network.
-        tolerance: what a step may add to a radius, if rounding does not add more; a step across a
-            switch may, too.
-        limit: of the radii.
-        max_steps: attempted steps a point.
-        strict: raise an exception where no bound is found, instead of an infinite radius.
+            whereas a ball as large would grow by the worst stretch in any direction.
+        replica: Index of the network.
+        tolerance: What a step may add to a radius, if rounding does not add more; a step across a
+            switch may add more, too.
+        limit: Largest radius.
+        max_steps: Largest number of attempted steps of a point.
+        strict: Whether to raise an exception if no bound is found, instead of giving an infinite
+            radius.
 
     Returns:
         Sets of dimension d + p that contain the exact flow's images.
 
     Raises:
-        ValueError: if the inputs are no points, shapes do not fit, a number is not finite, or a
+        ValueError: If the inputs are not points, shapes do not fit, a number is not finite, or a
             radius, the tolerance or a limit is out of range.
-        TypeError: if the field is no MLP.
-        EnclosureError: if ``strict`` and a tube grows beyond ``limit`` or takes too many steps.
+        TypeError: If the field is not an MLP.
+        EnclosureError: If ``strict`` and a tube grows beyond ``limit`` or takes too many steps.
     """
     if len(model.input_shape) != 1:
         raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")
@@ -96,18 +92,18 @@ def enclose(
 
 
 def output_bounds(model: NeuralODE, found: Enclosure, *, replica: int = 0) -> tuple[Floats, Floats]:
-    """Bounds of the output L(z) = w.z + b over enclosed features.
+    """Bound the output L(z) = w.z + b over enclosed features.
 
     Args:
-        model: with one output.
-        found: n balls.
-        replica: which network's head.
+        model: Model with one output.
+        found: n enclosures.
+        replica: Index of the network whose head is taken.
 
     Returns:
         Lower and upper bounds, each of shape ``(n,)``.
 
     Raises:
-        ValueError: if the model has no head, or more than one output.
+        ValueError: If the model has no head, or more than one output.
     """
     w, b = head(model, replica)
     value = found.centres @ w + b
@@ -118,10 +114,10 @@ def output_bounds(model: NeuralODE, found: Enclosure, *, replica: int = 0) -> tu
 
 
 def head(model: NeuralODE, replica: int) -> tuple[Floats, float]:
-    """The weights ``(dim,)`` and the bias of a head with one output.
+    """Take the weights ``(dim,)`` and the bias of a head with one output.
 
     Raises:
-        ValueError: if the model has no head or more than one output, or the weights are all 0.
+        ValueError: If the model has no head or more than one output, or the weights are all 0.
     """
     outputs = 0 if model.head is None else model.head.weight.shape[2]
     if model.head is None or outputs != 1:

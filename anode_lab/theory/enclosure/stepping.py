@@ -1,4 +1,11 @@
-"""Steps of a tube around a polynomial curve, until it holds the flow up to the end time."""
+"""Steps along a tube around a polynomial curve that certainly contains a solution.
+
+The state is followed by short polynomial curves p. How far p' is from f(p, t) is bounded, not
+estimated (:mod:`anode_lab.theory.enclosure.curves`), and so is the logarithmic norm mu of f in a
+tube around p. The distance rho of a solution from p then obeys ``rho' <= mu rho + |p' - f(p, t)|``
+(Söderlind 2006), whatever the distance was at the start. mu may be negative: a contracting flow
+forgets.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -34,9 +41,9 @@ class EnclosureError(RuntimeError):
     """A bound could not be given.
 
     Attributes:
-        index: of the first point concerned.
-        time: at which its tube was lost.
-        radius: of the tube then.
+        index: Index of the first point concerned.
+        time: Time at which its tube was lost.
+        radius: Radius of the tube then.
     """
 
     def __init__(self, index: int, time: float, radius: float, reason: str) -> None:
@@ -46,18 +53,19 @@ class EnclosureError(RuntimeError):
 
 @dataclass(frozen=True)
 class Enclosure:
-    """Where the flow maps the set i of those given.
+    """Sets that contain the images of n given sets under the flow.
 
     The point ``x[i] + tau direction[i] + e``, with ``|tau| <= 1`` and ``|e| <= radius[i]``, comes
     no further than ``radii[i]`` from ``centres[i] + tau segments[i]``, with the same tau.
 
     Attributes:
-        centres, segments: shape ``(n, dim)``; segments are 0 if balls were given.
-        radii: shape ``(n,)``; infinite where no bound was found.
-        growth: integral of the bound of the logarithmic norm, shape ``(n,)``; the logarithm of what
-            a small radius is multiplied by.
-        steps: shape ``(n,)``.
-        lost: time at which a bound was given up, NaN where there is one, shape ``(n,)``.
+        centres: Centres, shape ``(n, dim)``.
+        segments: Half segments, shape ``(n, dim)``; 0 if balls were given.
+        radii: Radii, shape ``(n,)``; infinite where no bound was found.
+        growth: Integral of the bound of the logarithmic norm, shape ``(n,)``: the logarithm of the
+            factor by which a small radius grows.
+        steps: Number of steps, shape ``(n,)``.
+        lost: Time at which a bound was given up, NaN where there is one, shape ``(n,)``.
     """
 
     centres: Floats
@@ -70,7 +78,14 @@ class Enclosure:
 
 @dataclass(frozen=True)
 class StepRule:
-    """When steps are taken and when a point is given up."""
+    """When steps are taken, and when a point is given up.
+
+    Attributes:
+        end: Time at which the flow ends.
+        tolerance: What a step may add to a radius, unless rounding adds more.
+        limit: Largest radius.
+        max_steps: Largest number of attempted steps of a point.
+    """
 
     end: float
     tolerance: float
@@ -78,7 +93,7 @@ class StepRule:
     max_steps: int
 
     def budget(self, state: "_State", length: Floats) -> Floats:
-        """What the curve's defect may add in a step, where a segment is ``length`` long."""
+        """What the curve's defect may add in a step, if a segment has the given length."""
         budget = np.maximum(self.tolerance, _SHARE * state.radius + _ALONG * length)
         # Below rounding errors, which every step adds, smaller steps would only make it worse.
         rounding = _ROUNDED * gamma(1) * np.linalg.norm(state.y, axis=1)
@@ -88,7 +103,7 @@ class StepRule:
 
 @dataclass(frozen=True)
 class _State:
-    """Points on their way; every array has one entry a point; ``y``, ``z`` rows."""
+    """Points on their way; every array has one entry for each point, ``y`` and ``z`` one row."""
 
     index: Integers
     t: Floats
@@ -111,6 +126,15 @@ class _State:
 def march(
     network: ReplicaField, x: Floats, half: Floats, radius: Floats, rule: StepRule
 ) -> Enclosure:
+    """Follow segments with a ball around every point until the end time.
+
+    Args:
+        network: Network of dimension dim.
+        x: Centres, shape ``(n, dim)``.
+        half: Half segments, shape ``(n, dim)``.
+        radius: Radii of the balls, shape ``(n,)``.
+        rule: Rule for the steps.
+    """
     n = len(x)
     whole = np.full(n, rule.end / 16)
     zeros, counts = np.zeros(n), np.zeros(n, dtype=np.int64)
@@ -149,7 +173,7 @@ def march(
 
 
 def _advance(network: ReplicaField, state: _State, rule: StepRule) -> tuple[_State, Booleans]:
-    """One attempted step of every point, and which points are given up."""
+    """Attempt one step of every point, and tell which points are given up."""
     last = state.t + state.h * (1 + 1e-9) >= rule.end
     t1 = np.where(last, rule.end, state.t + state.h)
     h = t1 - state.t
@@ -199,7 +223,7 @@ def _advance(network: ReplicaField, state: _State, rule: StepRule) -> tuple[_Sta
 
 @dataclass(frozen=True)
 class _Tube:
-    """What is known at the end of a step; every array has one entry a point, ``segment`` a row."""
+    """Tubes at the end of a step; every array has one entry for each point, ``segment`` one row."""
 
     radius: Floats
     growth: Floats
@@ -210,7 +234,7 @@ class _Tube:
 
 
 def _tube(network: ReplicaField, arc: Arc, h: Floats, state: _State, wanted: Booleans) -> _Tube:
-    """A tube is guessed; if its own mu keeps solutions inside, they cannot have left it."""
+    """Guess a tube; if its own mu keeps solutions inside, they cannot have left it."""
     n = len(h)
     zeros, no = np.zeros(n), np.zeros(n, dtype=bool)
     known = _Tube(np.full(n, np.inf), zeros, zeros.copy(), zeros.copy(), state.z.copy(), no)
@@ -235,7 +259,7 @@ def _record(
     radius: Floats,
     guess: Floats,
 ) -> None:
-    """Enter what a guess gave; where it was too small, make it larger."""
+    """Enter what a guess gave; enlarge the guess where it was too small."""
     with np.errstate(over="ignore", invalid="ignore"):
         factor = np.exp(bound.log_norm * h) * (1 + 1e-12)
         # What is added may be added at the step's start, to grow with the rest, or at its end.
@@ -254,7 +278,7 @@ def _take(layer: Layer, index: Integers) -> Layer:
 
 
 def _shorter(arc: Arc, h: Floats, narrow: Floats, halve: Booleans) -> tuple[Floats, Booleans]:
-    """After a rejected step: to just before the first switch, or half of it."""
+    """Shorten a rejected step: to just before the first switch, or to half of it."""
     before, crossing = h / 2, np.zeros(len(h), dtype=bool)
     cut = np.flatnonzero(arc.switches & ~halve)
     if len(cut):

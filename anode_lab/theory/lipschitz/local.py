@@ -1,14 +1,14 @@
-"""Bounds of a field's derivative that hold in a box of states and times, not everywhere.
+"""Bounds of a field's derivative that hold in a box of states and times instead of everywhere.
 
 In a box most units of a ReLU network are certainly on or certainly off. Intervals of the units'
-inputs are carried through the layers; they give each unit an interval of slopes, and with the slope
-``m`` in the middle and ``e`` half its width, every derivative in the box is
+inputs are carried through the layers and give each unit an interval of slopes. With the slope ``m``
+in the middle and half the width ``e``, every derivative in the box is
 
     W3 D2 W2 D1 W1,  D = diag(m) + diag(e) E,  E diagonal with entries in [-1, 1].
 
-Its distance from the one in the middle is bounded by the norms of the three terms that are left.
-The smaller the box, the fewer units are uncertain, so a box may be cut into pieces. Intervals
-through networks: Gowal et al. 2018; logarithmic norms: Söderlind 2006.
+Its distance from the one in the middle is bounded by the norms of the three remaining terms. The
+smaller the box, the fewer units are uncertain, so a box may be cut into pieces. Intervals through
+networks: Gowal et al. 2018; logarithmic norms: Söderlind 2006.
 """
 
 from dataclasses import dataclass
@@ -28,14 +28,16 @@ _LINEAR = 20.0  # torch's softplus is the identity beyond, its slope 1
 
 @dataclass(frozen=True)
 class Boxes:
-    """N boxes of states and times for each of R replicas; all ends belong to them.
+    """N closed boxes of states and times for each of R replicas.
 
     Attributes:
-        low, high: of the states, shape ``(R, N, dim)``.
-        start, stop: of the times, shape ``(R, N)``, or a shape that is broadcast to it.
+        low: Lower ends of the states, shape ``(R, N, dim)``.
+        high: Upper ends, of the same shape.
+        start: First times, shape ``(R, N)`` or a shape that is broadcast to it.
+        stop: Last times, likewise.
 
     Raises:
-        ValueError: if the shapes do not fit or an upper end lies below a lower one.
+        ValueError: If the shapes do not fit, or an upper end lies below a lower one.
     """
 
     low: Floats
@@ -74,15 +76,15 @@ class Boxes:
 
 @dataclass(frozen=True)
 class DerivativeBounds:
-    """Bounds of a derivative J: between which rates trajectories part there.
+    """Bounds of a derivative J in boxes: the rates between which trajectories part there.
 
-    Two trajectories whose connecting segment stays in the box satisfy, while it does,
-    ``below * r <= dr/dt <= above * r`` and ``|dr/dt| <= norm * r`` for their distance r.
+    The distance r of two trajectories satisfies ``below * r <= dr/dt <= above * r`` and
+    ``|dr/dt| <= norm * r`` while the segment between them stays in the box.
 
     Attributes:
-        norm: no less than the spectral norm of any J.
-        above: no less than the largest eigenvalue of any (J + J^T) / 2, the logarithmic norm.
-        below: no more than the smallest eigenvalue of any (J + J^T) / 2.
+        norm: Upper bound of the spectral norm of J.
+        above: Upper bound of the largest eigenvalue of (J + J^T) / 2, the logarithmic norm.
+        below: Lower bound of the smallest eigenvalue of (J + J^T) / 2.
     """
 
     norm: Floats
@@ -92,22 +94,22 @@ class DerivativeBounds:
 
 @torch.no_grad()
 def jacobian(field: MLPField, t: float | Floats, h: Floats) -> Floats:
-    """The derivative of a field in the state, where it has one.
+    """Compute the derivative of a field with respect to the state.
 
-    At a state where a ReLU bends it is the derivative on the side where that unit is off. Norms of
-    derivatives at single states are *lower* bounds of every Lipschitz constant.
+    At a state where a ReLU bends it is the derivative on the side where that unit is off. The norms
+    of derivatives at single states are *lower* bounds of every Lipschitz constant.
 
     Args:
         field: R networks.
-        t: the time, or one for each state, shape ``(n,)``.
-        h: states, shape ``(R, n, dim)``.
+        t: The time, or one for each state, shape ``(n,)``.
+        h: States, shape ``(R, n, dim)``.
 
     Returns:
         Shape ``(R, n, dim, dim)``; the entry ``[..., i, j]`` is the derivative of component i with
         respect to component j.
 
     Raises:
-        TypeError: if ``field`` is no MLP.
+        TypeError: If ``field`` is not an MLP.
     """
     w1, b1, w2, b2, w3, time = _layers(field)
     states = torch.as_tensor(h).to(w1)
@@ -122,25 +124,24 @@ def jacobian(field: MLPField, t: float | Floats, h: Floats) -> Floats:
 
 @torch.no_grad()
 def local_bound(field: MLPField, boxes: Boxes, *, pieces: int = 1) -> DerivativeBounds:
-    """Bounds of the derivative of a field in boxes of states and times.
+    """Bound the derivative of a field in boxes of states and times.
 
-    Never worse than :func:`~anode_lab.theory.lipschitz.lipschitz_bound`. In exact arithmetic the
-    bounds hold
-    for certain; in double precision the rounding of the last step, about 1e-15 of a bound, is not
-    accounted for. For boxes that are not convex together, see what
-    :class:`DerivativeBounds` says of segments.
+    The bounds are never worse than :func:`~anode_lab.theory.lipschitz.lipschitz_bound`. In exact
+    arithmetic they hold for certain; in double precision the rounding of the last step, about 1e-15
+    of a bound, is not accounted for. :class:`DerivativeBounds` says what they mean for segments
+    between trajectories.
 
     Args:
         field: R networks.
-        boxes: N for each of them.
-        pieces: into how many parts a box is cut. The worst parts are halved, again and again.
+        boxes: N boxes for each of them.
+        pieces: Number of parts that a box is cut into. The worst parts are halved repeatedly.
 
     Returns:
         Arrays of shape ``(R, N)``.
 
     Raises:
-        TypeError: if ``field`` is no MLP.
-        ValueError: if the boxes do not fit the field, or ``pieces`` is below 1.
+        TypeError: If ``field`` is not an MLP.
+        ValueError: If the boxes do not fit the field, or ``pieces`` is below 1.
     """
     layers = _layers(field)
     dim = field.state_shape[0]
@@ -170,7 +171,7 @@ def local_bound(field: MLPField, boxes: Boxes, *, pieces: int = 1) -> Derivative
 
 
 def _worst(values: Tensor, count: int) -> Tensor:
-    """The parts that decide one of the three bounds, ``(R, N, P, 3)`` -> indices ``(R, N, s)``."""
+    """Choose the parts that decide one of the three bounds: ``(R, N, P, 3)`` -> ``(R, N, s)``."""
     ranks = values.argsort(dim=2, descending=True).argsort(dim=2).amin(3)
     return ranks.topk(count, dim=2, largest=False).indices
 
@@ -178,7 +179,7 @@ def _worst(values: Tensor, count: int) -> Tensor:
 def _halved(
     low: Tensor, high: Tensor, index: Tensor, influence: Tensor
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The two halves of the chosen parts, each as (low, high) of shape ``(R, N, s, dim + 1)``."""
+    """Halve the chosen parts; each half is (low, high) of shape ``(R, N, s, dim + 1)``."""
     where = index[..., None].expand(-1, -1, -1, low.shape[3])
     low, high = low.gather(2, where), high.gather(2, where)
     side = ((high - low) * influence[:, None, None]).argmax(3, keepdim=True)
@@ -187,7 +188,11 @@ def _halved(
 
 
 def _rates(field: MLPField, low: Tensor, high: Tensor) -> Tensor:
-    """Norm, logarithmic norm and that of -J, for boxes ``(R, N, P, dim + 1)``: ``(R, N, P, 3)``."""
+    """Bound the norm and the logarithmic norms of J and -J in boxes ``(R, N, P, dim + 1)``.
+
+    Returns:
+        Shape ``(R, N, P, 3)``.
+    """
     layers, shape = _layers(field), low.shape[:3]
     product = torch.as_tensor(lipschitz_bound(field)).to(low)[:, None]  # (R, 1)
     size = max(1, _CHUNK // field.replicas)
@@ -208,7 +213,8 @@ def _enclosure(
 ) -> tuple[Tensor, Tensor]:
     """A derivative in the middle ``(R, n, dim, dim)`` and the largest distance from it ``(R, n)``.
 
-    The derivatives are transposed: neither norm nor eigenvalues of the symmetric part change.
+    The derivatives are transposed, which changes neither their norms nor the eigenvalues of their
+    symmetric parts.
     """
     w1, b1, w2, b2, w3, time = layers
     inputs = torch.cat([w1, time], dim=1)  # (R, dim + 1, hidden)
@@ -243,13 +249,15 @@ def _enclosure(
 
 
 def _product_norm(left: Tensor, e: Tensor, right: Tensor) -> Tensor:
-    """A bound of the norm of ``left diag(e) E right`` for every diagonal E within [-1, 1].
+    """Bound the norm of ``left diag(e) E right`` for every diagonal E within [-1, 1].
 
-    ``E`` commutes with the diagonal factor that is split between the two sides, so that each
-    unit's column on the left and row on the right are of one length.
+    ``E`` commutes with the diagonal factor that is split between the two sides, so that each unit's
+    column on the left and its row on the right get the same length.
 
     Args:
-        left, e, right: shapes ``(R, n, dim, hidden)``, ``(R, n, hidden)``, ``(R, n, hidden, dim)``.
+        left: Shape ``(R, n, dim, hidden)``.
+        e: Shape ``(R, n, hidden)``.
+        right: Shape ``(R, n, hidden, dim)``.
     """
     a, b = left.norm(dim=2), right.norm(dim=3)  # (R, n or 1, hidden)
     tiny = torch.finfo(e.dtype).tiny
@@ -261,7 +269,7 @@ def _product_norm(left: Tensor, e: Tensor, right: Tensor) -> Tensor:
 
 
 def _norm(matrix: Tensor) -> Tensor:
-    """Spectral norms, by the smaller of the two Gram matrices, whose sides are short."""
+    """Spectral norms, from the smaller of the two Gram matrices, whose sides are short."""
     turned = matrix.transpose(2, 3)
     gram = matrix @ turned if matrix.shape[2] <= matrix.shape[3] else turned @ matrix
     if gram.shape[2] == 1:
@@ -287,10 +295,10 @@ def _widened(radius: Tensor, around: Tensor) -> Tensor:
 
 
 def _layers(field: MLPField) -> tuple[Tensor, ...]:
-    """W1, b1, W2, b2, W3 and the time's column (zeros where there is none), in double precision.
+    """W1, b1, W2, b2, W3 and the time's column (zeros if there is none), in double precision.
 
     Raises:
-        TypeError: if ``field`` is no MLP; a convolution's boxes would have too many sides.
+        TypeError: If ``field`` is not an MLP; the boxes of a convolution would have too many sides.
     """
     if not isinstance(field, MLPField):
         raise TypeError(f"field must be an MLPField, got {type(field).__name__}")

@@ -9,20 +9,20 @@ from anode.fields import MLPField
 
 @torch.no_grad()
 def lipschitz_bound(field: MLPField) -> Floats:
-    """A constant C with ``||f(h1, t) - f(h2, t)|| <= C ||h1 - h2||`` for all states and times.
+    """Compute a constant C with ``||f(h1, t) - f(h2, t)|| <= C ||h1 - h2||`` everywhere.
 
-    The product of the spectral norms of the three weight matrices. ReLU and softplus have slopes
-    between 0 and 1, so they add no factor. The time enters the first layer through a column of its
-    own, which shifts both states alike and does not count. The least such constant may be smaller.
+    It is the product of the spectral norms of the three weight matrices. ReLU and softplus have
+    slopes between 0 and 1, so they add no factor. The time enters the first layer through a column
+    of its own, which shifts both states alike. The least such constant may be smaller.
 
     Args:
         field: R networks.
 
     Returns:
-        One constant a replica, shape ``(R,)``, computed in double precision.
+        One constant for each replica, shape ``(R,)``, in double precision.
 
     Raises:
-        TypeError: if ``field`` is no MLP; for a convolution the kernel's norm is not the map's.
+        TypeError: If ``field`` is not an MLP; the norm of a kernel is not that of its convolution.
     """
     if not isinstance(field, MLPField):
         raise TypeError(f"field must be an MLPField, got {type(field).__name__}")
@@ -36,22 +36,22 @@ def lipschitz_bound(field: MLPField) -> Floats:
 
 @torch.no_grad()
 def slopes(field: MLPField, t: float, h: Floats) -> Floats:
-    """Difference quotients of a field on the line, between neighbours of increasing states.
+    """Compute the difference quotients of a field on the line between neighbouring states.
 
-    Each is a value that the slope of f takes (on average) between two neighbours, so the largest
-    absolute value is a *lower* bound of every Lipschitz constant, as :func:`lipschitz_bound` is an
-    upper bound of the least.
+    Each is a mean of the slope of f between two neighbours, so the largest absolute value is a
+    *lower* bound of every Lipschitz constant; :func:`lipschitz_bound` is an upper bound of the
+    least.
 
     Args:
         field: R networks with ``dim`` 1.
-        t: the time.
-        h: states, shape ``(S,)``, strictly increasing.
+        t: The time.
+        h: States, shape ``(S,)``, strictly increasing.
 
     Returns:
         Shape ``(R, S - 1)``.
 
     Raises:
-        ValueError: if the field's state has more than one dimension, or ``h`` does not increase.
+        ValueError: If the field's state has more than one dimension, or ``h`` does not increase.
     """
     if field.state_shape != (1,):
         raise ValueError(f"slopes needs a field on the line, got states {field.state_shape}")

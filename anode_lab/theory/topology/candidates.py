@@ -1,4 +1,8 @@
-"""What floating-point solvers suggest for a certificate of separability; none of it is believed."""
+"""What floating-point solvers suggest for a certificate of separability.
+
+Nothing here is relied on: :mod:`anode_lab.theory.topology.separability` checks it in rational
+numbers.
+"""
 
 import warnings
 from dataclasses import dataclass
@@ -22,11 +26,11 @@ _DIRECTIONS = 48  # in which the corners of a deep triangle are looked for
 
 @dataclass(frozen=True)
 class Candidates:
-    """What floating-point solvers suggest; nothing of it is believed.
+    """Planes and points that floating-point solvers suggest for a certificate.
 
     Attributes:
-        normals: of planes that may part the sets.
-        support: indices of points of either set that may have a combination in common.
+        normals: Normals of planes that may separate the sets.
+        support: Indices of points of either set that may have a combination in common.
     """
 
     normals: tuple[Rationals, ...]
@@ -34,6 +38,7 @@ class Candidates:
 
     @staticmethod
     def of(a: Floats, b: Floats) -> "Candidates":
+        """Ask the solvers about two sets, of shapes ``(n, dim)`` and ``(m, dim)``."""
         scaled_a, scaled_b, powers = _normalised(a, b)
         columns = _float_columns(scaled_a, scaled_b)
         dim, count = a.shape[1], columns.shape[1]
@@ -65,7 +70,11 @@ def _float_columns(a: Floats, b: Floats) -> Floats:
 
 
 def _normalised(a: Floats, b: Floats) -> tuple[Floats, Floats, Integers]:
-    """Both sets moved and scaled by powers of 2 along each axis, to about [-1, 1]; the powers."""
+    """Move and scale both sets by powers of 2 along each axis, to about [-1, 1].
+
+    Returns:
+        Both sets, and the powers, shape ``(dim,)``.
+    """
     both = np.vstack([a, b])
     low, high = both.min(0), both.max(0)
     middle = low / 2 + high / 2
@@ -75,7 +84,7 @@ def _normalised(a: Floats, b: Floats) -> tuple[Floats, Floats, Integers]:
 
 
 def _unscaled(normal: Floats, powers: Integers) -> Rationals:
-    """The normal for the points as they were given."""
+    """Convert a normal to one for the points as they were given."""
     unscaled = [
         n / Fraction(2) ** int(power) if power >= 0 else n * Fraction(2) ** -int(power)
         for n, power in zip(exact(normal), powers, strict=True)
@@ -84,7 +93,7 @@ def _unscaled(normal: Floats, powers: Integers) -> Rationals:
 
 
 def _widest(a: Floats, b: Floats) -> Floats:
-    """The normal of the plane furthest from both sets: a support vector machine without slack."""
+    """Normal of the plane furthest from both sets, by a support vector machine without slack."""
     points, sides = np.vstack([a, b]), np.repeat([-1, 1], [len(a), len(b)])
     machine: Any = SVC(kernel="linear", C=1e8, tol=1e-4, max_iter=_STEPS)
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -94,7 +103,7 @@ def _widest(a: Floats, b: Floats) -> Floats:
 
 
 def _split(weights: Floats, count: int) -> tuple[Integers, Integers]:
-    """Indices of the positive weights of either set, or of its largest."""
+    """Indices of the positive weights of either set, or of its largest weight."""
     sides = (weights[:count], weights[count:])
     first, second = (
         np.flatnonzero(w > 1e-12) if (w > 1e-12).any() else np.array([int(w.argmax())])
@@ -104,7 +113,10 @@ def _split(weights: Floats, count: int) -> tuple[Integers, Integers]:
 
 
 def hull_corners(curve: Floats, center: Floats) -> Integers:
-    """Points of the curve that are furthest in some direction, and the ends of the nearest side."""
+    """Indices of the points of a curve that are furthest in some direction, seen from ``center``.
+
+    The ends of the hull's side nearest to ``center`` are among them.
+    """
     angles = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
     directions = np.stack([np.cos(angles), np.sin(angles)])
     found = ((curve - center) @ directions).argmax(0)
@@ -117,7 +129,7 @@ def hull_corners(curve: Floats, center: Floats) -> Integers:
 
 
 def deepest_triangle(corners: Floats) -> Integers | None:
-    """Which three corners ``(k, 2)`` have the origin deepest in their triangle, if any have."""
+    """Choose the three of the corners ``(k, 2)`` whose triangle has the origin deepest inside."""
     triples: Integers = np.array(list(combinations(range(len(corners)), 3)), dtype=np.int64)
     if not len(triples):
         return None
@@ -129,7 +141,7 @@ def deepest_triangle(corners: Floats) -> Integers | None:
 
 
 def _signed(p: Floats, q: Floats) -> Floats:
-    """Distance of the origin from the line through p and q, positive on its left; ``(n, 2)``."""
+    """Distance of the origin from the line through p and q ``(n, 2)``, positive on its left."""
     edge = q - p
     cross = edge[:, 1] * p[:, 0] - edge[:, 0] * p[:, 1]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,8 @@
-"""At which thickness a set of points of the plane keeps a point from infinity."""
+"""At which radii balls around points of the plane keep a point from infinity.
+
+This concerns the complement of a set, in the plane only: the complement of a closed curve in three
+or more dimensions is connected.
+"""
 
 import math
 from dataclasses import dataclass
@@ -17,11 +21,11 @@ _FAR = 20  # sizes of the point set at which stand the sites that close the Voro
 
 @dataclass(frozen=True)
 class Encirclement:
-    """For which radii balls around points keep a point of the plane from infinity.
+    """Radii at which balls around points keep a point of the plane from infinity.
 
     Attributes:
-        closed: from this radius on the point cannot leave; it is the clearance of the widest way.
-        covered: from this radius on it lies in a ball, being this far from the nearest point.
+        closed: Radius from which on the point cannot leave: the clearance of the widest way out.
+        covered: Radius from which on a ball covers it: the distance to the nearest point.
     """
 
     closed: float
@@ -29,26 +33,24 @@ class Encirclement:
 
     @property
     def ratio(self) -> float:
-        """Covered over closed: 1 if it is never encirclement, large for a tight ring around it."""
+        """Covered over closed: 1 for a point that is never enclosed, large for a tight ring."""
         if self.covered == 0:
             return 1.0
         return self.covered / self.closed if self.closed > 0 else math.inf
 
 
 def encirclement(point: ArrayLike, points: ArrayLike) -> Encirclement:
-    """For which radii the balls around ``points`` part ``point`` from infinity, in the plane.
+    """Find the radii at which the balls around ``points`` part ``point`` from infinity.
 
-    From where it is, the point moves straight away from the nearest site until two are equally
-    near, then along the edges of the Voronoi diagram: no way out has a larger clearance than the
-    widest of these. It is the plane's own question: the complement of a closed curve in three or
-    more dimensions is connected.
+    The point moves straight away from the nearest site until two are equally near, then along the
+    edges of the Voronoi diagram: no way out has a larger clearance than the widest of these.
 
     Args:
-        point: shape ``(2,)``.
-        points: shape ``(n, 2)``.
+        point: Point of the plane, shape ``(2,)``.
+        points: Centres of the balls, shape ``(n, 2)``.
 
     Raises:
-        ValueError: if the shapes are others, or a number is not finite.
+        ValueError: If the shapes are others, or a number is not finite.
     """
     start, sites = (
         checked_points(np.atleast_2d(point))[0],
@@ -68,7 +70,7 @@ def encirclement(point: ArrayLike, points: ArrayLike) -> Encirclement:
 
 
 def _widest_way(start: Floats, sites: Floats) -> float:
-    """The largest clearance of a way from ``start`` to infinity, for a set of size 1 around 0."""
+    """Largest clearance of a way from ``start`` to infinity, for a set of size 1 around 0."""
     angles = np.arange(12) * (np.pi / 6)
     frame = _FAR * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     diagram = Voronoi(np.vstack([sites, frame]))
@@ -102,7 +104,7 @@ def _widest_way(start: Floats, sites: Floats) -> float:
 
 
 def _clearance(p: Floats, q: Floats, first: Floats, second: Floats) -> Floats:
-    """The least distance of parts p to q of Voronoi edges from their two sites; all ``(n, 2)``."""
+    """Least distance of parts p to q of Voronoi edges from their two sites; all ``(n, 2)``."""
     middle = (first + second) / 2
     between = ((p - middle) * (q - middle)).sum(1) <= 0
     at_ends = np.minimum(np.linalg.norm(p - first, axis=1), np.linalg.norm(q - first, axis=1))
@@ -117,7 +119,7 @@ def _bottleneck(
     start: int,
     outside: Integers,
 ) -> float:
-    """The largest width such that edges of it or more join ``start`` to a node outside."""
+    """Largest width such that edges at least that wide join ``start`` to a node outside."""
     levels = np.unique(widths)
     low, high = 0, len(levels) - 1  # a way along all edges leads out
     while low < high:

@@ -1,7 +1,7 @@
-"""Persistent homology of point sets: which components and loops they have, and at which thickness.
+"""Persistent homology of point sets: their components and loops, and the thickness of each.
 
-Around each point a ball grows. Components and loops of the union of the balls are born and die at
-certain radii. What lives long belongs to the sampled set, if the sample is dense enough: see
+A ball grows around each point. Components and loops of the union of the balls are born and die at
+certain radii. Long lives belong to the sampled set, if the sample is dense enough; see
 :func:`certain_classes`. Every homeomorphism keeps a set's homology, augmented flows included.
 """
 
@@ -16,7 +16,7 @@ from scipy.spatial import KDTree
 from anode.arrays import Floats
 
 MOST = 300
-"""Points of which all distances are taken into account, beyond three dimensions."""
+"""Number of points that a Rips complex is made of, beyond three dimensions."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class PersistenceDiagram:
     """Births and deaths of the homology classes of a point set, as radii of balls.
 
     Attributes:
-        births: one array for each dimension of homology, from 0.
-        deaths: in the same way; infinite for essential classes.
-        spacing: no given point is further from those that were used; 0 if all were.
-        scale: half the diagonal of the bounding box, to compare radii with.
+        births: One array for each dimension of homology, from 0.
+        deaths: Deaths in the same order; infinite for essential classes.
+        spacing: Largest distance of a given point from those that were used; 0 if all were.
+        scale: Half the diagonal of the bounding box, with which radii may be compared.
     """
 
     births: tuple[Floats, ...]
@@ -36,10 +36,10 @@ class PersistenceDiagram:
     scale: float
 
     def lengths(self, dimension: int) -> Floats:
-        """Deaths less births, longest first; for an essential class up to ``scale``.
+        """Deaths minus births, longest first; the life of an essential class ends at ``scale``.
 
         Raises:
-            ValueError: if that dimension was not computed.
+            ValueError: If that dimension was not computed.
         """
         if not 0 <= dimension < len(self.births):
             valid = f"one of 0..{len(self.births) - 1}"
@@ -53,19 +53,20 @@ class PersistenceDiagram:
 def persistence_diagram(
     points: ArrayLike, max_dimension: int = 1, *, most: int = MOST
 ) -> PersistenceDiagram:
-    """The persistence diagrams of a point set (Edelsbrunner, Letscher and Zomorodian 2002).
+    """Compute the persistence diagrams of a point set (Edelsbrunner, Letscher and Zomorodian 2002).
 
-    In up to three dimensions of all points, by the alpha complex, whose homology is that of the
-    union of the balls. Beyond that by the Rips complex of points chosen far from each other, with
-    half their distances as radii, whose homology is close to that only by the stability theorem.
+    In up to three dimensions all points are used, in the alpha complex, whose homology is that of
+    the union of the balls. In more dimensions it is the Rips complex of points chosen far from each
+    other, with half their distances as radii. Its homology is close to that of the balls only as
+    far as the stability theorem says.
 
     Args:
-        points: shape ``(n, dim)``.
-        max_dimension: largest dimension of homology; 0 for components, 1 for loops as well.
-        most: points that the Rips complex is made of.
+        points: Points, shape ``(n, dim)``.
+        max_dimension: Largest dimension of homology: 0 for components, 1 for loops as well.
+        most: Number of points that the Rips complex is made of.
 
     Raises:
-        ValueError: if there are no points, one is not finite, or a number is out of range.
+        ValueError: If there are no points, one is not finite, or a number is out of range.
     """
     points = checked_points(points)
     if max_dimension < 0 or most < 1:
@@ -98,25 +99,24 @@ def persistence_diagram(
 
 
 def certain_classes(diagram: PersistenceDiagram, hausdorff: float) -> PersistenceDiagram:
-    """The classes that the sampled set has for certain, at some thickness.
+    """Select the classes that the sampled set has for certain, at some thickness.
 
     No birth and no death is further than the Hausdorff distance from that of the sampled set
     (Cohen-Steiner, Edelsbrunner and Harer 2007; for the Rips complex Chazal, de Silva and Oudot
-    2014, where the set's own diagram is that of its Rips complex). So a life longer than twice as
-    much is one of the set, of a thickening of it at least. Nothing follows for shorter ones, and a
-    gap in the set that is narrower than the samples' distance is not seen at all.
+    2014, where the set's own diagram is that of its Rips complex). So a life longer than twice that
+    distance belongs to the set, or at least to a thickening of it. Nothing follows for shorter
+    lives, and a gap in the set that is narrower than the samples' distance is not seen at all.
 
     Args:
-        diagram: of the samples.
-        hausdorff: no point of the set is further than this from a sample, and no sample from the
-            set; to be known from elsewhere. What the diagram's own choice of points adds to it is
-            added here.
+        diagram: Diagram of the samples.
+        hausdorff: Hausdorff distance of the samples and the set, known from elsewhere. What the
+            diagram's own choice of points adds to it is added here.
 
     Returns:
-        The diagram without the others.
+        The diagram of these classes.
 
     Raises:
-        ValueError: if the distance is negative or not a number.
+        ValueError: If the distance is negative or not a number.
     """
     if not hausdorff >= 0:
         raise ValueError(f"hausdorff must be 0 or more, got {hausdorff}")
@@ -130,6 +130,7 @@ def certain_classes(diagram: PersistenceDiagram, hausdorff: float) -> Persistenc
 
 
 def checked_points(points: ArrayLike) -> Floats:
+    """Convert points to an array ``(n, dim)``, or raise a ValueError."""
     array = np.asarray(points, dtype=np.float64)
     if array.ndim != 2 or 0 in array.shape or not np.isfinite(array).all():
         raise ValueError(f"points must be finite numbers (n, dim), got the shape {array.shape}")

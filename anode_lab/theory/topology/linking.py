@@ -1,7 +1,7 @@
 """How often one closed curve in space winds around another: Gauss's linking number.
 
-A flow of space keeps it, and curves on two sides of a plane have the number 0. So curves with
-another number are parted by no plane, before a flow of space or after it.
+A flow of space keeps it, and curves on two sides of a plane have the number 0. So no plane
+separates curves with another number, before a flow of space or after it.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from anode.arrays import Floats
 
 INTEGER = 1e-6
-"""A sum further from an integer than this is not taken for one."""
+"""Largest distance from an integer at which a sum is taken for it."""
 
 _ROWS = 256  # segments of the first polygon at once: the products of a block stay small
 
@@ -23,9 +23,11 @@ class Linking:
     """The linking number of two closed polygons.
 
     Attributes:
-        number: the integer.
-        error: distance of the computed sum from it; rounding, unless the polygons nearly touch.
-        distance: the least distance of the two polygons.
+        number: The integer.
+        error: Distance of the computed sum from it: rounding, unless the polygons nearly touch.
+        distance: Least distance of the two polygons. The number is also that of two curves, each
+            sampled by one of the polygons, if the distances of the curves from their polygons, both
+            run through in the same time, add up to less than this.
     """
 
     number: int
@@ -38,8 +40,9 @@ class SampledCurve:
     """A closed curve, sampled.
 
     Attributes:
-        parameters: from 0 to 2 pi, increasing, shape ``(n + 1,)``; both ends are one point.
-        points: shape ``(n + 1, dim)``.
+        parameters: Parameters from 0 to 2 pi, increasing, shape ``(n + 1,)``; both ends belong to
+            one point.
+        points: Points, shape ``(n + 1, dim)``.
     """
 
     parameters: Floats
@@ -55,18 +58,19 @@ class SampledCurve:
 def refined_curve(
     curve: Callable[[Floats], Floats], gap: float, *, start: int = 200, most: int = 20_000
 ) -> SampledCurve:
-    """A closed curve at parameters so close that no two neighbours are further apart than ``gap``.
+    """Sample a closed curve so densely that no two neighbours are further apart than ``gap``.
 
     What the curve does between two neighbours is not seen.
 
     Args:
-        curve: parameters ``(n,)`` in [0, 2 pi] -> points ``(n, dim)``; the same at both ends.
-        gap: largest distance of neighbours.
-        start: evenly spaced points to begin with.
-        most: points at which to give up; :attr:`SampledCurve.gaps` then has larger ones.
+        curve: Map from parameters ``(n,)`` in [0, 2 pi] to points ``(n, dim)``, with the same point
+            at both ends.
+        gap: Largest distance of neighbours.
+        start: Number of evenly spaced points at the start.
+        most: Number of points at which to give up; :attr:`SampledCurve.gaps` then has larger ones.
 
     Raises:
-        ValueError: if ``gap`` is not positive, ``start`` is below 3, a point is not finite, or the
+        ValueError: If ``gap`` is not positive, ``start`` is below 3, a point is not finite, or the
             curve is not closed to within a thousandth of ``gap``.
     """
     if not gap > 0 or start < 3:
@@ -90,18 +94,18 @@ def refined_curve(
 
 
 def linking_number(first: Floats, second: Floats) -> Linking:
-    """The linking number of two closed polygons in space, exactly up to rounding.
+    """Compute the linking number of two closed polygons in space, exactly up to rounding.
 
-    The sum, over all pairs of segments, of the solid angle that their differences sweep, over
-    4 pi. It is a formula for polygons and not a quadrature of Gauss's integral (Arai 2013).
+    It is the sum, over all pairs of segments, of the solid angle that their differences sweep,
+    divided by 4 pi: a formula for polygons, and no quadrature of Gauss's integral (Arai 2013).
 
     Args:
-        first, second: vertices in order, shapes ``(n + 1, 3)`` and ``(m + 1, 3)``, the last equal
-            to the first.
+        first: Vertices in order, shape ``(n + 1, 3)``, the last equal to the first.
+        second: Vertices of the other polygon, likewise, shape ``(m + 1, 3)``.
 
     Raises:
-        ValueError: if a shape is another, a polygon is not closed or has a coordinate that is not
-            finite, or the polygons come so close that the sum is no integer up to ``INTEGER``.
+        ValueError: If a shape is another, a polygon is not closed or has a coordinate that is not
+            finite, or the polygons come so close that the sum is not an integer up to ``INTEGER``.
     """
     first, second = _closed(first, "first"), _closed(second, "second")
     total, distance = 0.0, np.inf
@@ -130,7 +134,7 @@ def _closed(polygon: Floats, name: str) -> Floats:
 
 
 def _solid_angles(first: Floats, second: Floats) -> float:
-    """Half the signed solid angles of all pairs of segments, summed."""
+    """Sum half the signed solid angles of all pairs of segments."""
     difference = second - first[:, None]  # (n + 1, m + 1, 3)
     norm = np.linalg.norm(difference, axis=2)
     a, b = difference[:-1, :-1], difference[1:, :-1]
@@ -144,7 +148,7 @@ def _solid_angles(first: Floats, second: Floats) -> float:
 
 
 def _least_distance(first: Floats, second: Floats) -> float:
-    """The least distance of two polygonal lines: of their segments, pair by pair."""
+    """Least distance of two polygonal lines, over all pairs of segments."""
     p, q = first[:-1, None], second[None, :-1]
     u, v = np.diff(first, axis=0)[:, None], np.diff(second, axis=0)[None]
     between = p - q

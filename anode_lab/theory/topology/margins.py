@@ -1,4 +1,4 @@
-"""The lowest output on a sphere that a search finds, against the output at the origin."""
+"""The lowest output on a sphere that a search finds, compared with the output at the origin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ _RATE = 0.1  # of the descent on the unit sphere at first
 
 @dataclass(frozen=True)
 class Margin:
-    """What a search over the sphere found.
+    """The result of a search over the sphere.
 
     Attributes:
-        replica: which network.
-        point: with the lowest output found, shape ``(d,)``; the float itself is in the annulus.
-        output: there, solved with ``tolerance``.
-        at_origin: the output at the origin.
-        tolerance: absolute and relative, of the solver.
+        replica: Index of the network.
+        point: Point with the lowest output found, shape ``(d,)``; these floats lie in the annulus.
+        output: Output there, solved with ``tolerance``.
+        at_origin: Output at the origin.
+        tolerance: Absolute and relative tolerance of the solver.
     """
 
     replica: int
@@ -57,16 +57,20 @@ def search_margins(
     replicas: Sequence[int] | None = None,
     solver: SolverSettings = TIGHTER,
 ) -> list[Margin]:
-    """The lowest output on the sphere of radius r2 that a search finds, against the origin's.
+    """Search the sphere of radius r2 for the lowest output, and compare it with the origin's.
 
-    On a line the sphere is two points. In the plane the circle is refined where the image parts,
-    then around the lowest output; in more dimensions the best of random points go downhill.
+    On a line the sphere is two points. In the plane the circle is refined where its image parts,
+    then around the lowest output. In more dimensions the best of random points go downhill.
 
     Args:
-        model, radii, replicas, solver: as for :func:`find_witnesses`, with any augmentation.
+        model: R networks whose inputs are points, with one output.
+        radii: Radii r2 and r3 of the annulus.
+        replicas: Indices of the networks; all by default.
+        solver: Solver of the outputs, in double precision.
 
     Raises:
-        ValueError: as :func:`find_witnesses`, the augmentation aside.
+        ValueError: If the model does not have one output, or the weights of a head are 0; if the
+            inputs are not points, or the radii do not increase.
     """
     inner, outer = radii
     if not 0 < inner < outer:
@@ -100,7 +104,7 @@ def _lowest(model: NeuralODE, radius: float) -> Tensor:
 
 
 def _pick(x: Tensor, outputs: Tensor) -> Tensor:
-    """Of points ``(R, n, d)`` the one with the lowest output."""
+    """The one of points ``(R, n, d)`` with the lowest output."""
     return x[torch.arange(len(x)), outputs.argmin(1)]
 
 
@@ -143,7 +147,7 @@ def _unit(x: Tensor) -> Tensor:
 
 
 def _outward(x: Floats, radii: tuple[float, float]) -> Floats:
-    """The points ``(R, d)``, moved outwards by rounding errors until they are in the annulus."""
+    """Move points ``(R, d)`` outwards by rounding errors until they are in the annulus."""
     inner, outer = (Fraction(radius) ** 2 for radius in radii)
     moved = x.copy()
     for i, point in enumerate(x):

@@ -14,19 +14,22 @@ _LEAST = 1e-323  # twice the least float: what a number that underflows may lose
 
 
 def exact(point: Floats) -> Rationals:
+    """Convert floats to rational numbers without a change."""
     return tuple(Fraction(float(each)) for each in point)
 
 
 def dot(first: Rationals, second: Rationals) -> Fraction:
+    """Scalar product of two vectors."""
     return sum((x * y for x, y in zip(first, second, strict=True)), Fraction(0))
 
 
 def square_norm(vector: Rationals) -> Fraction:
+    """Square of a vector's length."""
     return dot(vector, vector)
 
 
 def root_below(square: Fraction) -> float:
-    """The square root, rounded down."""
+    """Square root, rounded down."""
     if square <= 0:
         return 0.0
     half = (square.numerator.bit_length() - square.denominator.bit_length()) // 2
@@ -43,10 +46,10 @@ def root_below(square: Fraction) -> float:
 
 
 def furthest(points: Floats, normal: Rationals) -> tuple[Fraction, int]:
-    """The largest of ``normal.x`` over the points, exactly, and the index of such a point.
+    """Largest value of ``normal.x`` over the points, exactly, and the index of such a point.
 
-    In floating point first; only points that its rounding error leaves in question are computed
-    in rationals.
+    Floating point comes first; only points that its rounding error leaves in question are computed
+    in rational numbers.
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         w = to_floats(normal)
@@ -62,15 +65,17 @@ def furthest(points: Floats, normal: Rationals) -> tuple[Fraction, int]:
 
 
 def largest(points: Floats, normal: Rationals) -> Fraction:
+    """Largest value of ``normal.x`` over the points, exactly."""
     return furthest(points, normal)[0]
 
 
 def least(points: Floats, normal: Rationals) -> Fraction:
+    """Least value of ``normal.x`` over the points, exactly."""
     return -largest(points, tuple(-each for each in normal))
 
 
 def to_floats(normal: Rationals) -> Floats:
-    """The normal, rounded; an entry that is too large is infinite."""
+    """Round a normal to floats; an entry that is too large becomes infinite."""
     try:
         return np.array([float(each) for each in normal])
     except OverflowError:
@@ -78,7 +83,7 @@ def to_floats(normal: Rationals) -> Floats:
 
 
 def scaled(vector: Rationals) -> Rationals:
-    """Times a power of 2, so that its largest entry is near 1."""
+    """Multiply by a power of 2, so that the largest entry is near 1."""
     largest = max(abs(each) for each in vector)
     if largest == 0:
         return vector

@@ -1,7 +1,7 @@
 """Two finite sets of points: a hyperplane between them, or a point of both convex hulls.
 
 One of the two exists and never both (Farkas 1902, for polytopes). A floating-point linear program
-says which points matter; what is returned is computed and checked in rational numbers, of which
+says which points matter. The certificate is computed and checked in rational numbers, of which
 every float is one, and does not depend on the solver's tolerances.
 """
 
@@ -33,11 +33,12 @@ _WORST = 4  # points of either set that join the exact program in a round
 
 @dataclass(frozen=True)
 class Hyperplane:
-    """``normal.x < offset`` for all points of the first set, ``>`` for all of the second.
+    """A plane with ``normal.x < offset`` on the first set and ``normal.x > offset`` on the second.
 
     Attributes:
-        normal, offset: rational numbers, up to a common factor.
-        margin: no point is nearer to the plane than this, in the points' units; rounded down.
+        normal: Normal, of rational numbers, up to a factor in common with ``offset``.
+        offset: Offset.
+        margin: Least distance of a point from the plane, in the points' units, rounded down.
     """
 
     normal: Rationals
@@ -50,7 +51,7 @@ class Hyperplane:
         return to_floats(self.normal)
 
     def verify(self, a: ArrayLike, b: ArrayLike) -> bool:
-        """Whether all of this holds for the sets ``a (n, dim)``, ``b (m, dim)``, exactly."""
+        """Check exactly whether all of this holds for sets ``a (n, dim)`` and ``b (m, dim)``."""
         a, b = _points(a, b)
         if len(self.normal) != a.shape[1] or not any(self.normal) or not self.margin >= 0:
             return False
@@ -65,11 +66,14 @@ class CommonPoint:
     """A convex combination of points of the first set that equals one of the second's.
 
     Attributes:
-        indices_a, indices_b: which points; dim + 2 or fewer in all (Caratheodory).
-        weights_a, weights_b: positive, each with the sum 1.
-        depth: how far, in the points' units, the hulls overlap at least: one would have to be
-            moved by as much to be parted from the other. Rounded down; 0 for a combination of less
-            than dim + 2 points, whose hulls only touch. See :func:`is_robust`.
+        indices_a: Indices of points of the first set; dim + 2 or fewer of both sets together
+            (Carathéodory).
+        weights_a: Their weights, positive and with the sum 1.
+        indices_b: Indices of points of the second set.
+        weights_b: Their weights, likewise.
+        depth: Lower bound of how far the hulls overlap, in the points' units: to separate them, one
+            would have to be moved by as much. It is 0 for a combination of less than dim + 2
+            points, whose hulls only touch. See :func:`is_robust`.
     """
 
     indices_a: tuple[int, ...]
@@ -79,11 +83,11 @@ class CommonPoint:
     depth: float
 
     def point(self, a: ArrayLike) -> Rationals:
-        """The common point as a combination of the first set ``(n, dim)``, exactly."""
+        """Compute the common point as a combination of the first set ``(n, dim)``, exactly."""
         return _combination(np.asarray(a, float), self.indices_a, self.weights_a)
 
     def verify(self, a: ArrayLike, b: ArrayLike) -> bool:
-        """Whether all of this holds for the sets ``a (n, dim)``, ``b (m, dim)``, exactly."""
+        """Check exactly whether all of this holds for sets ``a (n, dim)`` and ``b (m, dim)``."""
         a, b = _points(a, b)
         sides = ((a, self.indices_a, self.weights_a), (b, self.indices_b, self.weights_b))
         if not all(_is_convex(weights, indices, len(points)) for points, indices, weights in sides):
@@ -97,20 +101,21 @@ Certificate = Hyperplane | CommonPoint
 
 
 def separate(a: ArrayLike, b: ArrayLike) -> Certificate:
-    """The certificate of two sets' separability, or of the contrary.
+    """Find the certificate that two sets are separable, or that they are not.
 
-    The hyperplane's margin is close to the widest one; the common point's depth is that of few
-    points far out, and not the largest that there is.
+    The hyperplane's margin is close to the widest one; the common point's depth is that of a few
+    points far out, and not the largest possible.
 
     Args:
-        a, b: the sets, shapes ``(n, dim)`` and ``(m, dim)``, in double precision.
+        a: First set, shape ``(n, dim)``, in double precision.
+        b: Second set, shape ``(m, dim)``.
 
     Returns:
-        What :meth:`~Hyperplane.verify` accepts for ``a`` and ``b``.
+        A certificate that :meth:`~Hyperplane.verify` accepts for ``a`` and ``b``.
 
     Raises:
-        ValueError: if the sets have no points, are of different dimensions, or a coordinate is not
-            a finite number.
+        ValueError: If a set has no points, the sets are of different dimensions, or a coordinate is
+            not a finite number.
     """
     a, b = _points(a, b)
     candidates = Candidates.of(a, b)
@@ -121,19 +126,19 @@ def separate(a: ArrayLike, b: ArrayLike) -> Certificate:
 
 
 def enclosing_triangle(point: ArrayLike, boundary: ArrayLike) -> Certificate:
-    """Three points of a curve in the plane whose triangle contains ``point``, deep inside.
+    """Find three points of a curve in the plane whose triangle contains a point, deep inside.
 
     Args:
-        point: such as the features of the origin, shape ``(2,)``.
-        boundary: such as the features of a circle around it, shape ``(n, 2)``.
+        point: Point, such as the features of the origin, shape ``(2,)``.
+        boundary: Curve, such as the features of a circle around it, shape ``(n, 2)``.
 
     Returns:
         For ``boundary`` as the first set and the point as the second: the :class:`CommonPoint` with
-        the largest distance from the triangle's sides among triangles of corners of the hull in 48
-        directions; or what :func:`separate` finds if none of them contains it.
+        the largest distance from the triangle's sides, among triangles of corners of the hull in 48
+        directions; or what :func:`separate` finds if none of them contains the point.
 
     Raises:
-        ValueError: as :func:`separate`, or outside of the plane.
+        ValueError: As for :func:`separate`, or if the points are not in the plane.
     """
     curve, center = _points(boundary, np.atleast_2d(point))
     if curve.shape[1] != 2 or len(center) != 1:
@@ -148,7 +153,7 @@ def enclosing_triangle(point: ArrayLike, boundary: ArrayLike) -> Certificate:
 
 
 def is_robust(certificate: Certificate, radius: float, other: float | None = None) -> bool:
-    """Whether the verdict stays the same if every point is moved by ``radius`` or less.
+    """Tell whether the verdict stays the same if every point is moved by ``radius`` or less.
 
     Moved points change ``max_a u.a - min_b u.b`` by no more than the two radii together, for each
     unit vector u. The hulls are apart if it is negative for one u, as for the plane's normal, and
@@ -156,12 +161,12 @@ def is_robust(certificate: Certificate, radius: float, other: float | None = Non
     the depth.
 
     Args:
-        certificate: for the points as they are.
-        radius: bound of the error of the first set's points.
-        other: bound for the second's; the same if left out.
+        certificate: Certificate for the points as they are.
+        radius: Bound of the error of the first set's points.
+        other: Bound for the second set's; the same by default.
 
     Raises:
-        ValueError: if a radius is negative or not a number.
+        ValueError: If a radius is negative or not a number.
     """
     radii = (radius, radius if other is None else other)
     if not all(r >= 0 for r in radii):
@@ -175,7 +180,7 @@ def is_robust(certificate: Certificate, radius: float, other: float | None = Non
 
 
 def _points(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
-    """Both sets as arrays of shape ``(n, dim)``, checked."""
+    """Convert both sets to arrays of shape ``(n, dim)``, after checking them."""
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     for name, points in (("a", first), ("b", second)):
         if points.ndim != 2 or 0 in points.shape:
@@ -231,17 +236,17 @@ def _depth(a: Floats, b: Floats, indices_a: tuple[int, ...], indices_b: tuple[in
 
 
 def _columns(a: Floats, b: Floats) -> list[Rationals]:
-    """Of the equations sum x a - sum y b = 0, sum x = 1, sum y = 1."""
+    """Columns of the equations sum x a - sum y b = 0, sum x = 1, sum y = 1."""
     zero, one = Fraction(0), Fraction(1)
     first = [(*exact(point), one, zero) for point in a]
     return first + [(*exact(-point), zero, one) for point in b]
 
 
 def _exactly(a: Floats, b: Floats, some_a: Integers, some_b: Integers) -> Certificate:
-    """The certificate, from the linear program in rationals for a growing number of points.
+    """Solve the linear program in rational numbers for a growing number of points.
 
-    Either the points so far have a combination in common, and then all have; or a plane parts
-    them, and if it does not part all, the furthest on its wrong side join. So it ends.
+    Either the points so far have a combination in common, and then all have; or a plane separates
+    them, and if it does not separate all, the furthest on its wrong side join. So it ends.
     """
     chosen_a, chosen_b = dict.fromkeys(some_a.tolist()), dict.fromkeys(some_b.tolist())
     right = (*[Fraction(0)] * a.shape[1], Fraction(1), Fraction(1))
@@ -270,7 +275,7 @@ def _common(
 
 
 def _joining(points: Floats, normal: Rationals) -> list[int]:
-    """The point furthest along ``normal`` and a few more that are far, as a float can tell."""
+    """The point furthest along ``normal``, and a few more that floating point finds far."""
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.nan_to_num(points @ to_floats(normal), nan=np.inf)
     return [furthest(points, normal)[1], *np.argsort(-values)[:_WORST].tolist()]

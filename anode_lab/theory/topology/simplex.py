@@ -1,7 +1,7 @@
 """A linear program for a few points, solved in rational numbers: no rounding, no tolerance.
 
-The first phase of the simplex method (Dantzig 1951) with Bland's rule (1977), under which it ends.
-It is meant for tens of columns; a floating-point solver finds which ones matter.
+This is the first phase of the simplex method (Dantzig 1951) with Bland's rule (1977), under which
+it ends. It is meant for tens of columns; a floating-point solver finds which ones matter.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ class Feasible:
     """A solution x >= 0 of M x = r, zero in all but a few places.
 
     Attributes:
-        solution: column -> its value, for those that are not 0; no more of them than rows.
+        solution: Column -> its value, for those that are not 0; there are no more of them than
+            rows.
     """
 
     solution: dict[int, Fraction]
@@ -30,7 +31,7 @@ class Infeasible:
     """A proof that M x = r has no solution x >= 0 (Farkas).
 
     Attributes:
-        multipliers: y with ``y.M_j <= 0`` for every column and ``y.r > 0``.
+        multipliers: Vector y with ``y.M_j <= 0`` for every column and ``y.r > 0``.
     """
 
     multipliers: Rationals
@@ -40,8 +41,8 @@ def solve(columns: Sequence[Rationals], right: Rationals) -> Feasible | Infeasib
     """Find x >= 0 with ``sum_j x_j columns[j] = right``, or the proof that there is none.
 
     Args:
-        columns: each as long as ``right``.
-        right: no entry is negative.
+        columns: Columns, each as long as ``right``.
+        right: Right side, without a negative entry.
     """
     rows, count = len(right), len(columns)
     table: Any = np.full((rows + 1, count + rows + 1), Fraction(0), dtype=object)
@@ -66,7 +67,7 @@ def solve(columns: Sequence[Rationals], right: Rationals) -> Feasible | Infeasib
 
 
 def inverse(matrix: Sequence[Rationals]) -> list[Rationals] | None:
-    """The rows of the inverse of a square matrix, given by its rows; None if there is none."""
+    """Compute the rows of the inverse of a square matrix, given by its rows; None if singular."""
     size = len(matrix)
     table: Any = np.full((size, 2 * size), Fraction(0), dtype=object)
     for i, row in enumerate(matrix):
@@ -86,9 +87,9 @@ def _first_negative(costs: Any) -> int | None:
 
 
 def _leaving(table: Any, entering: int, basis: list[int]) -> int:
-    """The row whose value is the first to fall to 0, of several the one of the first column.
+    """The row whose value is the first to fall to 0; of several, the one of the first column.
 
-    There is one: the sum that is made small cannot fall below 0.
+    There is one, because the sum that is minimised cannot fall below 0.
     """
     ratios = [
         (table[i, -1] / table[i, entering], basis[i], i)

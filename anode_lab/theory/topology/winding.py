@@ -1,7 +1,7 @@
 """How often the image of a circle winds around the image of the origin.
 
 A flow of the plane is a homeomorphism that keeps orientation, so the answer is 1. A count from
-samples can say otherwise: between two neighbours the image may pass on either side.
+samples can be wrong: between two neighbours the image may pass on either side.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ class Winding:
     """A winding number that is proven.
 
     Attributes:
-        replica: whose flow.
-        number: of the image of the circle around the image of the origin.
-        clearance: no point of the one is nearer to the other than this, in features' units.
-        arcs: into which the circle was parted.
-        narrowest: width of the narrowest arc, in radians.
+        replica: Index of the network.
+        number: Winding number of the circle's image around the image of the origin.
+        clearance: Lower bound of the distance between the two images, in the features' units.
+        arcs: Number of arcs that the circle was split into.
+        narrowest: Width of the narrowest arc, in radians.
     """
 
     replica: int
@@ -46,7 +46,7 @@ def winding_numbers(
     replicas: Sequence[int] | None = None,
     most: int = 20_000,
 ) -> list[Winding]:
-    """Winding numbers of the exact flow, whatever lies between samples.
+    """Prove the winding numbers of the exact flow, whatever lies between samples.
 
     The image of every arc lies in a convex set that does not contain the origin's image, so it is
     seen from there under less than half a turn. Neighbours have a point in common, so the angle
@@ -54,13 +54,13 @@ def winding_numbers(
 
     Args:
         model: R networks of the plane, without augmentation.
-        radius: of the circle around the origin.
-        replicas: which; all of them if left out.
-        most: arcs a replica.
+        radius: Radius of the circle around the origin.
+        replicas: Indices of the networks; all by default.
+        most: Largest number of arcs of a replica.
 
     Raises:
-        ValueError: if the state is not of dimension 2, or the radius is not positive.
-        EnclosureError: if arcs are left whose image may meet that of the origin.
+        ValueError: If the state is not of dimension 2, or the radius is not positive.
+        EnclosureError: If arcs are left whose image may meet that of the origin.
     """
     _check(model)
     chosen = range(model.replicas) if replicas is None else replicas
@@ -86,10 +86,10 @@ def _narrowest(found: CircleCover) -> float:
 
 
 def _clearance(images: Enclosure, origin: Enclosure) -> Floats:
-    """Lower bound of the distance of the sets from that of the origin, not positive if they meet.
+    """Lower bound of the sets' distance from that of the origin; not positive if they meet.
 
-    That of a segment from a point is from its nearest point, or, rounded, from another one: so a
-    little is taken off in proportion to the size of what was subtracted.
+    The distance of a segment from a point is that of its nearest point, or, after rounding, of
+    another one. So a little is taken off in proportion to the size of what was subtracted.
     """
     away, half = images.centres - origin.centres, images.segments
     square = (half**2).sum(1)
@@ -105,21 +105,19 @@ def _clearance(images: Enclosure, origin: Enclosure) -> Floats:
 def sampled_winding_numbers(
     model: NeuralODE, n: int, radius: float = 1.0, *, solver: SolverSettings = TIGHTER
 ) -> Integers:
-    """Winding numbers of the polygons through the images of ``n`` evenly spaced points.
-
-    Nothing bounds what the image does between them: this is what is deceived.
+    """Count winding numbers from evenly spaced samples, which proves nothing.
 
     Args:
         model: R networks of the plane, without augmentation.
-        n: number of points, 3 or more.
-        radius: of the circle around the origin.
-        solver: how points are solved, in double precision.
+        n: Number of points, 3 or more.
+        radius: Radius of the circle around the origin.
+        solver: Solver of the points, in double precision.
 
     Returns:
         Shape ``(R,)``.
 
     Raises:
-        ValueError: as for :func:`winding_numbers`, or if n is below 3, or if a solve fails.
+        ValueError: As for :func:`winding_numbers`, or if n is below 3, or if a solve fails.
     """
     _check(model)
     if n < 3:
@@ -136,7 +134,7 @@ def sampled_winding_numbers(
 
 
 def _turning(angles: Floats) -> float:
-    """The whole turns of a closed polygon, from the angles of its corners."""
+    """Count the turns of a closed polygon from the angles of its corners."""
     change = np.diff(np.append(angles, angles[0]))
     change -= 2 * pi * np.round(change / (2 * pi))
     return float(change.sum() / (2 * pi))

@@ -1,9 +1,9 @@
-"""A point of the outer class whose output is below the output at the origin: for every Neural ODE.
+"""A point of the outer class whose output is below that at the origin: for every Neural ODE.
 
 A flow maps the ball of radius r2 to a set whose boundary is the image of the sphere, and an affine
-function takes its least value over a compact set on the boundary. So for a Neural ODE whatever its
-training, some point of the sphere has an output below that of the origin (the minimum principle).
-With augmentation the theorem does not apply, and a margin can be proven instead.
+function takes its least value over a compact set on the boundary. So some point of the sphere has
+an output below that of the origin, for every Neural ODE, however it was trained (the minimum
+principle). With augmentation the theorem does not apply, and a margin can be proven instead.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from anode_lab.theory.topology.margins import Margin, search_margins
 
 
 class WitnessNotFound(RuntimeError):  # noqa: N818
-    """The theorem promises a witness and the search has none: search or solver is at fault."""
+    """The search found no witness, though the theorem promises one: search or solver fails."""
 
 
 class NotSeparatedError(RuntimeError):
@@ -33,14 +33,15 @@ class Witness:
     """A point of the annulus whose output is below the origin's.
 
     Attributes:
-        replica: which network.
-        point: shape ``(d,)``; ``r2 <= |point| <= r3`` holds for these floats exactly.
-        output, at_origin: of the model at the point and at the origin, solved with ``tolerance``.
-        tolerance: absolute and relative, of the solver.
-        proven: lower bound of the origin's output minus the point's under the exact flow, with all
-            errors of method and rounding; negative, and minus infinity where there is no bound, if
-            the enclosure is too wide to prove anything.
-        error: what the two outputs' enclosures allow the difference to be off their middles.
+        replica: Index of the network.
+        point: The point, shape ``(d,)``; ``r2 <= |point| <= r3`` holds for these floats exactly.
+        output: Output of the model at the point, solved with ``tolerance``.
+        at_origin: Output at the origin, likewise.
+        tolerance: Absolute and relative tolerance of the solver.
+        proven: Lower bound of the origin's output minus the point's under the exact flow, with all
+            errors of method and rounding. It is negative if the enclosure is too wide to prove
+            anything, and minus infinity if there is no bound.
+        error: Largest error of the outputs' difference that the enclosures allow.
     """
 
     replica: int
@@ -53,7 +54,7 @@ class Witness:
 
     @property
     def margin(self) -> float:
-        """How far the output at the point is below the origin's, as solved."""
+        """Output at the origin minus the one at the point, as solved."""
         return self.at_origin - self.output
 
     @property
@@ -64,14 +65,14 @@ class Witness:
 
 @dataclass(frozen=True)
 class Separation:
-    """A proof that the whole circle lies above the origin.
+    """A proof that the output on the whole circle is above that at the origin.
 
     Attributes:
-        replica: which network.
-        proven: the output on the circle exceeds that at the origin by this, at least.
-        found: the least excess that a search found, so the true one is between the two (up to the
-            solver's error).
-        arcs: into which the circle was parted.
+        replica: Index of the network.
+        proven: Lower bound of how far the output on the circle exceeds that at the origin.
+        found: Least excess that a search found, so that the true one lies between the two (up to
+            the solver's error).
+        arcs: Number of arcs that the circle was split into.
     """
 
     replica: int
@@ -87,21 +88,21 @@ def find_witnesses(
     replicas: Sequence[int] | None = None,
     solver: SolverSettings = TIGHTER,
 ) -> list[Witness]:
-    """A witness for every replica of a Neural ODE.
+    """Find a witness for every replica of a Neural ODE.
 
-    The theorem says nothing of signs: if the output at the origin is wrong, too, there still is
-    one.
+    The theorem says nothing about signs: there is a witness even if the output at the origin is
+    wrong, too.
 
     Args:
         model: R networks without augmentation whose inputs are points, with one output.
-        radii: r2 and r3 of the annulus.
-        replicas: which; all of them if left out.
-        solver: how outputs are solved, in double precision.
+        radii: Radii r2 and r3 of the annulus.
+        replicas: Indices of the networks; all by default.
+        solver: Solver of the outputs, in double precision.
 
     Raises:
-        ValueError: if the model has augmentation, not one output, or a head whose weights are 0;
-            if the inputs are no points, or the radii do not increase.
-        WitnessNotFound: if no point found has an output below the origin's.
+        ValueError: If the model has augmentation, not one output, or a head whose weights are 0;
+            if the inputs are not points, or the radii do not increase.
+        WitnessNotFound: If no point found has an output below the origin's.
     """
     if model.augment_dim:
         raise ValueError(
@@ -147,21 +148,21 @@ def prove_separation(
 ) -> list[Separation]:
     """Prove that the output on the whole circle of radius r2 is above that at the origin.
 
-    The circle is covered by arcs; the exact flow's image of each is enclosed, and halved until the
-    output is high enough.
+    The circle is covered by arcs. The exact flow's image of each is enclosed, and the arc is split
+    until the output is high enough.
 
     Args:
         model: R networks whose inputs are points of the plane, with one output.
-        radii: as for :func:`find_witnesses`; the proof is for the circle of radius r2.
-        replicas: which; all of them if left out.
-        share: how much of the margin that a search finds is to be proven, above 0 and below 1.
-        most: arcs a replica.
+        radii: Radii r2 and r3 of the annulus; the proof is for the circle of radius r2.
+        replicas: Indices of the networks; all by default.
+        share: Share of the margin found by a search that is to be proven, above 0 and below 1.
+        most: Largest number of arcs of a replica.
 
     Raises:
-        ValueError: as :func:`search_margins`; if the inputs are no points of the plane, or
+        ValueError: As for :func:`search_margins`; if the inputs are not points of the plane, or
             ``share`` is out of range.
-        NotSeparatedError: if the search finds a point that is not above the origin.
-        EnclosureError: if the proof needs more arcs.
+        NotSeparatedError: If the search finds a point that is not above the origin.
+        EnclosureError: If the proof needs more arcs.
     """
     if not 0 < share < 1:
         raise ValueError(f"share must be above 0 and below 1, got {share}")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anode_lab.claims import CLAIMS, Average, gather, measure
-from anode_lab.claims.bands import Bands, _band, bands, load
+from anode_lab.claims import Average, all_claims, gather, measure
+from anode_lab.claims.bands import Bands, _band, bands, load_bands
 from anode_lab.claims.interval import Measurement
 from anode_lab.cli import main
 
@@ -71,19 +71,19 @@ def test_no_number_agrees_with_no_number_only() -> None:
 @pytest.fixture(scope="module")
 def made() -> Bands:
     """Of two claims at the smallest size."""
-    claims = [claim for claim in CLAIMS if claim.id in ("C1", "C6")]
+    claims = [claim for claim in all_claims() if claim.id in ("C1", "C6")]
     results = gather(claims, profile="smoke")
     return bands([claim.judge(results) for claim in claims], "smoke", 0, {"numerics": "x"})
 
 
 def test_kept_bands_are_read_as_they_were(made: Bands, tmp_path: Path) -> None:
     made.save(path := tmp_path / "bands.json")
-    assert load(path) == made
+    assert load_bands(path) == made
     assert "NaN" not in path.read_text(encoding="utf8"), "JSON has no such number"
     assert {band.name[:2] for band in made.bands} == {"C1", "C6"}
     path.write_text("[]", encoding="utf8")
     with pytest.raises(ValueError, match=r"bands\.json is no file of bands"):
-        load(path)
+        load_bands(path)
 
 
 def test_command_keeps_and_compares(tmp_path: Path, capsys: Captured) -> None:
@@ -94,7 +94,7 @@ def test_command_keeps_and_compares(tmp_path: Path, capsys: Captured) -> None:
     assert main([*command, "--compare", str(path)]) == 0
     output = capsys.readouterr().out
     assert "OUTSIDE" not in output
-    kept = load(path)
+    kept = load_bands(path)
     count = len(kept.bands)
     assert output.endswith(f"{count} of {count} numbers are in their bands.\n")
     moved = [replace(band, value=-9.0, low=-9.5, high=-8.5) for band in kept.bands]
@@ -124,7 +124,9 @@ def test_what_does_not_fit_is_one_line(
 
 
 def test_the_books_bands_are_of_its_laptop_run() -> None:
-    kept = load()
+    kept = load_bands()
     assert (kept.profile, kept.seed) == ("laptop", 0)
-    assert {band.name.rstrip("abcdefgh") for band in kept.bands} == {claim.id for claim in CLAIMS}
+    assert {band.name.rstrip("abcdefgh") for band in kept.bands} == {
+        claim.id for claim in all_claims()
+    }
     assert json.dumps(kept.provenance)

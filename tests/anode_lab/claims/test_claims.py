@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from math import inf, nan, pi
 from pathlib import Path
 
@@ -18,22 +19,26 @@ from anode.data import Data, concentric_spheres, g1d
 from anode.models import Model
 from anode.training import Floats, TrainingFailure
 from anode_lab.claims import (
-    CHAPTERS,
-    CLAIMS,
     Case,
     Claim,
     Verdict,
+    all_claims,
+    claims_of_chapter,
     cost,
     exceptions,
+    find_claim,
     fitting,
     flows,
     gather,
     measurement_table,
     needed,
+    register,
     to_test,
     verdict_table,
 )
+from anode_lab.claims import claim as registry
 from anode_lab.claims.criterion import combined
+from anode_lab.cli import main
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.runs import RESULTS_VARIABLE, Result, Run, Task, run
 from anode_lab.runs.provenance import Provenance
@@ -41,7 +46,7 @@ from publishing.project import HOME
 
 SEEDS = 20
 EPOCHS = 50
-BY_ID = {claim.id: claim for claim in CLAIMS}
+BY_ID = {claim.id: claim for claim in all_claims()}
 
 
 def history(loss: Floats, nfe: Floats, failed: int = 0) -> History:
@@ -383,14 +388,14 @@ def test_a_recorded_model_is_judged_like_one_that_was_trained_now() -> None:
 # The table ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", all_claims(), ids=lambda claim: claim.id)
 def test_every_claim_says_what_where_and_how(claim: Claim) -> None:
     assert re.fullmatch(r"C\d+", claim.id)
     assert re.search(r"Figs? \d|section \d|appendix [A-Z]", claim.source)
     assert claim.statement.endswith(".")
     assert claim.checks
     chapters = [path.read_text(encoding="utf8") for path in (HOME / "book").glob("*.md")]
-    heading = f"({claim.chapter})=\n# {CHAPTERS[claim.chapter]}\n"
+    heading = f"({claim.chapter.label})=\n# {claim.chapter.title}\n"
     assert any(heading in text for text in chapters)
     for check in claim.checks:
         assert ": " in check.criterion.words, "what is promised, then how it is read"
@@ -408,7 +413,7 @@ def test_the_words_of_a_criterion_name_its_bounds() -> None:
         1.5: "half",
         2.0: "half|twice",
     }
-    for claim in CLAIMS:
+    for claim in all_claims():
         for check in claim.checks:
             for end in (check.criterion.low, check.criterion.high):
                 words = rf"{end:g}|{spelled.get(end, 'no other words')}"
@@ -416,24 +421,73 @@ def test_the_words_of_a_criterion_name_its_bounds() -> None:
 
 
 def test_every_claim_has_its_place() -> None:
-    assert [claim.id for claim in CLAIMS] == [f"C{i}" for i in range(1, 20)]
+    assert [claim.id for claim in all_claims()] == [f"C{i}" for i in range(1, 20)]
 
 
 def test_needed_is_what_the_checks_measure_and_no_more() -> None:
-    wanted = needed(CLAIMS)
+    wanted = needed(all_claims())
     pairs = {(name, label) for name, labels in wanted.items() for label in labels}
-    assert pairs == {need for claim in CLAIMS for check in claim.checks for need in check.needs}
+    assert pairs == {
+        need for claim in all_claims() for check in claim.checks for need in check.needs
+    }
     assert needed([BY_ID["C6"]]) == {"annulus-1d": ["NODE", "ANODE (p = 5)"]}
+
+
+TOY_CLAIM = """
+from anode_lab.claims import Chapter, Check, Claim, Criterion, register
+
+def doubled_loss(case):
+    return 2 * case.history.epoch_loss[:, -1]
+
+register(
+    Claim(
+        "C99",
+        "a figure that nobody drew",
+        "Twice the loss is small.",
+        Chapter("ch:toy", "A chapter that nobody wrote"),
+        (
+            Check(
+                "twice the loss",
+                (("annulus-1d", "NODE"),),
+                doubled_loss,
+                Criterion("small: below 1", high=1),
+                "of the loss",
+            ),
+        ),
+    )
+)
+"""
+
+
+def test_a_claim_from_outside_the_tree_is_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tables, verdicts and the command line take it once its module is imported."""
+    monkeypatch.setattr(registry, "_REGISTERED", dict(registry._REGISTERED))
+    (tmp_path / "a_toy_claim.py").write_text(TOY_CLAIM, encoding="utf8")
+    monkeypatch.syspath_prepend(tmp_path)
+    import_module("a_toy_claim")
+    claim = find_claim("C99")
+    assert all_claims()[-1] is claims_of_chapter("ch:toy")[0] is claim
+    judgement = claim.judge(results(case("annulus-1d", "NODE", history(FLAT, FLAT))))
+    assert judgement.verdict is Verdict.SUPPORTED
+    assert "A chapter that nobody wrote" in verdict_table([judgement])
+    assert main(["claims", "C99", "--profile", "smoke"]) == 0
+    assert capsys.readouterr().out.startswith("C99: twice the loss: ")
+    with pytest.raises(ValueError, match="C99 is registered already"):
+        register(replace(claim, statement="Another one."))
+    with pytest.raises(ValueError, match="got 'C100'"):
+        find_claim("C100")
 
 
 @pytest.fixture(scope="module")
 def smoke() -> Mapping[str, Result]:
     """All that the claims need, at the smallest size."""
-    return gather(CLAIMS, profile="smoke")
+    return gather(all_claims(), profile="smoke")
 
 
 def test_every_claim_gets_a_verdict_from_a_real_run(smoke: Mapping[str, Result]) -> None:
-    judgements = [claim.judge(smoke) for claim in CLAIMS]
+    judgements = [claim.judge(smoke) for claim in all_claims()]
     for judgement in judgements:
         assert judgement.verdict is Verdict.NOT_TESTABLE  # of two seeds and two epochs
         for finding in judgement.findings:
@@ -443,17 +497,17 @@ def test_every_claim_gets_a_verdict_from_a_real_run(smoke: Mapping[str, Result])
 
 
 def test_tables_have_every_claim_and_every_part(smoke: Mapping[str, Result]) -> None:
-    judgements = [claim.judge(smoke) for claim in CLAIMS]
+    judgements = [claim.judge(smoke) for claim in all_claims()]
     head, _, *rows = verdict_table(judgements).splitlines()
-    assert len(rows) == len(CLAIMS)
-    for row, claim in zip(rows, CLAIMS, strict=True):
+    assert len(rows) == len(all_claims())
+    for row, claim in zip(rows, all_claims(), strict=True):
         assert row.count("|") == head.count("|")
         assert claim.statement in row
         assert "**not testable at this size**" in row
-        assert CHAPTERS[claim.chapter] in row
+        assert claim.chapter.title in row
     head, _, *rows = measurement_table(judgements).splitlines()
-    assert len(rows) == sum(len(claim.checks) for claim in CLAIMS)
-    for row, check in zip(rows, (c for claim in CLAIMS for c in claim.checks), strict=True):
+    assert len(rows) == sum(len(claim.checks) for claim in all_claims())
+    for row, check in zip(rows, (c for claim in all_claims() for c in claim.checks), strict=True):
         assert row.count("|") == head.count("|")
         assert check.criterion.words in row
         assert re.search(r"\[\S+, \S+\]", row)
@@ -461,7 +515,7 @@ def test_tables_have_every_claim_and_every_part(smoke: Mapping[str, Result]) -> 
 
 
 def test_what_would_test_the_rest_is_told_by_experiment(smoke: Mapping[str, Result]) -> None:
-    told = to_test([claim.judge(smoke) for claim in CLAIMS])
+    told = to_test([claim.judge(smoke) for claim in all_claims()])
     _, _, *rows = told.splitlines()
     assert len(rows) == 5  # toy data, and four experiments on images
     assert rows[0].startswith("| C1, C2, C3, ")

@@ -1,6 +1,6 @@
 """The paper's printed numbers stand beside those of this package."""
 
-from anode_lab.claims import CLAIMS
+from anode_lab.claims import all_claims
 from anode_lab.claims.numbers import (
     PRINTED_COUNTS,
     PRINTED_RESULTS,
@@ -24,7 +24,7 @@ def test_tables_have_a_row_a_number() -> None:
 
 
 def test_every_printed_result_is_measured_by_a_part_of_a_claim() -> None:
-    judgements = [claim.judge({}) for claim in CLAIMS]
+    judgements = [claim.judge({}) for claim in all_claims()]
     names = {name for judgement in judgements for name, _ in judgement.rows()}
     assert {each.part for each in PRINTED_RESULTS} <= names
     assert results_table(judgements).count("\n") == 1 + len(PRINTED_RESULTS)

@@ -8,22 +8,29 @@ from pathlib import Path
 import pytest
 
 from anode_lab.claims import (
-    CLAIMS,
     Claim,
     Finding,
     Judgement,
     Measurement,
     Verdict,
+    all_claims,
+    find_claim,
     gather,
     to_test,
 )
-from anode_lab.claims.verdicts import FILE, Kept, VerdictChangedError, Verdicts, load
+from anode_lab.claims.verdicts import (
+    FILE,
+    KeptVerdict,
+    VerdictChangedError,
+    Verdicts,
+    load_verdicts,
+)
 from anode_lab.cli import main
 from anode_lab.runs import RESULTS_VARIABLE
 
 Captured = pytest.CaptureFixture[str]
 VALUES = [verdict.value for verdict in Verdict]
-[GROWTH] = [claim for claim in CLAIMS if claim.id == "C6"]
+GROWTH = find_claim("C6")
 
 
 def judged(*values: float, claim: Claim = GROWTH, tested: bool = True) -> Judgement:
@@ -65,7 +72,7 @@ def test_a_part_that_nobody_has_judged_yet_is_news() -> None:
 def test_accepting_leaves_day_and_reason_of_what_has_not_changed() -> None:
     now = KEPT.accept([judged(1.1, 3.0)], "the solver was wrong", "2026-03-04")
     assert now.parts["C6a"] == KEPT.parts["C6a"]
-    assert now.parts["C6b"] == Kept(
+    assert now.parts["C6b"] == KeptVerdict(
         "not supported", "not supported", "2026-03-04", "the solver was wrong"
     )
     now.check([judged(1.1, 3.0)])
@@ -98,18 +105,18 @@ def test_what_was_not_tested_is_judged_by_what_was_trained() -> None:
 
 def test_kept_verdicts_are_read_as_they_were(tmp_path: Path) -> None:
     KEPT.save(path := tmp_path / "verdicts.json")
-    assert load(path) == KEPT
+    assert load_verdicts(path) == KEPT
     for text in ("[]", "{", '{"profile": "laptop", "seed": 0, "parts": {"C1": {}}}'):
         path.write_text(text, encoding="utf8")
         with pytest.raises(ValueError, match=r"verdicts\.json is no file of verdicts"):
-            load(path)
+            load_verdicts(path)
 
 
 def test_the_books_verdicts_are_of_every_part_with_a_day_and_a_reason() -> None:
-    kept = load()
+    kept = load_verdicts()
     assert (kept.profile, kept.seed) == ("laptop", 0)
     # Nothing is trained: without results every part of every claim is there, not run.
-    names = [name for claim in CLAIMS for name, _ in claim.judge({}).rows()]
+    names = [name for claim in all_claims() for name, _ in claim.judge({}).rows()]
     assert sorted(kept.parts) == sorted(names)
     for name, part in kept.parts.items():
         assert part.verdict in VALUES, name
@@ -133,12 +140,12 @@ def test_command_accepts_what_has_changed_and_nothing_twice(
     command = ["claims", "C6", "--profile", "smoke", "--accept"]
     assert main([*command, "first look"]) == 0
     assert capsys.readouterr().out.endswith("accepted: C6a, C6b\n")
-    kept = load(results)
+    kept = load_verdicts(results)
     assert {part.why for part in kept.parts.values()} == {"first look"}
     kept.check([GROWTH.judge(gather([GROWTH], profile="smoke"))])
     assert main([*command, "second look"]) == 0
     assert capsys.readouterr().out.endswith("accepted: nothing had changed\n")
-    assert load(results) == kept
+    assert load_verdicts(results) == kept
     assert json.loads(results.read_text(encoding="utf8"))["profile"] == "smoke"
 
 
