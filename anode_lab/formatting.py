@@ -1,4 +1,4 @@
-"""Measured numbers as text: means with their spread, tables, never without the failures."""
+"""Measured numbers as text: means with their spread, and tables; failures are always counted."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,11 +8,11 @@ from anode.training import Floats, History
 
 
 def mean_sd(values: Floats, digits: int = 2) -> str:
-    """``mean ± standard deviation`` over the seeds that are finite, and how many are not.
+    """Format ``mean ± standard deviation`` over the finite numbers, and how many are not finite.
 
     Args:
-        values: one number a seed, shape ``(R,)``; NaN for a seed that failed.
-        digits: significant digits.
+        values: One number for each seed, shape ``(R,)``; NaN for a seed that failed.
+        digits: Number of significant digits.
     """
     finite = values[np.isfinite(values)]
     failed = len(values) - len(finite)
@@ -24,18 +24,18 @@ def mean_sd(values: Floats, digits: int = 2) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Significant digits; thousands in full, up to a million."""
+    """Format a number with significant digits; thousands are written in full, up to a million."""
     rounded = float(f"{value:.{digits}g}")
     text = f"{rounded:,.0f}" if 1000 <= abs(rounded) < 1e6 else f"{rounded:.{digits}g}"
     return text.replace("-", "−")
 
 
 def spread(values: Floats, digits: int = 3) -> str:
-    """``median (lowest to highest)`` of the numbers that are finite, and how many if not all.
+    """Format ``median (lowest to highest)`` of the finite numbers, and how many if not all.
 
     Args:
-        values: one number a seed, shape ``(R,)``.
-        digits: significant digits.
+        values: One number for each seed, shape ``(R,)``.
+        digits: Number of significant digits.
     """
     found = values[np.isfinite(values)]
     if not len(found):
@@ -45,20 +45,11 @@ def spread(values: Floats, digits: int = 3) -> str:
     return f"{middle} ({low} to {high}){census}"
 
 
-def growth(history: History) -> Floats:
-    """Function evaluations of the last epoch over those of the first, one a seed, ``(R,)``.
-
-    NaN for a model that evaluates no field, such as a ResNet.
-    """
-    first, last = history.epoch_nfe[:, 0], history.epoch_nfe[:, -1]
-    return np.divide(last, first, out=np.full(len(first), np.nan), where=first > 0)
-
-
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table.
+    """Make a Markdown table.
 
     Raises:
-        ValueError: if a row has not one cell for each column.
+        ValueError: If a row does not have one cell for each column.
     """
     lines = [list(header), ["---"] * len(header), *([str(cell) for cell in row] for row in rows)]
     if bad := [line for line in lines if len(line) != len(header)]:
@@ -67,7 +58,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def training_table(histories: Mapping[str, History]) -> str:
-    """A Markdown table: final loss, evaluations in the first and the last epoch, failures.
+    """Make a Markdown table of final losses, evaluations in the first and last epoch, and failures.
 
     A model that evaluates no field, such as a ResNet, has a dash for its evaluations.
     """

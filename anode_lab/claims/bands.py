@@ -1,10 +1,10 @@
 """Bands in which the same measurements must lie on another machine.
 
-With the same seeds another machine draws the same weights and data, but rounds differently, and a
-training amplifies that. In the worst case its networks are as good as new ones, and then the means
-of two machines differ as those of two samples do: their difference varies the square root of 2
-times as much as one mean. A band is twice as wide as the interval of the mean, which leaves room
-for there being some forty numbers, all of which are to lie in theirs.
+With the same seeds another machine draws the same weights and data, but it rounds differently, and
+a training amplifies that. In the worst case its networks are like new ones, and the means of two
+machines differ as those of two samples do: their difference varies by the square root of 2 times as
+much as one mean. A band is twice as wide as the interval of the mean, which leaves room for about
+forty numbers that are all to lie in theirs.
 """
 
 import json
@@ -21,26 +21,31 @@ from anode_lab.claims.kept import read
 from anode_lab.runs import results_folder
 
 WIDENING = 2.0
-"""How many times as wide as its interval a number's band is."""
+"""Width of a number's band in units of its interval."""
 
 LEAST = 0.01
-"""Share of the value that a band reaches to each side at least: where all seeds agree, the interval
-is a point, and a solver that takes one evaluation more is no other result."""
+"""Least share of the value by which a band reaches to each side.
+
+Where all seeds agree, the interval is a point; a solver that takes one evaluation more is no other
+result.
+"""
 
 FILE = "claims-laptop.json"
 
 
 @dataclass(frozen=True)
 class Band:
-    """Of one part of a claim.
+    """The band of one part of a claim.
 
     Attributes:
-        name: as "C5a".
-        subject: what was measured, in words.
-        value: that it was measured to be; None if no seed had a number.
-        low, high: ends of the band; None without two seeds that had one.
-        unit: of these.
-        seeds, failed: that it was measured over.
+        name: Name of the part, such as "C5a".
+        subject: What was measured, in words.
+        value: Value that was measured; None if no seed had a number.
+        low: Lower end of the band; None without two seeds that had a number.
+        high: Upper end, likewise.
+        unit: Unit of these numbers.
+        seeds: Number of seeds.
+        failed: Number of seeds without a number.
     """
 
     name: str
@@ -53,8 +58,10 @@ class Band:
     failed: int
 
     def holds(self, measured: Measurement) -> bool:
-        """Whether another machine's measurement lies in it; one without a number only lies in one
-        without."""
+        """Whether another machine's measurement lies in the band.
+
+        A measurement without a number lies only in a band without one, and the other way round.
+        """
         if self.value is None or isnan(measured.value):
             return (self.value is None) == isnan(measured.value)
         if self.low is None or self.high is None:
@@ -64,12 +71,13 @@ class Band:
 
 @dataclass(frozen=True)
 class Bands:
-    """All of one run.
+    """The bands of one run.
 
     Attributes:
-        profile, seed: of the run.
-        provenance: what made it.
-        bands: one a part of a claim.
+        profile: Profile of the run.
+        seed: Its first seed.
+        provenance: Versions, machine and time of the run.
+        bands: One band for each part of a claim.
     """
 
     profile: str
@@ -78,11 +86,11 @@ class Bands:
     bands: tuple[Band, ...]
 
     def save(self, path: Path) -> None:
-        """Write them as a whole or not at all."""
+        """Write the bands as a whole or not at all."""
         write_whole(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
 
     def compare(self, judgements: Iterable[Judgement]) -> list[tuple[Band, Measurement]]:
-        """Each band with what was measured now; parts that one of the two lacks are left out."""
+        """Pair each band with what was measured now, where both have the part."""
         now = {
             name: finding.measured for judgement in judgements for name, finding in judgement.rows()
         }
@@ -90,11 +98,11 @@ class Bands:
 
 
 def load_bands(path: Path | None = None) -> Bands:
-    """KeptVerdict bands; those of the book if no file is named.
+    """Read kept bands, by default those of the book.
 
     Raises:
-        ValueError: if the file is none of bands.
-        OSError: if it cannot be read.
+        ValueError: If the file does not hold bands.
+        OSError: If it cannot be read.
     """
     return read(path or results_folder() / FILE, "bands", _bands)
 
@@ -106,11 +114,13 @@ def _bands(values: dict[str, Any]) -> Bands:
 def bands(
     judgements: Iterable[Judgement], profile: str, seed: int, provenance: dict[str, Any]
 ) -> Bands:
-    """The bands of what was measured in one run.
+    """Compute the bands of what was measured in one run.
 
     Args:
-        judgements: of the claims.
-        profile, seed, provenance: of the run.
+        judgements: Judgements of the claims.
+        profile: Profile of the run.
+        seed: Its first seed.
+        provenance: Versions, machine and time of the run.
     """
     found = [
         _band(name, finding.check.subject, finding.measured, finding.check.average)

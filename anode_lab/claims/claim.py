@@ -51,7 +51,7 @@ class Case:
 
 
 Need = tuple[str, str]
-"""An experiment's name and the label of one of its models."""
+"""Name of an experiment, and label of one of its models."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Check:
     """One part of a claim: a number, and what it must be.
 
     Attributes:
-        subject: what is measured, in words.
-        needs: the trained models that it is measured on.
-        values: those models -> one number a seed, shape ``(R,)``.
-        criterion: what the claim promises of the number.
-        unit: of the number.
-        average: over the seeds.
-        failures_count: whether a training that failed has a number all the same.
+        subject: What is measured, in words.
+        needs: Trained models that it is measured on.
+        values: Function of these models that gives one number for each seed, shape ``(R,)``.
+        criterion: What the claim promises of the number.
+        unit: Unit of the number.
+        average: Average over the seeds.
+        failures_count: Whether a training that failed has a number, too.
     """
 
     subject: str
@@ -77,11 +77,13 @@ class Check:
     failures_count: bool = False
 
     def measure(self, results: Mapping[str, Result]) -> Measurement:
-        """The number over the seeds; one that failed in any of the trainings counts as failed.
+        """Measure the number over the seeds.
+
+        A seed whose training failed for any of the models counts as failed.
 
         Args:
-            results: experiment's name -> result. If a model of ``needs`` is in none, there is no
-                number and no seed.
+            results: Name of each experiment -> its result. If a model that is needed is in none of
+                them, there is no number and no seed.
         """
         cases = self._cases(results)
         if len(cases) < len(self.needs):
@@ -93,14 +95,14 @@ class Check:
         return measure(values, self.unit, self.average)
 
     def judge(self, results: Mapping[str, Result]) -> "Finding":
-        """Measure, and hold the number against the criterion."""
+        """Measure, and compare the number with the criterion."""
         measured = self.measure(results)
         full = all(case.full_size for case in self._cases(results))
         at_hand = self.criterion.verdict(measured)
         return Finding(self, measured, at_hand if full else Verdict.NOT_TESTABLE, at_hand)
 
     def _cases(self, results: Mapping[str, Result]) -> list[Case]:
-        """Those of ``needs`` that there are."""
+        """The needed models that the results have."""
         return [
             Case(results[name], label)
             for name, label in self.needs
@@ -110,14 +112,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found for one part of a claim.
+    """The measurement of one part of a claim, with its verdict.
 
     Attributes:
-        check: the part.
-        measured: the number.
-        verdict: on the paper's claim.
-        at_hand: on the same claim about what was trained, however small it was. It says nothing
-            about the paper unless both are the same.
+        check: The part.
+        measured: The number.
+        verdict: Verdict on the paper's claim.
+        at_hand: Verdict on the same claim about what was trained, whatever its size. It says
+            nothing about the paper unless the two verdicts are the same.
     """
 
     check: Check
@@ -144,11 +146,11 @@ class Claim:
     """A claim of Dupont, Doucet and Teh (2019).
 
     Attributes:
-        id: C and a number.
-        source: where they make it: figures and sections.
-        statement: what they claim, in this book's words.
-        chapter: label of the book's chapter that has the figure, or else the measurements.
-        checks: its parts.
+        id: Letter C and a number.
+        source: Figures and sections in which they make it.
+        statement: The claim in this book's words.
+        chapter: Chapter of the book with the figure, or else with the measurements.
+        checks: Its parts.
     """
 
     id: str
@@ -161,7 +163,7 @@ class Claim:
         """Measure all parts.
 
         Args:
-            results: experiment's name -> result; those of :func:`needed`.
+            results: Name of each experiment -> its result, for those of :func:`needed`.
         """
         return Judgement(self, tuple(check.judge(results) for check in self.checks))
 
@@ -217,23 +219,23 @@ def claims_of_chapter(label: str) -> list[Claim]:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim with what was found."""
+    """A claim with the findings on its parts."""
 
     claim: Claim
     findings: tuple[Finding, ...]
 
     @property
     def verdict(self) -> Verdict:
-        """On the claim as a whole."""
+        """Verdict on the claim as a whole."""
         return combined([finding.verdict for finding in self.findings])
 
     @property
     def at_hand(self) -> Verdict:
-        """On the same claim about what was trained, see :class:`Finding`."""
+        """Verdict on the same claim about what was trained, see :class:`Finding`."""
         return combined([finding.at_hand for finding in self.findings])
 
     def rows(self) -> list[tuple[str, Finding]]:
-        """Each part with its name: the claim's, and a letter if it has several."""
+        """Each part with its name: the claim's id, and a letter if there are several parts."""
         if len(self.findings) == 1:
             return [(self.claim.id, self.findings[0])]
         letters = ascii_lowercase[: len(self.findings)]
@@ -244,7 +246,7 @@ class Judgement:
 
 
 def needed(claims: Iterable[Claim]) -> dict[str, list[str]]:
-    """The experiments to run for these claims, each with the labels of the models to train."""
+    """List the experiments to run for some claims, each with the labels of the models to train."""
     needs = {need for claim in claims for need in claim.needs}
     wanted = {
         name: [spec.label for spec in experiment.models if (name, spec.label) in needs]

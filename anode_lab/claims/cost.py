@@ -1,4 +1,4 @@
-"""What a training on images costs and where it ends, one model against another.
+"""The cost and the losses of trainings on images, one model compared with another.
 
 All of it is read from the histories: neither the data nor the trained weights are needed.
 """
@@ -12,19 +12,19 @@ from anode_lab.claims.claim import Case
 from anode_lab.measures.time_to_loss import epochs_to_reach, nfe_at_loss
 
 MAX_EVALUATIONS = 1000
-"""A forward pass with more is what the paper calls prohibitive (section 5.2)."""
+"""Number of evaluations of a forward pass that the paper calls prohibitive (section 5.2)."""
 
 
 def _lowest(case: Case) -> Floats:
-    """Lowest training loss of an epoch, ``(R,)``; NaN for a seed that failed in the first."""
+    """Lowest training loss of an epoch, ``(R,)``; NaN for a seed that failed in the first epoch."""
     lowest: Floats = np.fmin.reduce(case.history.epoch_loss, axis=1)
     return lowest
 
 
 def speed_up(slow: Case, fast: Case) -> Floats:
-    """How many times fewer epochs the second needs for the lowest loss of the first, ``(R,)``.
+    """Epochs of the first model to its lowest loss, over the second's to that loss, ``(R,)``.
 
-    If it does not come down to it, it counts with all the epochs that it was trained for.
+    A second model that does not reach the loss counts with all the epochs that it was trained for.
     """
     goal = _lowest(slow)[:, None]
     took, takes = (epochs_to_reach(case.history, goal)[:, 0] for case in (slow, fast))
@@ -40,14 +40,14 @@ def loss_over(case: Case, other: Case) -> Floats:
 
 
 def evaluations_over(case: Case, *others: Case) -> Floats:
-    """Evaluations in the last epoch, over those of the other model that takes fewest, ``(R,)``."""
+    """Evaluations in the last epoch, over the fewest that one of the others takes, ``(R,)``."""
     fewest = np.min([other.history.epoch_nfe[:, -1] for other in others], axis=0)
     ratio: Floats = case.history.epoch_nfe[:, -1] / fewest
     return ratio
 
 
 def fewest_over(case: Case, *others: Case) -> Floats:
-    """The inverse: evaluations of the other that takes fewest, over the first's, ``(R,)``."""
+    """The inverse: fewest evaluations that one of the others takes, over the first's, ``(R,)``."""
     return 1 / evaluations_over(case, *others)
 
 
@@ -63,7 +63,7 @@ def validation_over(case: Case, other: Case) -> Floats:
     """Lowest validation loss of an epoch, the first model's over the second's, ``(R,)``.
 
     Raises:
-        ValueError: if a model has no validation losses.
+        ValueError: If a model has no validation losses.
     """
     lowest = []
     for each in (case, other):
@@ -77,11 +77,12 @@ def validation_over(case: Case, other: Case) -> Floats:
 
 
 def unstable(case: Case) -> Floats:
-    """Whether a training was unstable, 1 or 0 for each seed, ``(R,)``.
+    """Whether each training was unstable, 1 or 0, ``(R,)``.
 
-    It is if it failed; if a forward pass took more than :data:`MAX_EVALUATIONS`; or if a batch's
-    loss was larger than that of equal outputs for all classes, after one had been below half of
-    that. (Before, the training has not lost what it had learnt: it has not learnt it yet.)
+    A training is unstable if it failed; if a forward pass took more than :data:`MAX_EVALUATIONS`;
+    or if a batch's loss was larger than that of equal outputs for all classes, after one had been
+    below half of that. (Before, the training has not lost what it had learnt: it has not learnt it
+    yet.)
     """
     history = case.history
     of_equal_outputs = log(case.result.experiment.outputs or 1)

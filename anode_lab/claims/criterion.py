@@ -1,4 +1,4 @@
-"""What a claim promises, as a range of numbers, and what a measurement says about it."""
+"""The range of numbers that a claim promises, and the verdict on a measurement."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,14 +7,14 @@ from math import inf
 from anode_lab.claims.interval import Measurement
 
 MIN_SEEDS = 5
-"""Fewer seeds that finished decide nothing."""
+"""Least number of finished seeds that decide anything."""
 
 MAX_FAILED = 0.2
-"""If a larger share of the seeds failed, the others may not stand for them."""
+"""Share of failed seeds above which the others may not stand for them."""
 
 
 class Verdict(Enum):
-    """What became of a claim."""
+    """The verdict on a claim."""
 
     SUPPORTED = "supported"
     NOT_SUPPORTED = "not supported"
@@ -24,14 +24,15 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Criterion:
-    """The range that a number must lie in for a claim to hold.
+    """The range in which a number must lie for a claim to hold.
 
     Attributes:
-        words: what is promised and how it is read, for people.
-        low, high: ends of the range; an end that is infinite is no bound.
+        words: What is promised and how it is read, for people.
+        low: Lower end of the range; without a bound if infinite.
+        high: Upper end, likewise.
 
     Raises:
-        ValueError: if the range is empty or the whole line.
+        ValueError: If the range is empty or the whole line.
     """
 
     words: str
@@ -45,9 +46,9 @@ class Criterion:
     def verdict(self, measured: Measurement) -> Verdict:
         """Supported if the whole interval is in the range, not supported if none of it is.
 
-        It is undecided if the interval reaches across an end of the range, or if more than
-        :data:`MAX_FAILED` of the seeds failed; with fewer than :data:`MIN_SEEDS` that finished it
-        cannot be tested.
+        The verdict is undecided if the interval reaches across an end of the range, or if more than
+        :data:`MAX_FAILED` of the seeds failed. The claim cannot be tested if fewer than
+        :data:`MIN_SEEDS` finished.
         """
         if measured.seeds - measured.failed < MIN_SEEDS:
             return Verdict.NOT_TESTABLE
@@ -61,10 +62,10 @@ class Criterion:
 
 
 def combined(verdicts: list[Verdict]) -> Verdict:
-    """The verdict on a claim of several parts: it holds if all of them do, and fails if one does.
+    """Combine the verdicts on parts: a claim holds if all parts do, and fails if one does.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: If there is no part.
     """
     for verdict in (Verdict.NOT_SUPPORTED, Verdict.NOT_TESTABLE, Verdict.UNDECIDED):
         if verdict in verdicts:

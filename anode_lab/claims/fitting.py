@@ -1,4 +1,4 @@
-"""How well and how fast a model fits, against the constant that fits best."""
+"""How well and how fast a model fits, compared with the constant that fits best."""
 
 import numpy as np
 import torch
@@ -10,15 +10,15 @@ from anode_lab.claims.claim import Case
 from anode_lab.measures.time_to_loss import epochs_to_reach
 
 REACHED = 0.1
-"""The share of the best constant's loss at which training is timed."""
+"""Share of the best constant's loss at which training is timed."""
 
 
 def constant_loss(data: Data, loss: Loss) -> float:
-    """The smallest loss of a constant output: what is reached without looking at the input.
+    """Compute the smallest loss of a constant output, which needs no look at the input.
 
     Args:
-        data: with targets ``(N, 1)``.
-        loss: one for regression; convex, so that its minimum lies between the targets.
+        data: Data with targets ``(N, 1)``.
+        loss: Loss for regression; convex, so that its minimum lies between the targets.
     """
     targets = data.y.double()[None]
 
@@ -30,7 +30,7 @@ def constant_loss(data: Data, loss: Loss) -> float:
 
 
 def constants(data: tuple[Data, ...], case: Case) -> Floats:
-    """That loss for each seed's data, shape ``(R,)``."""
+    """The smallest loss of a constant on each seed's data, shape ``(R,)``."""
     losses = np.array([constant_loss(each, case.loss) for each in data])
     return np.broadcast_to(losses, (len(case.history.seeds),))
 
@@ -42,7 +42,7 @@ def final_loss(case: Case) -> Floats:
 
 
 def epochs_to_fit(case: Case, share: float = REACHED) -> Floats:
-    """Epochs until the training loss is that share of the best constant's, ``(R,)``.
+    """Epochs until the training loss is a given share of the best constant's, ``(R,)``.
 
     A seed that does not get there counts with all the epochs that it was trained for.
     """
@@ -53,17 +53,17 @@ def epochs_to_fit(case: Case, share: float = REACHED) -> Floats:
 
 
 def slowdown(slow: Case, fast: Case, share: float = REACHED) -> Floats:
-    """How many times as long the first model takes to fit as the second, ``(R,)``."""
+    """Epochs to fit of the first model, over those of the second, ``(R,)``."""
     return epochs_to_fit(slow, share) / epochs_to_fit(fast, share)
 
 
 def slowdown_against(slow: Case, fast: Case, slow_there: Case, fast_there: Case) -> Floats:
-    """The slowdown on one data set, divided by that on another, ``(R,)``."""
+    """Slowdown on one data set, divided by that on another, ``(R,)``."""
     return slowdown(slow, fast) / slowdown(slow_there, fast_there)
 
 
 def largest_feature(case: Case) -> Floats:
-    """The largest feature of a training input, as a distance from 0, ``(R,)``."""
+    """Largest feature of a training input, as a distance from 0, ``(R,)``."""
     features = features_of(case.run.model, case.run.data[0].x)  # (R, N, d)
     largest: Floats = np.abs(features).max(axis=(1, 2))
     return largest
@@ -73,7 +73,7 @@ def final_validation_loss(case: Case) -> Floats:
     """Validation loss after the last epoch, as a share of the best constant's, ``(R,)``.
 
     Raises:
-        ValueError: if there is no validation data.
+        ValueError: If there is no validation data.
     """
     losses, data = case.history.validation_loss, case.run.validation
     if losses is None or data is None:
@@ -83,5 +83,5 @@ def final_validation_loss(case: Case) -> Floats:
 
 
 def generalisation_gap(case: Case) -> Floats:
-    """Validation loss less training loss, both as shares of the best constant's, ``(R,)``."""
+    """Validation loss minus training loss, both as shares of the best constant's, ``(R,)``."""
     return final_validation_loss(case) - final_loss(case)

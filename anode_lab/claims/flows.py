@@ -1,4 +1,4 @@
-"""What flows cost and what they do: evaluations, straightness, inputs that nobody trained on."""
+"""Evaluations, straightness and outputs of flows, on inputs that were held out of training."""
 
 from math import pi, sqrt
 
@@ -10,7 +10,7 @@ from anode.data.toy import RADII
 from anode.models import NeuralODE
 from anode.training import Floats
 from anode_lab.claims.claim import Case
-from anode_lab.formatting import growth
+from anode_lab.measures.time_to_loss import nfe_growth
 from anode_lab.theory.trajectories import trajectory_geometry
 
 _DENSE = 20_000
@@ -20,22 +20,22 @@ _BEYOND = 1.5  # between ball and annulus: as far again beyond a target as from 
 
 def evaluations_growth(case: Case) -> Floats:
     """Function evaluations of the last epoch over those of the first, ``(R,)``."""
-    return growth(case.history)
+    return nfe_growth(case.history)
 
 
 def growth_against(case: Case, other: Case) -> Floats:
-    """The growth on one data set, divided by that on another, ``(R,)``."""
+    """Growth on one data set, divided by that on another, ``(R,)``."""
     return evaluations_growth(case) / evaluations_growth(other)
 
 
 def detour(case: Case) -> Floats:
     """Length of the trajectories over the distance between their ends, ``(R,)``; 1 is straight.
 
-    Lengths and distances are summed over inputs that were not trained on, in the space of the
-    states, before they are divided: a point that hardly moves has no direction to speak of.
+    Lengths and distances are summed over held-out inputs, in the space of the states, before they
+    are divided: a point that hardly moves has no direction to speak of.
 
     Raises:
-        ValueError: if the model is no Neural ODE, or its experiment has no such inputs.
+        ValueError: If the model is not a Neural ODE, or its experiment has no held-out inputs.
     """
     model, probe = case.run.model, case.run.probe
     if not isinstance(model, NeuralODE) or probe is None:
@@ -46,12 +46,12 @@ def detour(case: Case) -> Floats:
 
 
 def detour_against(case: Case, other: Case) -> Floats:
-    """The detour on one data set, divided by that on another, ``(R,)``."""
+    """Detour on one data set, divided by that on another, ``(R,)``."""
     return detour(case) / detour(other)
 
 
 def dense_disc(n: int = _DENSE, radius: float = RADII[2]) -> Tensor:
-    """Points that fill a disc evenly, in a sunflower's order (Vogel 1979), shape ``(n, 2)``."""
+    """Fill a disc evenly with points, in a sunflower's order (Vogel 1979), shape ``(n, 2)``."""
     k = torch.arange(n, dtype=torch.float64)
     angle, distance = k * pi * (3 - sqrt(5)), radius * ((k + 0.5) / n).sqrt()
     return torch.stack([distance * angle.cos(), distance * angle.sin()], dim=1).float()
@@ -59,10 +59,10 @@ def dense_disc(n: int = _DENSE, radius: float = RADII[2]) -> Tensor:
 
 @torch.no_grad()
 def unreasonable_share(case: Case) -> Floats:
-    """The share of the disc ``||x|| <= r3`` whose outputs are not reasonable for g, ``(R,)``.
+    """Share of the disc ``||x|| <= r3`` on which outputs are not reasonable for g, ``(R,)``.
 
     An output in the ball or the annulus is unreasonable if it is 1 or more from its target -1 or
-    +1, and one between them, where g says nothing, if it is beyond -1.5 or +1.5.
+    +1. Between them, where g is not defined, it is unreasonable beyond -1.5 or +1.5.
     """
     r1, r2, _ = RADII
     model = case.run.model

@@ -1,7 +1,7 @@
-"""A measurement over seeds: its mean, and an interval that says how far other seeds may differ.
+"""A measurement over seeds: its mean, and an interval for the mean over other seeds.
 
-The interval is a bootstrap percentile interval, widened for few seeds so that it is about as wide
-as Student's would be for normal numbers (Hesterberg 2015, "expanded percentile").
+It is a bootstrap percentile interval, widened for few seeds so that it is about as wide as
+Student's would be for normal numbers (Hesterberg 2015, "expanded percentile").
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from scipy.stats import bootstrap, norm, t
 from anode.training import Floats
 
 LEVEL = 0.95
-"""How often an interval covers the mean over all seeds, about."""
+"""How often an interval covers the mean over all seeds, approximately."""
 
 _RESAMPLES = 9999
 _SEED = 20190402  # any; fixed, so that the same numbers have the same interval
 
 
 class Average(Enum):
-    """What is averaged over the seeds: numbers, or for ratios their logarithms."""
+    """What is averaged over the seeds: the numbers, or their logarithms, for ratios."""
 
     MEAN = "mean"
     GEOMETRIC = "geometric mean"
@@ -32,11 +32,12 @@ class Measurement:
     """One number, measured over seeds.
 
     Attributes:
-        value: the average; NaN if no seed has a number.
-        low, high: ends of the interval; without two seeds it is the whole line.
-        unit: of all three.
-        seeds: how many were run.
-        failed: how many of them have no number, since their training failed.
+        value: Average; NaN if no seed has a number.
+        low: Lower end of the interval, which is the whole line without two seeds.
+        high: Upper end.
+        unit: Unit of all three.
+        seeds: Number of seeds that were run.
+        failed: Number of those without a number, because their training failed.
     """
 
     value: float
@@ -52,17 +53,17 @@ class Measurement:
 
 
 def measure(values: Floats, unit: str, average: Average = Average.MEAN) -> Measurement:
-    """Average and interval of one number a seed.
+    """Compute average and interval of one number for each seed.
 
     Two models that saw the same data are compared seed by seed: give their ratios or differences.
 
     Args:
-        values: shape ``(R,)``; NaN for a seed that failed.
-        unit: of the numbers.
-        average: what is averaged.
+        values: Numbers, shape ``(R,)``; NaN for a seed that failed.
+        unit: Unit of the numbers.
+        average: What is averaged.
 
     Raises:
-        ValueError: if a geometric mean is asked of a number that is not positive.
+        ValueError: If a geometric mean is asked of a number that is not positive.
     """
     finite = values[np.isfinite(values)]
     failed = len(values) - len(finite)

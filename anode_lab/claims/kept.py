@@ -9,16 +9,16 @@ Content = TypeVar("Content")
 
 
 def read(path: Path, what: str, build: Callable[[dict[str, Any]], Content]) -> Content:
-    """What a file holds.
+    """Build an object from a file of JSON.
 
     Args:
-        path: of the file.
-        what: it should hold, for the message.
-        build: makes that of the parsed file.
+        path: Path of the file.
+        what: Name of what the file should hold, for the message.
+        build: Function that makes the object of the parsed file.
 
     Raises:
-        ValueError: if the file holds something else.
-        OSError: if it cannot be read.
+        ValueError: If the file holds something else.
+        OSError: If it cannot be read.
     """
     text = path.read_text(encoding="utf8")
     try:

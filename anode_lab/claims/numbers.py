@@ -1,7 +1,7 @@
-"""Every number that the paper prints about its models and results, each beside this book's.
+"""The numbers that the paper prints about its models and results, each beside this book's.
 
-Settings that the text of the paper states, and those of the authors' released code, are facts about
-both, compared here with what this package does.
+The settings that the paper's text states, and those of the authors' released code, are compared
+with what this package does.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,12 +19,12 @@ class PrintedCount:
     """A number of weights in appendix F.2.2.
 
     Attributes:
-        data: title of the images.
-        shape: of one, ``(C, H, W)``.
-        classes: of the data.
-        augment_dim: p.
-        hidden: filters, k.
-        printed: the paper's number.
+        data: Title of the images.
+        shape: Shape of one image, ``(C, H, W)``.
+        classes: Number of classes.
+        augment_dim: Number p of appended channels.
+        hidden: Number k of filters.
+        printed: Number of weights in the paper.
     """
 
     data: str
@@ -35,11 +35,11 @@ class PrintedCount:
     printed: int
 
     def as_described(self) -> int:
-        """Weights of the model that the text describes: time as a channel, an output a class."""
+        """Number of weights of the model in the text: time as a channel, one output a class."""
         return self._count(time=True, outputs=self.classes)
 
     def as_counted(self) -> int:
-        """Weights of a field that is not given the time, under ten outputs."""
+        """Number of weights of a field that is not given the time, with ten outputs."""
         return self._count(time=False, outputs=10)
 
     def _count(self, *, time: bool, outputs: int) -> int:
@@ -65,7 +65,11 @@ PRINTED_COUNTS = (
 
 
 def counts_table(counts: Iterable[PrintedCount] = PRINTED_COUNTS) -> str:
-    """One row a number of weights: printed, of the model as described, of the one that gives it."""
+    """Make a table with one row for each number of weights.
+
+    The columns are the printed number, that of the model as described, and that of the model which
+    gives the printed number.
+    """
     rows = [
         [
             each.data,
@@ -85,11 +89,11 @@ class PrintedResult:
     """A result that the paper gives as a number, in words or digits.
 
     Attributes:
-        source: where it stands.
-        what: was measured.
-        printed: the number.
-        part: name of the part of a claim that measures it here, as "C9a"; the claim's own where it
-            has only one.
+        source: Section in which it stands.
+        what: What was measured.
+        printed: The number.
+        part: Name of the part of a claim that measures it here, such as "C9a"; the claim's id if it
+            has only one part.
     """
 
     source: str
@@ -111,7 +115,7 @@ PRINTED_RESULTS = (
 
 
 def results_table(judgements: Sequence[Judgement]) -> str:
-    """One row a printed result, with this book's measurement and what it was measured on."""
+    """Make a table with one row for each printed result, with our measurement and its seeds."""
     found = {name: finding for judgement in judgements for name, finding in judgement.rows()}
     rows = []
     for each in PRINTED_RESULTS:
@@ -133,13 +137,13 @@ def results_table(judgements: Sequence[Judgement]) -> str:
 
 @dataclass(frozen=True)
 class PrintedSetting:
-    """A setting that the paper's text, the released code and this book do not all have alike.
+    """A setting in which the paper's text, the released code and this book differ.
 
     Attributes:
-        what: is set.
-        text: in the paper.
-        code: in the released code, as its configuration files have it.
-        here: in this package.
+        what: Name of the setting.
+        text: Setting in the paper.
+        code: Setting in the configuration files of the released code.
+        here: Setting in this package.
     """
 
     what: str
@@ -196,6 +200,6 @@ SETTINGS = (
 
 
 def settings_table() -> str:
-    """One row a setting."""
+    """Make a table with one row for each setting."""
     rows = [[each.what, each.text, each.code, each.here] for each in SETTINGS]
     return table(["setting", "paper's text", "released code", "here"], rows)

@@ -9,7 +9,7 @@ from anode_lab.formatting import table
 
 
 def verdict_table(judgements: Sequence[Judgement]) -> str:
-    """One row a claim: what is claimed, the verdict, the chapter with the figure."""
+    """Make a table with one row for each claim: the claim, its verdict, the chapter."""
     rows = [
         [
             judgement.claim.id,
@@ -24,7 +24,7 @@ def verdict_table(judgements: Sequence[Judgement]) -> str:
 
 
 def measurement_table(judgements: Sequence[Judgement]) -> str:
-    """One row a part of a claim: criterion, measurement with its interval, seeds, verdict.
+    """Make a table with one row for each part: criterion, measurement, interval, seeds, verdict.
 
     The criterion's words say what the unit is.
     """
@@ -44,12 +44,12 @@ def measurement_table(judgements: Sequence[Judgement]) -> str:
 
 
 def claim_report(judgement: Judgement, made: str, command: str) -> str:
-    """All about one claim: where the paper makes it, what was found, and how to find it again.
+    """Report on one claim: its place in the paper, the findings, and how to repeat them.
 
     Args:
-        judgement: of the claim.
-        made: what was run, as "profile laptop, first seed 0, cpu".
-        command: that repeats it in a shell.
+        judgement: Judgement of the claim.
+        made: What was run, such as "profile laptop, first seed 0, cpu".
+        command: Shell command that repeats it.
     """
     claim = judgement.claim
     return "\n\n".join(
@@ -67,7 +67,7 @@ def _what_was_trained(claim: Claim) -> str:
 
 
 def summary_table(judgements: Sequence[Judgement]) -> str:
-    """One row a verdict: how many claims have it, and which."""
+    """Make a table with one row for each verdict: the number of claims, and their ids."""
     rows = []
     for verdict in Verdict:
         ids = [judgement.claim.id for judgement in judgements if judgement.verdict is verdict]
@@ -77,19 +77,19 @@ def summary_table(judgements: Sequence[Judgement]) -> str:
 
 
 def unbroken(text: str) -> str:
-    """With dimensions within which no line ends."""
+    """Keep lines from breaking within a dimension such as d = 2."""
     return text.replace("d = ", "d\u00a0=\u00a0")
 
 
 def _at_hand(found: Finding | Judgement) -> str:
-    """What the criterion says of what was trained, where it tests the paper's claim at no size."""
+    """The verdict on what was trained, where its size does not test the paper's claim."""
     if found.verdict is not Verdict.NOT_TESTABLE or found.at_hand is Verdict.NOT_TESTABLE:
         return ""
     return f" (here: {found.at_hand.value})"
 
 
 def seeds(finding: Finding) -> str:
-    """How many seeds were measured, and how many failed if any did."""
+    """The number of seeds that were measured, and of those that failed, if any did."""
     measured = finding.measured
     if not measured.seeds:
         return "not run"
@@ -98,7 +98,7 @@ def seeds(finding: Finding) -> str:
 
 
 def exceptions(judgements: Sequence[Judgement], verdict: Verdict) -> str:
-    """A list of the parts with that verdict, each with its numbers; a dash if there is none."""
+    """List the parts with a verdict, each with its numbers; a dash if there is none."""
     lines = [
         f"- {name}, {finding.check.subject}: {finding.measured} {finding.measured.unit}, over "
         f"{seeds(finding)} seeds. The criterion was: {finding.check.criterion.words}."
@@ -110,7 +110,7 @@ def exceptions(judgements: Sequence[Judgement], verdict: Verdict) -> str:
 
 
 def to_test(judgements: Sequence[Judgement]) -> str:
-    """A table of what would test the claims that could not be tested, and how to run it."""
+    """Make a table of what would test the claims that could not be tested, and how to run it."""
     untested = [j.claim for j in judgements if j.verdict is Verdict.NOT_TESTABLE]
     if not untested:
         return "Every claim could be tested."

@@ -1,9 +1,8 @@
-"""Verdicts that were kept: one that changes is noticed, and a person writes down why.
+"""Kept verdicts: a change is noticed, and a person writes down the reason.
 
 The numbers move within bands from machine to machine (:mod:`anode_lab.claims.bands`), and most
-verdicts
-do not move with them. Where the interval of a part ends near a bound of its criterion, the verdict
-may; such a part names the other verdicts that are no news.
+verdicts do not move with them. A verdict may change where the interval of a part ends near a bound
+of its criterion; such a part names the other verdicts that are no news.
 """
 
 import json
@@ -21,7 +20,7 @@ FILE = "verdicts.json"
 
 
 class VerdictChangedError(RuntimeError):
-    """A verdict is not the one that was kept; the message says which, and what to do."""
+    """A verdict differs from the kept one; the message says which, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,12 @@ class KeptVerdict:
     """The verdict on one part of a claim.
 
     Attributes:
-        verdict: on the paper's claim.
-        at_hand: on the same claim about what was trained, see :class:`anode_lab.claims.Finding`.
-        since: day on which it was accepted.
-        why: a person's words on why it is this one.
-        also: other verdicts at hand to which another machine may come, since the interval ends near
+        verdict: Verdict on the paper's claim.
+        at_hand: Verdict on the same claim about what was trained, see
+            :class:`anode_lab.claims.Finding`.
+        since: Day on which it was accepted.
+        why: The reason, in a person's words.
+        also: Other verdicts at hand that another machine may reach, because the interval ends near
             a bound.
     """
 
@@ -46,7 +46,7 @@ class KeptVerdict:
     def allows(self, finding: Finding) -> bool:
         """Whether a verdict is the kept one, or one that is no news.
 
-        Whether the paper's own size was trained is no matter of the machine, so it must agree.
+        Whether the paper's own size was trained does not depend on the machine, so it must agree.
         """
         same_size = (finding.verdict is finding.at_hand) == (self.verdict == self.at_hand)
         return same_size and finding.at_hand.value in (self.at_hand, *self.also)
@@ -54,11 +54,12 @@ class KeptVerdict:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Those of one profile and seed.
+    """The kept verdicts of one profile and seed.
 
     Attributes:
-        profile, seed: of the run.
-        parts: name of a part, as "C5a" -> its verdict.
+        profile: Profile of the run.
+        seed: Its first seed.
+        parts: Name of a part, such as "C5a" -> its verdict.
     """
 
     profile: str
@@ -68,7 +69,7 @@ class Verdicts:
     def changed(
         self, judgements: Iterable[Judgement]
     ) -> list[tuple[str, Finding, KeptVerdict | None]]:
-        """The parts whose verdict is none that is allowed, or that have none yet."""
+        """List the parts whose verdict is not allowed, or that have none yet."""
         return [
             (name, finding, kept)
             for judgement in judgements
@@ -80,7 +81,7 @@ class Verdicts:
         """Refuse verdicts that are news.
 
         Raises:
-            VerdictChangedError: if there are any.
+            VerdictChangedError: If there are any.
         """
         if changed := self.changed(judgements):
             lines = [
@@ -96,23 +97,23 @@ class Verdicts:
             )
 
     def accept(self, judgements: Iterable[Judgement], why: str, day: str) -> "Verdicts":
-        """With the verdicts of now where they are news; all others keep their day and reason."""
+        """Take the present verdicts where they are news; all others keep their day and reason."""
         parts = dict(self.parts)
         for name, finding, _ in self.changed(judgements):
             parts[name] = KeptVerdict(finding.verdict.value, finding.at_hand.value, day, why)
         return Verdicts(self.profile, self.seed, parts)
 
     def save(self, path: Path) -> None:
-        """Write them as a whole or not at all."""
+        """Write the verdicts as a whole or not at all."""
         write_whole(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def load_verdicts(path: Path | None = None) -> Verdicts:
-    """KeptVerdict verdicts; those of the book if no file is named.
+    """Read kept verdicts, by default those of the book.
 
     Raises:
-        ValueError: if the file is none of verdicts.
-        OSError: if it cannot be read.
+        ValueError: If the file does not hold verdicts.
+        OSError: If it cannot be read.
     """
     return read(path or results_folder() / FILE, "verdicts", _verdicts)
 

@@ -1,1 +1,1 @@
-"""What is measured of a training or a flow."""
+"""Measurements on models and trainings that are not theorems and not claims."""

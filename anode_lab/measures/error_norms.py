@@ -1,7 +1,8 @@
-"""Evaluations under error norms that additional coordinates do not dilute.
+"""Function evaluations under error norms that additional coordinates do not dilute.
 
-The solver's norm is a mean over all coordinates of the state: errors of the input's own coordinates
-count for less beside appended ones that make none. Nothing else in the package uses these norms.
+The solver's norm is a mean over all coordinates of the state. Errors of the input's own coordinates
+count for less beside appended coordinates without an error. Nothing else in the package uses the
+norms of this module.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from anode.solve.torchdiffeq_reference import EvaluationCounter
 
 
 class Norm(Enum):
-    """Which root mean square of the estimated errors has to be below the tolerance."""
+    """Root mean square of the estimated errors that has to be below the tolerance."""
 
     ALL = "of all coordinates"
     INPUT = "of the input's coordinates"
@@ -28,20 +29,20 @@ class Norm(Enum):
 
 
 def evaluations(model: NeuralODE, x: Tensor, norm: Norm) -> NDArray[np.int64]:
-    """Function evaluations of a forward pass of each replica, solved by torchdiffeq.
+    """Count the function evaluations of each replica's forward pass, solved by torchdiffeq.
 
     Args:
-        model: of R replicas, with an adaptive method; its tolerances are used.
-        x: inputs for all replicas, shape ``(1, B, d)`` or ``(1, B, c, H, W)``.
-        norm: which errors decide, for the first step's size too. Without augmentation all three
-            are the same.
+        model: R replicas with an adaptive method, whose tolerances are used.
+        x: Inputs of all replicas, shape ``(1, B, d)`` or ``(1, B, c, H, W)``.
+        norm: Norm of the errors, for the choice of the first step, too. Without augmentation all
+            three are the same.
 
     Returns:
         Shape ``(R,)``.
 
     Raises:
-        ValueError: if the model's method is not adaptive.
-        AssertionError: torchdiffeq's, if a step becomes too small.
+        ValueError: If the model's method is not adaptive.
+        AssertionError: Raised by torchdiffeq if a step becomes too small.
     """
     if model.solver.method is not Method.DOPRI5:
         raise ValueError(f"model must have the method dopri5, got {model.solver.method.value}")

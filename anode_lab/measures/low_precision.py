@@ -1,6 +1,6 @@
-"""Convolutions in lower precision than single, emulated on any machine, to show what it does.
+"""Convolutions below single precision, emulated on any machine, to show their effect.
 
-Nothing else in the package uses it: fields are evaluated in the precision of their states.
+Nothing else in the package uses them: fields are evaluated in the precision of their states.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 
 class Mantissa(Enum):
-    """Formats of numbers; the value is the bits of the mantissa."""
+    """Formats of numbers; the value is the number of bits of the mantissa."""
 
     SINGLE = 23
     TF32 = 10
@@ -27,7 +27,7 @@ class Mantissa(Enum):
 
 
 def rounded(x: Tensor, format_: Mantissa) -> Tensor:
-    """To the nearest number of that format; its range is that of single precision."""
+    """Round to the nearest number of a format; the range is that of single precision."""
     mantissa, exponent = torch.frexp(x)  # x = mantissa 2^exponent, 1/2 <= |mantissa| < 1
     scale = 2.0 ** (format_.value + 1)
     return torch.ldexp(torch.round(mantissa * scale) / scale, exponent)
@@ -35,10 +35,10 @@ def rounded(x: Tensor, format_: Mantissa) -> Tensor:
 
 @contextmanager
 def emulated(format_: Mantissa) -> Iterator[None]:
-    """Within it, convolutions are those of a GPU's units of this format.
+    """Replace convolutions by those of a GPU's units of this format, inside a ``with`` block.
 
-    What goes in is rounded and sums are of products in full, as in TF32 units; of bfloat16 what
-    comes out is rounded too.
+    Inputs are rounded and products are summed in full precision, as in TF32 units; for bfloat16 the
+    results are rounded, too.
     """
     convolve: Callable[..., Tensor] = F.conv2d
 

@@ -1,8 +1,8 @@
-"""How much memory a training step takes, and how that grows with the function evaluations (NFE).
+"""Memory of a training step, and how it grows with the number of function evaluations (NFE).
 
-Gradients through the solver's steps keep every evaluation until the way back; the adjoint method
-keeps the end state alone and solves backwards (Chen et al. 2018, section 2). Both are measured: no
-formula is used.
+Gradients through the solver's steps keep every evaluation until the backward pass. The adjoint
+method keeps the end state alone and solves backwards (Chen et al. 2018, section 2). Both are
+measured; no formula is used.
 """
 
 import os
@@ -19,19 +19,19 @@ from anode.solve import Gradient, compiled
 from anode.training import Loss
 
 ALLOCATION = "[memory]"
-"""Torch's profiler's name for an allocation; its bytes are negative when memory is given back."""
+"""Name of an allocation in torch's profiler; its bytes are negative when memory is given back."""
 
 LOG_LEVEL = "KINETO_LOG_LEVEL"
 
 
 @dataclass(frozen=True)
 class StepMemory:
-    """What one forward and backward pass of all replicas cost.
+    """Cost of one forward and backward pass of all replicas.
 
     Attributes:
-        nfe: evaluations of the forward solves, summed over the replicas.
-        backward_nfe: of the adjoint's backward solves, likewise; 0 for direct gradients.
-        bytes: most that were allocated at once, beyond what was there before the step.
+        nfe: Evaluations of the forward solves, summed over the replicas.
+        backward_nfe: Evaluations of the adjoint's backward solves, likewise; 0 without adjoint.
+        bytes: Peak of the allocated memory, beyond what was allocated before the step.
     """
 
     nfe: int
@@ -40,21 +40,21 @@ class StepMemory:
 
 
 def peak(model: Model, x: Tensor, y: Tensor, loss: Loss = Loss.CROSS_ENTROPY) -> StepMemory:
-    """Memory of one training step up to its gradients, which are computed and dropped.
+    """Measure the memory of one training step up to its gradients, which are then dropped.
 
     On CUDA it is what torch's caching allocator counts. On a CPU every allocation of a tensor is
-    followed, those of the backward pass and the solver's own too, so that the number is exact and
-    the same each time.
+    followed, including those of the backward pass and of the solver, so that the number is exact
+    and the same each time.
 
     Args:
-        model: R replicas; neither its weights nor its ``grad`` are touched.
-        x: inputs ``(R or 1, B, *input_shape)``.
-        y: targets, classes ``(R, B)`` or values ``(R, B, outputs)``.
-        loss: what is differentiated, summed over the replicas.
+        model: R replicas, whose weights and ``grad`` are left as they are.
+        x: Inputs, shape ``(R or 1, B, *input_shape)``.
+        y: Targets: classes ``(R, B)`` or values ``(R, B, outputs)``.
+        loss: Loss that is differentiated, summed over the replicas.
 
     Raises:
-        ValueError: if a solve would take place in the compiled solver of the toy experiments, whose
-            memory is numpy's, or if a solve fails, forwards or backwards.
+        ValueError: If the compiled solver of the toy experiments would take over, whose memory is
+            numpy's, or if a solve fails, forwards or backwards.
     """
     _refuse_compiled(model, x)
     nfe, backward_nfe = 0, 0
@@ -82,18 +82,20 @@ def against_nfe(
     tolerances: Sequence[float],
     loss: Loss = Loss.CROSS_ENTROPY,
 ) -> dict[Gradient, list[StepMemory]]:
-    """Memory of the same model's step at several NFE, for each way to differentiate.
+    """Measure the memory of the same model's step at several NFE, for each kind of gradient.
 
     Args:
-        model: its solver's tolerances and gradient are varied, and set back at the end.
-        x, y, loss: as for :func:`peak`.
-        tolerances: rtol = atol of each measurement; tighter ones need more evaluations.
+        model: Model; its solver's tolerances and gradient are varied, and set back at the end.
+        x: Inputs, as for :func:`peak`.
+        y: Targets, likewise.
+        tolerances: Values of rtol = atol; tighter ones need more evaluations.
+        loss: Loss, as for :func:`peak`.
 
     Returns:
-        For each gradient one measurement a tolerance, in their order.
+        For each kind of gradient one measurement for each tolerance, in their order.
 
     Raises:
-        ValueError: as for :func:`peak`, or if there is no tolerance or one is not positive.
+        ValueError: As for :func:`peak`, or if there is no tolerance or one is not positive.
     """
     if not tolerances:
         raise ValueError("tolerances must be one or more positive numbers, got none")
@@ -138,7 +140,7 @@ def _peak_on_cuda(step: Callable[[], None], device: torch.device) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Torch's profiler writes to the error stream when it starts, unless it is told not to."""
+    """Keep torch's profiler from writing to the error stream when it starts."""
     before = os.environ.get(LOG_LEVEL)
     os.environ.setdefault(LOG_LEVEL, "6")  # above errors, of which a missing GPU is one
     try:

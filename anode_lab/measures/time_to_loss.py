@@ -1,4 +1,4 @@
-"""When a training reaches a loss, and what a forward pass costs by then."""
+"""When a training reaches a loss, and the cost of a forward pass by then."""
 
 import numpy as np
 
@@ -6,22 +6,22 @@ from anode.training import Floats, History
 
 
 def epochs_to_reach(history: History, levels: Floats) -> Floats:
-    """After how many epochs each replica's training loss is first down to each level.
+    """Compute after how many epochs each replica's training loss first comes down to each level.
 
     An epoch's loss is the mean over its batches; between epochs the logarithm of the loss is
     interpolated linearly. The count starts at the end of the first epoch: a level above the first
     epoch's loss counts as reached then.
 
     Args:
-        history: of R replicas.
-        levels: positive losses, shape ``(L,)``, or ``(R, L)`` for levels of each replica's own;
+        history: Training history of R replicas.
+        levels: Positive losses, shape ``(L,)``, or ``(R, L)`` for levels of each replica's own;
             NaN is never reached.
 
     Returns:
         Epochs, shape ``(R, L)``; NaN where the level was not reached.
 
     Raises:
-        ValueError: if a level is not positive.
+        ValueError: If a level is not positive.
     """
     if np.any(levels <= 0):
         raise ValueError(f"levels must be positive losses, got {levels}")
@@ -33,10 +33,13 @@ def epochs_to_reach(history: History, levels: Floats) -> Floats:
 
 
 def nfe_at_loss(history: History, levels: Floats) -> Floats:
-    """Function evaluations of a forward pass when the loss is first down to each level.
+    """Compute the function evaluations of a forward pass when the loss first reaches each level.
 
-    They are interpolated between epochs as the loss is, see :func:`epochs_to_reach`, which says
-    what ``levels`` are too.
+    They are interpolated between epochs as the loss is.
+
+    Args:
+        history: Training history of R replicas.
+        levels: Levels, as for :func:`epochs_to_reach`.
 
     Returns:
         Evaluations, shape ``(R, L)``; NaN where the level was not reached.
@@ -46,6 +49,15 @@ def nfe_at_loss(history: History, levels: Floats) -> Floats:
     return np.array(
         [np.interp(when, grid, nfe) for when, nfe in zip(epochs, history.epoch_nfe, strict=True)]
     )
+
+
+def nfe_growth(history: History) -> Floats:
+    """Compute the function evaluations of the last epoch over those of the first, ``(R,)``.
+
+    The ratio is NaN for a model that evaluates no field, such as a ResNet.
+    """
+    first, last = history.epoch_nfe[:, 0], history.epoch_nfe[:, -1]
+    return np.divide(last, first, out=np.full(len(first), np.nan), where=first > 0)
 
 
 def _reach(loss: Floats, level: float) -> float:

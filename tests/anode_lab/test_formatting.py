@@ -5,7 +5,7 @@ import pytest
 
 from anode import NeuralODE, ResNet, TrainingSettings, train
 from anode.data import concentric_spheres
-from anode_lab.formatting import growth, mean_sd, spread, table, training_table
+from anode_lab.formatting import mean_sd, spread, table, training_table
 
 
 def test_mean_and_sample_standard_deviation() -> None:
@@ -33,7 +33,6 @@ def test_table_has_a_row_for_each_model() -> None:
     rows = training_table(histories).splitlines()
     assert [row.split("|")[1].strip() for row in rows[2:]] == ["NODE", "ANODE"]
     assert all(row.endswith("| 0 of 2 |") for row in rows[2:])
-    assert growth(histories["NODE"]).shape == (2,)
 
 
 def test_a_model_without_a_field_has_no_evaluations() -> None:

@@ -61,19 +61,7 @@ def enclose(
         TypeError: If the field is not an MLP.
         EnclosureError: If ``strict`` and a tube grows beyond ``limit`` or takes too many steps.
     """
-    if len(model.input_shape) != 1:
-        raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")
-    points = np.asarray(x, dtype=float)
-    if points.ndim != 2 or points.shape[1:] != model.input_shape:
-        raise ValueError(f"x must have shape (n, {model.input_shape[0]}), got {points.shape}")
-    half = np.zeros_like(points) if direction is None else np.asarray(direction, dtype=float)
-    if half.shape != points.shape:
-        raise ValueError(f"direction must have the shape of x, {points.shape}, got {half.shape}")
-    if not (np.isfinite(points) & np.isfinite(half)).all():
-        raise ValueError("x and direction must be finite")
-    radii = np.broadcast_to(np.asarray(radius, dtype=float), len(points))
-    if not ((radii >= 0) & np.isfinite(radii)).all():
-        raise ValueError(f"radius must be finite and 0 or more, got {radii.min()}")
+    points, half, radii = _checked(model, x, direction, radius)
     for name, value in (("tolerance", tolerance), ("limit", limit), ("max_steps", max_steps)):
         if not value > 0:
             raise ValueError(f"{name} must be positive, got {value}")
@@ -89,6 +77,26 @@ def enclose(
         reason = "the tube grew too wide or took too many steps"
         raise EnclosureError(index, float(found.lost[index]), float(radii[index]), reason)
     return found
+
+
+def _checked(
+    model: NeuralODE, x: ArrayLike, direction: ArrayLike | None, radius: ArrayLike
+) -> tuple[Floats, Floats, Floats]:
+    """Convert centres, half segments and radii to arrays, after checking them."""
+    if len(model.input_shape) != 1:
+        raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")
+    points = np.asarray(x, dtype=float)
+    if points.ndim != 2 or points.shape[1:] != model.input_shape:
+        raise ValueError(f"x must have shape (n, {model.input_shape[0]}), got {points.shape}")
+    half = np.zeros_like(points) if direction is None else np.asarray(direction, dtype=float)
+    if half.shape != points.shape:
+        raise ValueError(f"direction must have the shape of x, {points.shape}, got {half.shape}")
+    if not (np.isfinite(points) & np.isfinite(half)).all():
+        raise ValueError("x and direction must be finite")
+    radii = np.broadcast_to(np.asarray(radius, dtype=float), len(points))
+    if not ((radii >= 0) & np.isfinite(radii)).all():
+        raise ValueError(f"radius must be finite and 0 or more, got {radii.min()}")
+    return points, half, radii
 
 
 def output_bounds(model: NeuralODE, found: Enclosure, *, replica: int = 0) -> tuple[Floats, Floats]:

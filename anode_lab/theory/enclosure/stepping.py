@@ -246,31 +246,29 @@ def _tube(network: ReplicaField, arc: Arc, h: Floats, state: _State, wanted: Boo
             break
         part = Arc(_take(arc.first, left), _take(arc.second, left), arc.end[left], arc.defect[left])
         bound = spread(network, part, h[left], guess[left], state.z[left])
-        _record(known, left, bound, h[left], part.defect, state.radius[left], guess)
+        ends, widest = _grown(bound, h[left], part.defect, state.radius[left])
+        with np.errstate(invalid="ignore"):
+            good = widest < guess[left]
+        known.held[left], known.radius[left], known.growth[left] = (
+            good,
+            ends,
+            bound.log_norm * h[left],
+        )
+        known.uncertain[left], known.slip[left] = bound.uncertain, bound.slip
+        known.segment[left] = bound.segment
+        guess[left] = np.where(good, guess[left], widest * 1.1)
     return known
 
 
-def _record(
-    known: _Tube,
-    left: Integers,
-    bound: Spread,
-    h: Floats,
-    defect: Floats,
-    radius: Floats,
-    guess: Floats,
-) -> None:
-    """Enter what a guess gave; enlarge the guess where it was too small."""
+def _grown(bound: Spread, h: Floats, defect: Floats, radius: Floats) -> tuple[Floats, Floats]:
+    """Radius at the end of a step, and the largest radius on the way there, ``(n,)`` each."""
     with np.errstate(over="ignore", invalid="ignore"):
         factor = np.exp(bound.log_norm * h) * (1 + 1e-12)
         # What is added may be added at the step's start, to grow with the rest, or at its end.
         added = defect + bound.slip
         widest = np.maximum(factor, 1) * (radius + added) * (1 + 1e-13)
         ends = (factor * radius + np.maximum(factor, 1) * added) * (1 + 1e-13)
-        good = widest < guess[left]
-    known.held[left], known.radius[left], known.growth[left] = good, ends, bound.log_norm * h
-    known.uncertain[left], known.slip[left] = bound.uncertain, bound.slip
-    known.segment[left] = bound.segment
-    guess[left] = np.where(good, guess[left], widest * 1.1)
+    return ends, widest
 
 
 def _take(layer: Layer, index: Integers) -> Layer:

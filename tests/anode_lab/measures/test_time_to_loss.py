@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anode.training import Floats, History
-from anode_lab.measures.time_to_loss import epochs_to_reach, nfe_at_loss
+from anode_lab.measures.time_to_loss import epochs_to_reach, nfe_at_loss, nfe_growth
 
 
 def history(losses: Floats, nfe: Floats) -> History:
@@ -77,3 +77,8 @@ def test_the_loss_is_above_the_level_until_it_is_reached(losses: list[float], le
         whole = int(np.ceil(reached))
         assert losses[whole - 1] <= level * (1 + 1e-9)
         assert all(loss > level for loss in losses[: whole - 1])
+
+
+def test_growth_is_last_over_first_and_undefined_without_evaluations() -> None:
+    np.testing.assert_allclose(nfe_growth(FALLING), [1.9])
+    assert np.isnan(nfe_growth(history(FALLING.epoch_loss, np.zeros((1, 4))))).all()
