@@ -88,7 +88,7 @@ def escape_curve(
     head = model.head
     forth, back = (flow_map(model, SHORT_STEPS, backwards=each) for each in (False, True))
     if head is None or head.weight.shape[2] != 1:
-        raise ValueError("a way out is defined for models with one output")
+        raise ValueError("an escape curve is defined for models with one output")
     x = torch.zeros(model.input_shape) if start is None else start
     features = model.run(x.to(head.weight)[None, None]).features  # (R, 1, d + p)
     weight = head.weight.transpose(1, 2)  # (R, 1, d + p)

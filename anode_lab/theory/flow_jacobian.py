@@ -66,7 +66,7 @@ def as_map(model: Model, solver: SolverSettings | None = None) -> Map:
         solver: Solver of a Neural ODE; the model's own by default, so that a model that is solved
             by a few Euler steps is the map that these steps make.
     """
-    precise = _precise(model, solver)
+    precise = points_in_double(model, solver)
 
     def features(x: Tensor) -> Tensor:
         return precise.run(x.to(next(precise.parameters()))).features
@@ -82,7 +82,7 @@ def flow_map(model: NeuralODE, solver: SolverSettings = TIGHTER, *, backwards: b
         solver: Solver of the flow.
         backwards: Whether to map the states at time T to those at time 0: the inverse map.
     """
-    precise = _precise(model, solver)
+    precise = points_in_double(model, solver)
     ends = (precise.end_time, 0.0) if backwards else (0.0, precise.end_time)
 
     def end(states: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ def singular_values(
         Shape ``(R, n, d)``, largest first; NaN for the stopped replicas and for those whose solve
         fails.
     """
-    precise = _precise(model, solver)
+    precise = points_in_double(model, solver)
     to = next(precise.parameters())
     matrices = jacobians(lambda points: precise.flow(points.to(to), 2)[-1], x, shift=shift)
     # Where there is a NaN, the decomposition would raise an exception.
@@ -198,7 +198,7 @@ def log_volume(
     """
     if not isinstance(model.field, MLPField):
         raise TypeError(f"the model's field must be an MLPField, got {type(model.field).__name__}")
-    precise = _precise(model, solver)
+    precise = points_in_double(model, solver)
     width = precise.end_time / intervals
     middles = (torch.arange(intervals, dtype=torch.float64) + 0.5) * width
     times = torch.cat([torch.zeros(1, dtype=torch.float64), middles])
@@ -213,11 +213,11 @@ def log_volume(
     return total
 
 
-def _precise(model: AnyModel, solver: SolverSettings | None) -> AnyModel:
-    """A copy in double precision, solved as ``solver`` says.
+def points_in_double(model: AnyModel, solver: SolverSettings | None) -> AnyModel:
+    """Copy a model of points in double precision, with another solver if one is given.
 
     Raises:
-        ValueError: if the inputs are no points.
+        ValueError: If the inputs are not points.
     """
     if len(model.input_shape) != 1:
         raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")

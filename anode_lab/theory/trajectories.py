@@ -12,8 +12,8 @@ from torch import Tensor
 
 from anode.arrays import Floats
 from anode.models import NeuralODE
-from anode.serialization import in_double
 from anode.solve import SolverSettings
+from anode_lab.theory.flow_jacobian import points_in_double
 from anode_lab.theory.solvers import TIGHT
 
 INTERVALS = 256
@@ -133,8 +133,6 @@ def sampled_flow(
     Raises:
         ValueError: If the inputs are not points.
     """
-    if len(model.input_shape) != 1:
-        raise ValueError(f"the inputs must be points (d,), got the shape {model.input_shape}")
-    precise = in_double(model, solver)
+    precise = points_in_double(model, solver)
     states: Floats = precise.flow(x[None].to(next(precise.parameters())), times).cpu().numpy()
     return states
