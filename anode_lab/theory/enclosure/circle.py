@@ -6,7 +6,7 @@ middle and v the one across,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import cos, pi, sin
 
 import numpy as np
@@ -70,21 +70,21 @@ def cover_circle(
     kept: list[tuple[Floats, Floats, Enclosure]] = []
     while len(index):
         used += len(index)
-        images = _enclosed(model, radius, index, level, replica)
-        good = settled(images)
-        starts = index / 2.0**level
-        kept.append((starts[good], np.full(good.sum(), 2.0**-level), _select(images, good)))
+        found = _enclosed(model, radius, index, level, replica)
+        good = settled(found)
+        kept.append(
+            (index[good] / 2.0**level, np.full(good.sum(), 2.0**-level), found.select(good))
+        )
         if (used > most or level >= FINEST) and not good.all():
             where = int(np.flatnonzero(~good)[0])
             reason = f"{(~good).sum()} arcs of the width 2^-{level} of the circle are not settled"
-            raise EnclosureError(where, model.end_time, float(images.radii[where]), reason)
+            raise EnclosureError(where, model.end_time, float(found.radii[where]), reason)
         index = (index[~good, None] * _PARTS + np.arange(_PARTS)).ravel()
         level += _PARTS.bit_length() - 1
-    order = np.concatenate([each[0] for each in kept]).argsort()
-    parts = (np.concatenate(each)[order] for each in zip(*(each[:2] for each in kept), strict=True))
-    names = [field.name for field in fields(Enclosure)]
-    joined = (np.concatenate([getattr(each[2], name) for each in kept])[order] for name in names)
-    return CircleCover(next(parts), next(parts), Enclosure(*joined))
+    starts, widths, images = zip(*kept, strict=True)
+    order = np.concatenate(starts).argsort()
+    joined = Enclosure.joined(images).select(order)
+    return CircleCover(np.concatenate(starts)[order], np.concatenate(widths)[order], joined)
 
 
 def _enclosed(
@@ -107,7 +107,3 @@ def _enclosed(
         max_steps=3000,
         strict=False,
     )
-
-
-def _select(found: Enclosure, keep: Booleans) -> Enclosure:
-    return Enclosure(*(getattr(found, field.name)[keep] for field in fields(Enclosure)))

@@ -70,8 +70,7 @@ def enclose(
     parts = [slice(i, i + CHUNK) for i in range(0, len(states), CHUNK)] or [slice(0, 0)]
     rule = StepRule(float(model.end_time), tolerance, limit, max_steps)
     done = [march(network, states[part], half[part], radii[part], rule) for part in parts]
-    fields = ("centres", "segments", "radii", "growth", "steps", "lost")
-    found = Enclosure(*(np.concatenate([getattr(each, name) for each in done]) for name in fields))
+    found = Enclosure.joined(done)
     if strict and not np.isfinite(found.radii).all():
         index = int(np.flatnonzero(~np.isfinite(found.radii))[0])
         reason = "the tube grew too wide or took too many steps"

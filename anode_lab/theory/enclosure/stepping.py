@@ -7,7 +7,8 @@ tube around p. The distance rho of a solution from p then obeys ``rho' <= mu rho
 forgets.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -75,6 +76,16 @@ class Enclosure:
     steps: Integers
     lost: Floats
 
+    def select(self, index: Booleans | Integers) -> "Enclosure":
+        """The enclosures at some places."""
+        return Enclosure(*(getattr(self, each.name)[index] for each in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Enclosure"]) -> "Enclosure":
+        """Put enclosures one after another."""
+        names = [each.name for each in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
 
 @dataclass(frozen=True)
 class StepRule:
@@ -120,7 +131,7 @@ class _State:
     steps: Integers
 
     def where(self, keep: Booleans) -> "_State":
-        return _State(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
+        return _State(*(getattr(self, each.name)[keep] for each in fields(self)))
 
 
 def march(
@@ -137,23 +148,9 @@ def march(
     """
     n = len(x)
     whole = np.full(n, rule.end / 16)
-    zeros, counts = np.zeros(n), np.zeros(n, dtype=np.int64)
-    no = np.zeros(n, dtype=bool)
-    state = _State(
-        np.arange(n),
-        zeros,
-        x,
-        half,
-        radius * UP,
-        zeros,
-        whole,
-        whole,
-        zeros,
-        zeros,
-        no,
-        counts,
-        counts,
-    )
+    zeros, counts, no = np.zeros(n), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
+    start = (np.arange(n), zeros, x, half, radius * UP, zeros)
+    state = _State(*start, whole, whole, zeros, zeros, no, counts, counts)
     lost = np.full(n, np.nan)
     result = Enclosure(x.copy(), half.copy(), np.full(n, np.inf), zeros.copy(), counts.copy(), lost)
     while len(state.index):

@@ -16,7 +16,7 @@ from anode.models import NeuralODE
 from anode.serialization import in_double
 from anode.solve import SolverSettings
 from anode_lab.theory.circle_image import circle_points
-from anode_lab.theory.enclosure import CircleCover, Enclosure, EnclosureError, cover_circle, enclose
+from anode_lab.theory.enclosure import Enclosure, EnclosureError, cover_circle, enclose
 from anode_lab.theory.solvers import TIGHTER
 
 
@@ -78,11 +78,8 @@ def _certified(model: NeuralODE, radius: float, replica: int, most: int) -> Wind
     if abs(turns - number) > 1e-6:  # cannot be, but a theorem should not hang on a rounding
         raise EnclosureError(0, model.end_time, 0.0, f"angles add up to {turns} turns")
     clearance = float(_clearance(found.images, origin).min())
-    return Winding(replica, number, clearance, len(found.starts), _narrowest(found))
-
-
-def _narrowest(found: CircleCover) -> float:
-    return float(2 * pi * found.widths.min())
+    narrowest = float(2 * pi * found.widths.min())
+    return Winding(replica, number, clearance, len(found.starts), narrowest)
 
 
 def _clearance(images: Enclosure, origin: Enclosure) -> Floats:
