@@ -18,8 +18,7 @@ from typing import Any
 import torch
 
 from anode import Engine, Gradient, NeuralODE, SolverSettings, train
-from anode.data import Data
-from anode.data.images.catalogue import ImageSet
+from anode.data import Data, image_set
 from anode.training import accuracy
 from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Size
 from anode_lab.experiments.images import GREY
@@ -65,7 +64,7 @@ class Cost:
 def experiment() -> tuple[Experiment, Size]:
     """The paper's grey experiment at the paper's size, on Fashion-MNIST."""
     found = EXPERIMENTS[GREY]
-    return found, replace(found.size("paper"), images=ImageSet.FASHION)
+    return found, replace(found.size("paper"), images=image_set("fashion-mnist"))
 
 
 def build(spec: ModelSpec, data: Data, size: Size, solver: str, device: str) -> NeuralODE:

@@ -15,12 +15,12 @@ from publishing.project import HOME, Project
 # Packages whose version shows in a chapter's results.
 PACKAGES = (
     "torch",
-    "torchvision",
     "torchdiffeq",
     "numpy",
     "numba",
     "gudhi",
     "scikit-learn",
+    "scikit-image",
     "matplotlib",
     "ipykernel",
     "ipywidgets",
@@ -68,10 +68,10 @@ def fingerprints(project: Project, pages: Iterable[Page], parameters: Parameters
 def data_identity() -> str:
     """Which image data a chapter would find here: it depends on what is installed."""
     try:
-        images = importlib.import_module("anode.data.images.loading")
+        images = importlib.import_module("anode.data.images.downloaded")
     except ModuleNotFoundError:
         return ""
-    identity = getattr(images, "identity", None)
+    identity = getattr(images, "images_identity", None)
     return str(identity()) if identity else ""
 
 

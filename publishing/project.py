@@ -1,11 +1,14 @@
 """Where things lie: the project's folders, its repository's address and its current commit."""
 
 import subprocess
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 HOME = Path(__file__).resolve().parent.parent
 """The folder of this checkout."""
@@ -107,6 +110,25 @@ class Project:
         except (KeyError, TypeError) as error:
             raise ProjectError("_config.yml lacks repository.url or repository.branch") from error
         return Repository(url.rstrip("/"), branch)
+
+    def requirements(self, *extras: str) -> dict[str, Requirement]:
+        """What ``pyproject.toml`` declares, by normalised name.
+
+        Args:
+            extras: Extras whose requirements count as well; an extra may name others.
+        """
+        text = (self.root / "pyproject.toml").read_text(encoding="utf8")
+        package = tomllib.loads(text)["project"]
+        own, found = package["name"], dict[str, Requirement]()
+        lines = [*package["dependencies"], f"{own}[{','.join(extras)}]"]
+        while lines:
+            requirement = Requirement(lines.pop())
+            if requirement.name == own:
+                for extra in requirement.extras:
+                    lines += package["optional-dependencies"][extra]
+            else:
+                found[canonicalize_name(requirement.name)] = requirement
+        return found
 
     def commit(self) -> Commit:
         """The current commit; without git or a commit, ``Commit(None, True)``."""

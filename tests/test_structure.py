@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import anode
+import anode_lab
 from publishing.project import HOME, Project
 
 # Of each package, from the bottom upwards: a module imports only from those before it, and the
@@ -24,6 +26,7 @@ ORDER = {
     "anode": (
         "arrays",
         "atomic_write",
+        "extras",
         "seeding",
         "convolutions",
         "fields",
@@ -132,11 +135,6 @@ LOCKS = {
 """Each with the extras of its environment."""
 
 
-def _requirements(extras: tuple[str, ...]) -> dict[str, Requirement]:
-    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]
-    return {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
-
-
 def _locked(lock: str) -> dict[str, Version]:
     lines = (HOME / lock).read_text(encoding="utf8").splitlines()
     pins = [line.partition("==") for line in lines if line.strip() and not line.startswith("#")]
@@ -146,13 +144,17 @@ def _locked(lock: str) -> dict[str, Version]:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_lock_has_one_exact_version_of_everything_that_fits_its_range(lock: str) -> None:
     locked = _locked(lock)
-    for name, requirement in _requirements(LOCKS[lock]).items():
+    for name, requirement in Project().requirements(*LOCKS[lock]).items():
         assert name in locked, f"make lock: {name} is missing"
         assert requirement.specifier.contains(locked[name]), f"make lock: {requirement}"
 
 
 def test_every_extra_is_in_one_environment() -> None:
-    assert sorted(EXTRAS) == sorted(extra for extras in LOCKS.values() for extra in extras)
+    chosen = [extra for extras in LOCKS.values() for extra in extras]
+    assert sorted(EXTRAS) == sorted([*chosen, "fast", "lab"]), (
+        "every other extra contains these two"
+    )
+    assert all(EXTRAS[extra][0] == "anode[lab]" for extra in chosen)
 
 
 def test_speeds_are_measured_with_the_versions_of_the_book() -> None:
@@ -163,37 +165,43 @@ def test_speeds_are_measured_with_the_versions_of_the_book() -> None:
 
 
 def test_peers_of_the_benchmark_stay_out_of_the_books_environment() -> None:
-    peers = (
-        _requirements(("bench",)).keys()
-        - _requirements(("book", "cluster", "test", "teach")).keys()
-    )
+    book, bench = (Project().requirements(*extras) for extras in LOCKS.values())
+    peers = bench.keys() - book.keys()
     assert peers >= {"diffrax", "torchdyn", "torchode"}
     assert peers & _locked("requirements.lock").keys() == set()
 
 
-def test_package_alone_needs_nothing_of_the_book_or_the_tests() -> None:
-    core = {Requirement(line).name for line in PROJECT["dependencies"]}
-    extras = {Requirement(line).name for extra in EXTRAS.values() for line in extra}
-    assert core == {
+def test_package_alone_needs_little_and_the_laboratory_nothing_of_the_book() -> None:
+    core = Project().requirements().keys()
+    lab = Project().requirements("lab").keys() - core
+    assert core == {"numpy", "safetensors", "torch", "torchdiffeq", "tqdm"}
+    assert lab == {
         "filelock",
         "gudhi",
         "matplotlib",
         "numba",
-        "numpy",
         "pillow",
         "pooch",
-        "requests",
-        "safetensors",
         "scikit-image",
         "scikit-learn",
         "scipy",
-        "torch",
-        "torchdiffeq",
-        "torchvision",
-        "tqdm",
     }
-    assert not core & extras
-    assert set(EXTRAS) >= {"book", "test"}
+    assert not (core | lab) & {Requirement(line).name for line in EXTRAS["book"] + EXTRAS["test"]}
+
+
+def test_the_laboratory_looks_for_all_packages_of_its_extra() -> None:
+    """So that the message where one is missing names the extra, whatever is imported first."""
+    needed = Project().requirements("lab").keys() - Project().requirements("fast").keys()
+    owners = packages_distributions()
+    assert {canonicalize_name(owners[name][0]) for name in anode_lab.PACKAGES} == needed
+
+
+def test_without_the_extra_the_laboratory_says_how_to_get_it() -> None:
+    code = "import sys; sys.modules['gudhi'] = None; import anode_lab"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HOME)
+    assert "gudhi is not installed" in result.stderr
+    assert "pip install 'anode[lab]'" in result.stderr
 
 
 def test_conda_environment_agrees_with_pyproject() -> None:

@@ -1,18 +1,11 @@
-"""``anode data``: which image sets are here, and how to get the others."""
+"""``anode data``: list the image sets, or download one."""
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anode.data.images import readers
-from anode.data.images.catalogue import (
-    FOLDER_VARIABLE,
-    SOURCES,
-    DataError,
-    ImageSet,
-    data_folder,
-    megabytes,
-)
+from anode.data import IMAGE_SETS, DataError, ImageSet
+from anode.data.images.downloaded import FOLDER_VARIABLE, DownloadedSet, data_folder, megabytes
 from anode_lab.cli.options import asked
 
 if TYPE_CHECKING:
@@ -30,11 +23,9 @@ def add(subparsers: "Subparsers") -> None:
     fetching = commands.add_parser(
         "fetch",
         help="download an image set",
-        description="Download an image set, unless it is here. What is cut off goes on later.",
+        description="Download an image set, unless it is on this machine.",
     )
-    fetching.add_argument(
-        "name", metavar="NAME", choices=[which.value for which in SOURCES], help="%(choices)s"
-    )
+    fetching.add_argument("name", metavar="NAME", choices=list(_downloaded()), help="%(choices)s")
     fetching.add_argument(
         "--folder",
         type=Path,
@@ -44,31 +35,32 @@ def add(subparsers: "Subparsers") -> None:
     fetching.set_defaults(call=_fetch)
 
 
+def _downloaded() -> dict[str, DownloadedSet]:
+    return {name: each for name, each in IMAGE_SETS.items() if isinstance(each, DownloadedSet)}
+
+
 def _list(_: argparse.Namespace) -> None:
     with asked():
-        rows = [(which.value, _state(which), which.title) for which in ImageSet]
+        rows = [(each.name, _state(each), each.title) for each in IMAGE_SETS.values()]
     widths = [max(len(row[i]) for row in rows) for i in range(2)]
     for name, state, title in rows:
         print(f"{name:{widths[0]}}  {state:{widths[1]}}  {title}")
     print(f"Downloads go to {data_folder()}.")
 
 
-def _state(which: ImageSet) -> str:
-    if which not in SOURCES:
+def _state(images: ImageSet) -> str:
+    if not isinstance(images, DownloadedSet):
         return "always here"
     try:
-        if readers.find(which) is not None:
-            return "here"
+        here = images.available()
     except DataError:
         return "damaged, fetch it again"
-    return f"{megabytes(SOURCES[which].download_bytes)} to fetch"
+    return "here" if here else f"{megabytes(images.download_bytes)} to fetch"
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
-    # Imported here: no other command needs the network.
-    from anode.data.images.download import fetch
-
-    which = ImageSet(arguments.name)
-    print(f"{which.title} is in {fetch(which, arguments.folder)}")
+    images = _downloaded()[arguments.name]
+    print(f"{images.title} is in {images.fetch(arguments.folder)}")
+    print(f"Please cite {images.citation}")
     if arguments.folder and arguments.folder.resolve() != data_folder().resolve():
         print(f"To use it, set {FOLDER_VARIABLE}={arguments.folder.resolve()}")

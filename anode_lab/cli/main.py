@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from anode.data.images.catalogue import DataError
+from anode.data import DataError
 from anode_lab.cli import check, claims, data, doctor, run, status, store
 from anode_lab.cli.options import UsageError
 from anode_lab.runs import NotRecordedError

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from anode.data.images.loading import available
 from anode_lab.experiments import Profile, figures
 from anode_lab.runs import RESULTS_VARIABLE, STORE_VARIABLE, results_folder
 from anode_lab.runs.store import Store
@@ -107,4 +106,4 @@ def check_data(wanted: Sequence[Task]) -> None:
     for images in {task.size.images for task in wanted}:
         if images is not None:
             with asked():
-                available(images)
+                images.available()

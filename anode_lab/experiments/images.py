@@ -6,7 +6,6 @@ patches of photographs for CIFAR-10, both averaged to fewer pixels.
 
 from collections.abc import Mapping
 
-from anode.data.images.loading import load
 from anode.training import Loss
 from anode_lab.experiments.experiment import Experiment, ModelSpec, Split
 from anode_lab.experiments.profiles import Size, sizes
@@ -23,8 +22,7 @@ WEIGHT_DECAY = 1e-3
 def _images(size: Size, seed: int) -> Split:
     if size.images is None:
         raise ValueError("the size of an experiment on images says which, got images=None")
-    return load(
-        size.images,
+    return size.images.load(
         n_train=size.samples,
         n_test=size.samples // 4,
         max_side=size.max_side,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from anode.data.images.catalogue import ImageSet
+from anode.data import ImageSet, image_set
 
 
 class Profile(Enum):
@@ -41,39 +41,40 @@ class Size:
     images: ImageSet | None = None
 
 
+_MNIST, _FASHION, _CIFAR10 = map(image_set, ("mnist", "fashion-mnist", "cifar-10"))
+_TINY_IMAGENET, _DIGITS, _PATCHES = map(image_set, ("tiny-imagenet", "digits", "colour-patches"))
+
 _TOY = Size(seeds=20, epochs=50, samples=3000)
 _SEARCH = replace(_TOY, seeds=3)
-_TEST = Size(
-    seeds=2, epochs=2, samples=96, batch_size=32, hidden=4, max_side=8, images=ImageSet.DIGITS
-)
-_LAPTOP = Size(seeds=5, epochs=16, samples=8000, hidden=16, max_side=14, images=ImageSet.FASHION)
-_PAPER = Size(seeds=5, epochs=20, samples=60_000, batch_size=256, hidden=64, images=ImageSet.MNIST)
+_TEST = Size(seeds=2, epochs=2, samples=96, batch_size=32, hidden=4, max_side=8, images=_DIGITS)
+_LAPTOP = Size(seeds=5, epochs=16, samples=8000, hidden=16, max_side=14, images=_FASHION)
+_PAPER = Size(seeds=5, epochs=20, samples=60_000, batch_size=256, hidden=64, images=_MNIST)
 
 SIZES: Mapping[Profile, Mapping[str, Size]] = {
     Profile.SMOKE: {
         "two points": Size(seeds=2, epochs=20, samples=4),
         "toy": Size(seeds=2, epochs=2, samples=192),
         "grey": _TEST,
-        "colour": replace(_TEST, images=ImageSet.PATCHES),
+        "colour": replace(_TEST, images=_PATCHES),
         "overfit": _TEST,
-        "large": replace(_TEST, images=ImageSet.PATCHES),
+        "large": replace(_TEST, images=_PATCHES),
         "search": Size(seeds=3, epochs=1, samples=240),
     },
     Profile.LAPTOP: {
         "two points": Size(seeds=5, epochs=1000, samples=32),
         "toy": _TOY,
         "grey": _LAPTOP,
-        "colour": replace(_LAPTOP, samples=6000, max_side=16, images=ImageSet.PATCHES),
-        "overfit": replace(_LAPTOP, epochs=1000, samples=320, max_side=8, images=ImageSet.DIGITS),
+        "colour": replace(_LAPTOP, samples=6000, max_side=16, images=_PATCHES),
+        "overfit": replace(_LAPTOP, epochs=1000, samples=320, max_side=8, images=_DIGITS),
         "search": _SEARCH,
     },
     Profile.PAPER: {
         "two points": Size(seeds=20, epochs=1000, samples=32),
         "toy": _TOY,
         "grey": _PAPER,
-        "colour": replace(_PAPER, samples=50_000, max_side=32, images=ImageSet.CIFAR10),
+        "colour": replace(_PAPER, samples=50_000, max_side=32, images=_CIFAR10),
         "overfit": replace(_PAPER, epochs=100),
-        "large": replace(_PAPER, samples=100_000, max_side=64, images=ImageSet.TINY_IMAGENET),
+        "large": replace(_PAPER, samples=100_000, max_side=64, images=_TINY_IMAGENET),
         "search": _SEARCH,
     },
 }

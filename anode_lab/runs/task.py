@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from anode.data import Data
-from anode.data.images.catalogue import checksums
 from anode.fields import check_seeds
 from anode.models import Model
 from anode.serialization import to_json
@@ -78,7 +77,7 @@ class Task:
         """
         size, data = self.size, {}
         if size.images is not None:
-            data = {"images": size.images.value, "checksums": checksums(size.images)}
+            data = {"images": size.images.name, "checksums": size.images.checksums()}
         return {
             "experiment": self.experiment.name,
             "model": self.spec.label,

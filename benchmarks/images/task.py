@@ -7,9 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from anode import Loss, NeuralODE
-from anode.data import Data
-from anode.data.images.catalogue import ImageSet
-from anode.data.images.loading import load
+from anode.data import Data, image_set
 from benchmarks.task import Task
 
 CLASSES = 10
@@ -54,7 +52,7 @@ class ImageTask(Task):
     def data(self) -> Data:
         """Digits, enlarged from 8x8 pixels: what they show has no part in the time they take."""
         count = self.steps * self.batch
-        digits, _ = load(ImageSet.DIGITS, n_train=min(count, self.digits or count), n_test=1)
+        digits, _ = image_set("digits").load(n_train=min(count, self.digits or count), n_test=1)
         x = F.interpolate(digits.x, (self.size, self.size), mode="bilinear")
         which = torch.arange(count) % len(x)
         return Data(x[which], digits.y[which], digits.name)

@@ -5,7 +5,6 @@ import io
 import platform
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,7 @@ import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from otter.assign import main as otter_assign
-from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import anode
 from publishing.assignments.course import Course
@@ -176,7 +175,7 @@ class _Writer:
             "tests": {"files": True},
             "show_question_points": True,
             "autograder_files": [package],
-            "requirements": [f"anode @ file://{_FILES}/{package}", *self.pins],
+            "requirements": [f"anode[lab] @ file://{_FILES}/{package}", *self.pins],
             "python_version": ".".join(platform.python_version_tuple()[:2]),
             "generate": {"show_stdout": True},
         }
@@ -230,7 +229,6 @@ def _test(part: Part, scale: float) -> NotebookNode:
 
 def _pins(project: Project) -> list[str]:
     """What the package needs, in the versions that the book is built with."""
-    settings = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf8"))
-    needed = {Requirement(line).name.lower() for line in settings["project"]["dependencies"]}
+    needed = project.requirements("lab")
     lines = (project.root / "requirements.lock").read_text(encoding="utf8").splitlines()
-    return [line for line in lines if line.partition("==")[0].lower() in needed]
+    return [line for line in lines if canonicalize_name(line.partition("==")[0]) in needed]

@@ -42,10 +42,10 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 if find_spec("anode") is None:
-    present = filter(find_spec, ("numpy", "torch", "torchvision"))
+    present = filter(find_spec, ("numpy", "torch"))
     pins = [f"{{name}}=={{version(name)}}" for name in present]
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "git+{url}@{branch}", "anywidget", *pins], check=True)"""
+    subprocess.run([*pip, "anode[lab] @ git+{url}@{branch}", "anywidget", *pins], check=True)"""
 _LEAD = """\
 *This is {what} of the book [{title}]({site}/). [Read it on the site]({url}), with its results, \
 or run it here from top to bottom. The next code cell says how much is run: `profile` is \

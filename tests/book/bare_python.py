@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 import venv
 from collections.abc import Iterable
 from importlib.metadata import Distribution, distribution
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from publishing.project import HOME
+from publishing.project import HOME, Project
 
 
 class BarePython:
@@ -77,9 +76,8 @@ def copy_source(folder: Path) -> Path:
 
 
 def declared() -> list[Requirement]:
-    """What the package says that it requires."""
-    project = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf8"))["project"]
-    return [Requirement(line) for line in project["dependencies"]]
+    """What the package says that it requires with the extra that chapters need."""
+    return list(Project().requirements("lab").values())
 
 
 def closure(requirements: Iterable[Requirement]) -> list[Distribution]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from anode.data.images.catalogue import FOLDER_VARIABLE, ImageSet
-from anode.data.images.readers import find
+from anode.data import image_set
+from anode.data.images.downloaded import FOLDER_VARIABLE
 from publishing.chapters import read_pages
 from publishing.execute import execute
 from publishing.parameters import Parameters
@@ -23,7 +23,7 @@ def test_chapters_on_images_are_published_without_them(
     """They read records, and say of the few figures of the images themselves what is missing."""
     (folder := tmp_path / "data").mkdir()
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
-    if find(ImageSet.FASHION) is not None:
+    if image_set("fashion-mnist").available():
         pytest.skip("Debian's package has Fashion-MNIST here")
     project = Project(HOME, build=tmp_path / "build")
     pages = tuple(page for page in read_pages(project) if page.name in CHAPTERS)

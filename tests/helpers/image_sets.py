@@ -7,6 +7,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from anode.data.images import cifar, tiny
-from anode.data.images.catalogue import SOURCES, ImageSet, Remote, Source
+from anode.data import IMAGE_SETS
+from anode.data.images.downloaded import DownloadedSet
 
 Bytes = NDArray[np.uint8]
 Files = dict[str, bytes]
 """Contents of files by their names."""
 
-IDX_SETS = (ImageSet.MNIST, ImageSet.FASHION)
-ARCHIVED = {
-    ImageSet.CIFAR10: "cifar-10-binary.tar.gz",
-    ImageSet.TINY_IMAGENET: "tiny-imagenet-200.zip",
-}
+IDX_SETS = ("mnist", "fashion-mnist")
+ARCHIVED = {"cifar-10": "cifar-10-binary.tar.gz", "tiny-imagenet": "tiny-imagenet-200.zip"}
 """Sets that come in one archive, and its name."""
 
 
@@ -50,7 +48,7 @@ def cifar_files() -> Files:
     """Like CIFAR-10's: six files of 4 images, random pixels."""
     rng = np.random.default_rng(1)
     files = {}
-    for name in (name for part in cifar.PARTS for name in part):
+    for name in (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"):
         records = rng.integers(0, 256, (4, 1 + 3 * 32 * 32), dtype=np.uint8)
         records[:, 0] %= 10
         files[name] = records.tobytes()
@@ -89,21 +87,28 @@ def jpeg(colour: int | tuple[int, int, int], side: int = 64) -> bytes:
 
 
 CONTENT = {
-    ImageSet.MNIST: idx_files,
-    ImageSet.FASHION: idx_files,
-    ImageSet.CIFAR10: cifar_files,
-    ImageSet.TINY_IMAGENET: tiny_files,
+    "mnist": idx_files,
+    "fashion-mnist": idx_files,
+    "cifar-10": cifar_files,
+    "tiny-imagenet": tiny_files,
 }
 
 
-def served(which: ImageSet) -> Files:
+def served(name: str) -> Files:
     """What a mirror has of the set."""
-    files = CONTENT[which]()
-    if which in IDX_SETS:
-        return {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
-    inside = {f"{SOURCES[which].place}/{name}": content for name, content in files.items()}
-    name = ARCHIVED[which]
-    return {name: zipped(inside) if name.endswith(".zip") else tarred(inside)}
+    files = CONTENT[name]()
+    if name in IDX_SETS:
+        return {f"{file}.gz": gzip.compress(content) for file, content in files.items()}
+    inside = {f"{downloaded(name).place}/{file}": content for file, content in files.items()}
+    archive = ARCHIVED[name]
+    return {archive: zipped(inside) if archive.endswith(".zip") else tarred(inside)}
+
+
+def downloaded(name: str) -> DownloadedSet:
+    """The set of that name, which has to be fetched."""
+    found = IMAGE_SETS[name]
+    assert isinstance(found, DownloadedSet)
+    return found
 
 
 def tarred(files: Mapping[str, bytes | tarfile.TarInfo]) -> bytes:
@@ -129,23 +134,26 @@ def zipped(files: Mapping[str | zipfile.ZipInfo, bytes]) -> bytes:
 
 
 def register(
-    monkeypatch: pytest.MonkeyPatch, which: ImageSet, files: Files, mirrors: tuple[str, ...] = ()
-) -> Source:
+    monkeypatch: pytest.MonkeyPatch, name: str, files: Files, mirrors: tuple[str, ...] = ()
+) -> DownloadedSet:
     """Let the small set be the true one, at ``mirrors`` that have ``files``."""
-    monkeypatch.setattr(cifar, "RECORDS", 4)
-    for name, value in (("CLASSES", 3), ("PER_CLASS", 2), ("VALIDATION", 4)):
-        monkeypatch.setattr(tiny, name, value)
-    md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
-    contents = CONTENT[which]() if which in IDX_SETS else {}
-    source = Source(
-        place=SOURCES[which].place,
-        remote=lambda: Remote(mirrors, md5),
+    counts = {"n_classes": 3, "per_class": 2, "n_validation": 4} if name == "tiny-imagenet" else {}
+    small = replace(
+        downloaded(name),
+        mirrors=mirrors,
+        md5={file: hashlib.md5(content).hexdigest() for file, content in files.items()},
+        sha256={
+            file: hashlib.sha256(content).hexdigest()
+            for file, content in CONTENT[name]().items()
+            if file in downloaded(name).sha256
+        },
         download_bytes=sum(map(len, files.values())),
-        unpacked_bytes=1_000_000,
-        sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+        space_bytes=1_000_000,
+        installed=None,
+        **counts,
     )
-    monkeypatch.setitem(SOURCES, which, source)
-    return source
+    monkeypatch.setitem(IMAGE_SETS, name, small)
+    return small
 
 
 def write(folder: Path, files: Files, *, compressed: bool = False) -> Path:

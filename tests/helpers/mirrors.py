@@ -1,4 +1,4 @@
-"""A mirror on this machine that serves files, goes on where asked to, and fails as it is told."""
+"""A mirror on this machine that serves files, and fails as it is told."""
 
 import threading
 from collections.abc import Iterator
@@ -18,36 +18,24 @@ class Mirror:
         files: contents by name.
         faults: of the first answers, in order.
         always: the fault of the later ones.
-        ranges: whether it can send the rest of a file.
-        asked: of each request, the file and the first byte asked for.
+        asked: the file of each request.
     """
 
     files: dict[str, bytes]
     faults: list[Fault] = field(default_factory=list)
     always: Fault = None
-    ranges: bool = True
-    asked: list[tuple[str, int]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     url: str = ""
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         name = request.path.lstrip("/")
-        header = request.headers.get("Range", "bytes=0-")
-        start = int(header.removeprefix("bytes=").removesuffix("-"))
-        self.asked.append((name, start))
+        self.asked.append(name)
         fault = self.faults.pop(0) if self.faults else self.always
         if isinstance(fault, int) or name not in self.files:
             request.send_error(fault if isinstance(fault, int) else 404)
             return
         content = self.files[name]
-        if start and self.ranges:
-            if start >= len(content):
-                request.send_error(416)
-                return
-            request.send_response(206)
-            request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-            content = content[start:]
-        else:
-            request.send_response(200)
+        request.send_response(200)
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
         request.wfile.write(content[: round(len(content) * (1.0 if fault is None else fault))])

@@ -43,15 +43,16 @@ def test_a_missing_package_is_installed_quietly_and_torch_stays(
 ) -> None:
     hide(monkeypatch, "anode")
     exec(SOURCE, {})
-    pins = [f"{n}=={importlib.metadata.version(n)}" for n in ("numpy", "torch", "torchvision")]
+    pins = [f"{n}=={importlib.metadata.version(n)}" for n in ("numpy", "torch")]
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    assert commands == [[*pip, "git+https://github.com/owner/name@trunk", "anywidget", *pins]]
+    package = "anode[lab] @ git+https://github.com/owner/name@trunk"
+    assert commands == [[*pip, package, "anywidget", *pins]]
 
 
 def test_what_is_not_there_is_not_pinned(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hide(monkeypatch, "anode", "torch", "torchvision")
+    hide(monkeypatch, "anode", "torch")
     exec(SOURCE, {})
     pins = [part for part in commands[0] if "==" in part]
     assert [pin.partition("==")[0] for pin in pins] == ["numpy"]
@@ -59,4 +60,4 @@ def test_what_is_not_there_is_not_pinned(
 
 def test_the_address_is_the_project_s() -> None:
     repository = Project().repository()
-    assert f'"git+{repository.url}@{repository.branch}"' in install_source(repository)
+    assert f'git+{repository.url}@{repository.branch}"' in install_source(repository)

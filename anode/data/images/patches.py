@@ -1,8 +1,8 @@
-"""Colour images that need no download: square patches of ten photographs, a stand-in for CIFAR-10.
+"""Square patches of ten colour photographs, which need no download: a stand-in for CIFAR-10.
 
-The task is to say from which photograph a patch was cut. Patches for training and patches for
-validation come from alternating upright bands of each photograph with a gap between them, so none
-shows what another of the other set shows.
+The task is to tell from which photograph a patch was cut. Patches for training and for tests come
+from alternating upright bands of each photograph, with a gap between the bands, so that no training
+patch shows what a test patch shows.
 
 The photographs come with scikit-image (first eight, described in its ``skimage/data/README.txt``)
 and scikit-learn (last two):
@@ -21,37 +21,50 @@ and scikit-learn (last two):
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from anode.data.images.base import Bytes, ImageSet, Split, register_image_set
+from anode.extras import extra
 from anode.seeding import Stream, generator
 
 SIDE = 32
-"""Of a patch, in pixels."""
+"""Side of a patch in pixels."""
 HEIGHT = 256
-"""The shorter side to which a photograph is scaled first, in pixels. A patch then shows an eighth
-of it: an eye of the cat, a wheel's spokes, a roof's edge."""
+"""Shorter side to which a photograph is scaled first, in pixels. A patch then shows an eighth of
+it: an eye of the cat, a wheel's spokes, a roof's edge."""
 BANDS = ((0, 72), (80, 120))
-"""Columns of the first band for training and of the first for validation, in pixels."""
+"""Columns of the first band for training and of the first band for tests."""
 PERIOD = 128
-"""After how many columns the bands come again. Two halves would be simpler, but the right half of a
-photograph shows other things than the left: a small convolutional network that had seen a half knew
-one in five patches of the cat's other half."""
+"""Number of columns after which the bands repeat. Two halves would be simpler, but the right half
+of a photograph shows other things than the left: a small convolutional network that had seen one
+half knew one in five patches of the cat's other half."""
 FLAT = 0.02
-"""Patches whose pixels have a smaller standard deviation than this, as black borders, are left out;
-pixels go from 0 to 1."""
+"""Smallest standard deviation of a patch's pixels, which go from 0 to 1. Patches below it, such as
+black borders, are left out."""
 
 
-def photographs() -> dict[str, Callable[[], NDArray[np.uint8]]]:
-    """How to read each photograph, ``(H, W, 3)``, by its name; the order is that of the classes."""
-    # Imported here: both take a while, and only who wants patches needs them.
-    from skimage import data
-    from sklearn.datasets import load_sample_image
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ColourPatches(ImageSet):
+    """Patches at random places of the photographs, half of them mirrored left to right.
+
+    There are as many patches as are asked for. The classes take turns.
+    """
+
+    def split(self, n_train: int, n_test: int, seed: int) -> tuple[Split, Split]:
+        return cut(n_train, 0, seed), cut(n_test, 1, seed)
+
+
+def photographs() -> dict[str, Callable[[], Bytes]]:
+    """Return the reader of each photograph ``(H, W, 3)`` by its name, in the order of classes."""
+    with extra("lab"):
+        from skimage import data
+        from sklearn.datasets import load_sample_image
 
     return {
         "astronaut": data.astronaut,
@@ -67,30 +80,14 @@ def photographs() -> dict[str, Callable[[], NDArray[np.uint8]]]:
     }
 
 
-CLASSES = (
-    "astronaut", "chelsea", "coffee", "hubble", "ihc", "motorcycle", "retina", "rocket", "china",
-    "flower",
-)  # fmt: skip
-
-
 @cache
 def scaled() -> tuple[Tensor, ...]:
-    """The photographs, pixels from 0 to 1, each ``(3, H, W)`` with a shorter side of HEIGHT."""
+    """Return the photographs ``(3, H, W)``, pixels from 0 to 1, with a shorter side of HEIGHT."""
     return tuple(_scale(read()) for read in photographs().values())
 
 
-def cut(count: int, part: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Patches at random places, one in two of them mirrored left to right.
-
-    Args:
-        count: number of patches; classes take turns, so they are equally frequent.
-        part: 0 for training, 1 for validation.
-        seed: of the places.
-
-    Returns:
-        Patches ``(N, 3, 32, 32)``, pixels from 0 to 1, and the indices of their photographs
-        ``(N,)``.
-    """
+def cut(count: int, part: int, seed: int) -> Split:
+    """Cut ``count`` patches of ``part`` 0, for training, or 1, for tests."""
     photos, places = scaled(), _places(part)
     labels = torch.arange(count) % len(photos)
     random = torch.rand(count, 2, dtype=torch.float64, generator=generator(seed, Stream.DATA, part))
@@ -108,18 +105,33 @@ def _places(part: int) -> tuple[Tensor, ...]:
 
 
 def corners(photo: Tensor, part: int) -> Tensor:
-    """Top left corners ``(n, 2)``, row and column, of the patches that ``part`` may be cut from."""
+    """Return the top left corners ``(n, 2)``, row and column, of all patches of a part."""
     mean, square = (F.avg_pool2d(x.mean(0)[None], SIDE, stride=1)[0] for x in (photo, photo**2))
-    # Over pixels and colours: a patch of one colour is not flat by that, one of one grey is.
+    # The deviation is over pixels and colours: a patch of one colour is kept, one of one grey not.
     lively = square - mean**2 > FLAT**2
     start, end = BANDS[part]
     column = torch.arange(lively.shape[1]) % PERIOD
     return (lively & (start <= column) & (column <= end - SIDE)).nonzero()
 
 
-def _scale(photo: NDArray[np.uint8]) -> Tensor:
+def _scale(photo: Bytes) -> Tensor:
     image = torch.tensor(np.array(photo[..., :3]), dtype=torch.float32).permute(2, 0, 1)[None] / 255
     height, width = image.shape[2:]
     factor = HEIGHT / min(height, width)
     size = (round(height * factor), round(width * factor))
     return F.interpolate(image, size, mode="bilinear", antialias=True)[0].clamp(0, 1)
+
+
+register_image_set(
+    ColourPatches(
+        name="colour-patches",
+        title="colour patches of ten photographs (a stand-in for CIFAR-10)",
+        citation="photographs of scikit-image and scikit-learn, by the authors that "
+        "anode/data/images/patches.py lists",
+        classes=(
+            "astronaut", "chelsea", "coffee", "hubble", "ihc", "motorcycle", "retina", "rocket",
+            "china", "flower",
+        ),
+        offline="scikit-image",
+    )
+)  # fmt: skip

@@ -14,9 +14,7 @@ import pytest
 import torch
 
 from anode import History, Loss, Model, NeuralODE, ResNet, TrainingSettings, train
-from anode.data import concentric_spheres
-from anode.data.images.catalogue import ImageSet
-from anode.data.images.loading import load
+from anode.data import concentric_spheres, image_set
 from anode.training import Checkpoint, loop
 from anode.training.checkpoint import SUFFIX, epoch_of
 
@@ -48,7 +46,7 @@ def begin(name: str, checkpoint: Checkpoint | None = None) -> tuple[Model, Histo
     """Train a fresh model, with all that can be observed."""
     model = MODELS[name]()
     if name == "images":
-        data, held_out = load(ImageSet.DIGITS, n_train=48, n_test=16, max_side=4)
+        data, held_out = image_set("digits").load(n_train=48, n_test=16, max_side=4)
         loss = Loss.CROSS_ENTROPY
     else:
         data, held_out = concentric_spheres(2, 16, 32), concentric_spheres(2, 8, 8, seed=1)

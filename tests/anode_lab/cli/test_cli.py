@@ -6,13 +6,14 @@ import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import pooch
 import pytest
 
-from anode.data.images import download
-from anode.data.images.catalogue import FOLDER_VARIABLE, SOURCES, ImageSet
+from anode.data import IMAGE_SETS, image_set
+from anode.data.images.downloaded import FOLDER_VARIABLE, DownloadedSet
 from anode_lab.cli import main
 from publishing.project import HOME
-from tests.helpers.image_sets import CONTENT, register, served, write
+from tests.helpers.image_sets import CONTENT, downloaded, register, served, write
 from tests.helpers.mirrors import mirror
 
 Captured = pytest.CaptureFixture[str]
@@ -24,9 +25,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder := tmp_path / "data").mkdir()
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "PAUSE", 0.001)
-    for which in CONTENT:
-        register(monkeypatch, which, {}, ())
+    monkeypatch.setattr(pooch.core.time, "sleep", lambda _: None)
+    for name in CONTENT:
+        register(monkeypatch, name, {}, ())
     return folder
 
 
@@ -41,53 +42,54 @@ def test_the_list_says_of_each_set_whether_it_is_here(data: Path, capsys: Captur
     output = capsys.readouterr().out
     before = states(output)
     assert str(data) in output
-    assert list(before) == [which.value for which in ImageSet]
-    for which in ImageSet:
-        assert before[which.value].endswith(which.title)
-        assert before[which.value].startswith("always here") is (which not in SOURCES)
-        assert ("to fetch" in before[which.value]) is (which in SOURCES)
-    whole, half = ImageSet.CIFAR10, ImageSet.TINY_IMAGENET
-    write(data / SOURCES[whole].place, CONTENT[whole]())
-    (data / SOURCES[half].place).mkdir()
+    assert list(before) == list(IMAGE_SETS)
+    for name, state in before.items():
+        assert state.endswith(image_set(name).title)
+        assert state.startswith("always here") is (name not in CONTENT)
+        assert ("to fetch" in state) is (name in CONTENT)
+    whole, half = "cifar-10", "tiny-imagenet"
+    write(data / downloaded(whole).place, CONTENT[whole]())
+    (data / downloaded(half).place).mkdir()
     main(["data", "list"])
     after = states(capsys.readouterr().out)
-    assert after[whole.value].startswith("here")
-    assert after[half.value].startswith("damaged")
+    assert after[whole].startswith("here")
+    assert after[half].startswith("damaged")
 
 
 def test_fetch_puts_the_set_where_it_is_looked_for(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    which = ImageSet.MNIST
-    with mirror(served(which)) as there:
-        register(monkeypatch, which, there.files, (there.url,))
-        assert main(["data", "fetch", which.value]) == 0
-    assert capsys.readouterr() == (f"MNIST is in {data / SOURCES[which].place}\n", "")
+    with mirror(served("mnist")) as there:
+        register(monkeypatch, "mnist", there.files, (there.url,))
+        assert main(["data", "fetch", "mnist"]) == 0
+    output, error = capsys.readouterr()
+    assert output.splitlines()[0] == f"MNIST is in {data / downloaded('mnist').place}"
+    assert "Please cite Y. LeCun" in output
+    assert error == ""
     main(["data", "list"])
-    assert states(capsys.readouterr().out)[which.value].startswith("here")
+    assert states(capsys.readouterr().out)["mnist"].startswith("here")
 
 
 def test_fetch_to_another_folder_says_how_to_use_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    which = ImageSet.CIFAR10
-    with mirror(served(which)) as there:
-        register(monkeypatch, which, there.files, (there.url,))
-        assert main(["data", "fetch", which.value, "--folder", str(tmp_path / "other")]) == 0
-    place, advice = capsys.readouterr().out.splitlines()
-    assert place.endswith(str(tmp_path / "other" / SOURCES[which].place))
+    with mirror(served("cifar-10")) as there:
+        register(monkeypatch, "cifar-10", there.files, (there.url,))
+        assert main(["data", "fetch", "cifar-10", "--folder", str(tmp_path / "other")]) == 0
+    place, _, advice = capsys.readouterr().out.splitlines()
+    assert place.endswith(str(tmp_path / "other" / downloaded("cifar-10").place))
     assert f"{FOLDER_VARIABLE}={tmp_path / 'other'}" in advice
 
 
-@pytest.mark.parametrize("which", SOURCES)
+@pytest.mark.parametrize("name", CONTENT)
 def test_a_failed_fetch_is_one_line_and_status_1(
-    which: ImageSet, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    register(monkeypatch, which, served(which), ("http://127.0.0.1:9/",))
-    assert main(["data", "fetch", which.value]) == 1
+    register(monkeypatch, name, served(name), ("http://127.0.0.1:9/",))
+    assert main(["data", "fetch", name]) == 1
     output, error = capsys.readouterr()
     assert output == ""
-    assert error.startswith(f"anode: {which.title} could not be fetched")
+    assert error.startswith(f"anode: {image_set(name).title} could not be fetched")
     assert error.count("\n") == 1
 
 
@@ -114,7 +116,7 @@ def test_wrong_names_are_answered_with_the_right_ones(capsys: Captured) -> None:
     with pytest.raises(SystemExit):
         main(["data", "fetch", "cifar"])
     error = capsys.readouterr().err
-    assert all(which.value in error for which in SOURCES)
+    assert all(name in error for name in CONTENT)
 
 
 def test_help_names_the_subcommands(capsys: Captured) -> None:
@@ -133,7 +135,7 @@ def test_mistakes_of_the_program_are_not_hidden(
     def fails(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(download, "fetch", fails)
+    monkeypatch.setattr(DownloadedSet, "fetch", fails)
     with pytest.raises(type(error)):
         main(["data", "fetch", "mnist"])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anode.data.images.catalogue import FOLDER_VARIABLE, ImageSet
+from anode.data.images.downloaded import FOLDER_VARIABLE
 from anode_lab.cli import main
 from anode_lab.cli.progress import Forecast, duration
 from anode_lab.experiments.images import OVERFIT
@@ -209,7 +209,7 @@ def test_data_that_are_not_here_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    register(monkeypatch, ImageSet.CIFAR10, {})
+    register(monkeypatch, "cifar-10", {})
     command = ["run", "images-colour", "--profile", "paper", "--results", str(tmp_path / "results")]
     assert "'anode data fetch cifar-10'" in refused(command, capsys)
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))

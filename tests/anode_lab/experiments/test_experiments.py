@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from anode import Loss, Model, ModelOutput, NeuralODE, ResNet
-from anode.data import concentric_spheres
-from anode.data.images.catalogue import ImageSet
+from anode.data import concentric_spheres, image_set
 from anode_lab import experiments
 from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size
 from anode_lab.experiments.images import COLOUR, GREY, LARGE, OVERFIT
@@ -55,10 +54,10 @@ def test_the_toy_experiments_have_the_papers_size() -> None:
 
 
 PAPERS_IMAGES = {
-    GREY: (ImageSet.MNIST, 60_000, 28, 10),
-    COLOUR: (ImageSet.CIFAR10, 50_000, 32, 10),
-    OVERFIT: (ImageSet.MNIST, 60_000, 28, 10),
-    LARGE: (ImageSet.TINY_IMAGENET, 100_000, 64, 200),
+    GREY: (image_set("mnist"), 60_000, 28, 10),
+    COLOUR: (image_set("cifar-10"), 50_000, 32, 10),
+    OVERFIT: (image_set("mnist"), 60_000, 28, 10),
+    LARGE: (image_set("tiny-imagenet"), 100_000, 64, 200),
 }
 
 

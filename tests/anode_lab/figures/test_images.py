@@ -10,9 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from anode.data import Data
-from anode.data.images.catalogue import ImageSet
-from anode.data.images.loading import class_names
+from anode.data import Data, image_set
 from anode.training import TrainingFailure
 from anode_lab import runs
 from anode_lab.experiments import EXPERIMENTS
@@ -22,7 +20,7 @@ from anode_lab.runs.task import tasks
 from tests.helpers.pictures import assert_draws_in_both_themes
 
 MODELS = ("p = 0", "p = 5")
-NAMES = class_names(ImageSet.DIGITS)
+NAMES = image_set("digits").class_names()
 
 
 @pytest.fixture(scope="module")

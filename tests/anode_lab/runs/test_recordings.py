@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from anode.data.images.catalogue import DataError, ImageSet
+from anode.data import DataError, image_set
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.experiments.images import OVERFIT
 from anode_lab.runs import (
@@ -197,7 +197,7 @@ CHANGES: dict[str, object] = {
     "batch_size": 31,
     "hidden": 5,
     "max_side": 7,
-    "images": ImageSet.PATCHES,
+    "images": image_set("colour-patches"),
 }
 
 

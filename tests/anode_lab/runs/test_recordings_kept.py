@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anode.data.images.catalogue import FOLDER_VARIABLE, DataError, ImageSet
+from anode.data import DataError
+from anode.data.images.downloaded import FOLDER_VARIABLE
 from anode_lab.experiments.images import COLOUR, OVERFIT
 from anode_lab.runs import NotRecordedError, run
 from anode_lab.runs.store import DamagedError, Record, StoreError
@@ -157,7 +158,7 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_is_trained(
 
 def test_data_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    register(monkeypatch, ImageSet.CIFAR10, {})
+    register(monkeypatch, "cifar-10", {})
     with pytest.raises(DataError, match="'anode data fetch cifar-10'"):
         record(tasks(COLOUR, "paper"), folder=tmp_path / "results")
     assert not list((tmp_path / "results").glob("*/*.json"))

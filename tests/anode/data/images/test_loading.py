@@ -1,5 +1,9 @@
 """Images: chosen by the seed, from a whole set or not at all, under the name of what they are."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,19 +11,23 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from anode.data.images.catalogue import FOLDER_VARIABLE, SOURCES
-from anode.data.images.loading import DataError, ImageSet, available, class_names, identity, load
-from tests.helpers.image_sets import ARCHIVED, CONTENT, IDX_SETS, idx_files, register, write
+from anode.data import IMAGE_SETS, DataError, ImageSet, image_set, register_image_set
+from anode.data.images.downloaded import FOLDER_VARIABLE, images_identity
+from anode.training import Loss
+from anode_lab.cli import main
+from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size
+from anode_lab.runs.task import tasks
+from tests.helpers.image_sets import CONTENT, IDX_SETS, downloaded, idx_files, register, write
 
-DEBIAN = SOURCES[ImageSet.FASHION].elsewhere[0]
-ALWAYS = (ImageSet.DIGITS, ImageSet.PATCHES)
+DEBIAN = downloaded("fashion-mnist").installed
+ALWAYS = ("digits", "colour-patches")
 SIDES = {
-    ImageSet.MNIST: (1, 28),
-    ImageSet.FASHION: (1, 28),
-    ImageSet.CIFAR10: (3, 32),
-    ImageSet.TINY_IMAGENET: (3, 64),
-    ImageSet.DIGITS: (1, 8),
-    ImageSet.PATCHES: (3, 32),
+    "mnist": (1, 28),
+    "fashion-mnist": (1, 28),
+    "cifar-10": (3, 32),
+    "tiny-imagenet": (3, 64),
+    "digits": (1, 8),
+    "colour-patches": (3, 32),
 }
 """Channels and pixels along a side."""
 
@@ -29,58 +37,64 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of downloaded data, empty, on a machine that has no other."""
     (folder := tmp_path / "data").mkdir()
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
-    for which in CONTENT:
-        register(monkeypatch, which, {})
+    for name in CONTENT:
+        register(monkeypatch, name, {})
     return folder
 
 
-def put(which: ImageSet, data: Path) -> None:
-    """The set where it is looked for, if it is not always here."""
-    if which in SOURCES:
-        write(data / SOURCES[which].place, CONTENT[which]())
+def put(name: str, data: Path) -> ImageSet:
+    """The set, where it is looked for if it is not always here."""
+    if name in CONTENT:
+        write(data / downloaded(name).place, CONTENT[name]())
+    return image_set(name)
 
 
 # Every set
 
 
-@pytest.mark.parametrize("which", ImageSet)
-def test_images_are_what_they_are_called(which: ImageSet, data: Path) -> None:
-    put(which, data)
-    channels, side = SIDES[which]
-    train, test = load(which, n_train=4, n_test=3)
-    assert train.name == test.name == f"{which.title}, {side} × {side} pixels"
+def test_every_set_is_tested() -> None:
+    assert IMAGE_SETS.keys() == SIDES.keys()
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_images_are_what_they_are_called(name: str, data: Path) -> None:
+    images = put(name, data)
+    channels, side = SIDES[name]
+    train, test = images.load(n_train=4, n_test=3)
+    assert train.name == test.name == f"{images.title}, {side} × {side} pixels"
     assert train.x.shape[1:] == test.x.shape[1:] == (channels, side, side)
     assert (len(test), test.y.shape, test.y.dtype) == (3, (3,), torch.int64)
     assert train.x.dtype == torch.float32
     assert train.x.min() >= 0
     assert 0.2 < train.x.max() <= 1, "pixels go from 0 to 1"
-    assert train.y.max() < len(class_names(which))
+    assert train.y.max() < len(images.class_names())
+    assert images.citation
 
 
-@pytest.mark.parametrize("which", ImageSet)
-def test_the_seed_fixes_the_choice(which: ImageSet, data: Path) -> None:
-    put(which, data)
-    first, again, other = (load(which, n_train=6, n_test=3, seed=s)[0] for s in (3, 3, 4))
+@pytest.mark.parametrize("name", SIDES)
+def test_the_seed_fixes_the_choice(name: str, data: Path) -> None:
+    images = put(name, data)
+    first, again, other = (images.load(n_train=6, n_test=3, seed=s)[0] for s in (3, 3, 4))
     assert torch.equal(first.x, again.x)
     assert torch.equal(first.y, again.y)
     assert not torch.equal(first.x, other.x)
 
 
-@pytest.mark.parametrize("which", ImageSet)
-def test_fewer_images_are_the_first_of_more(which: ImageSet, data: Path) -> None:
-    put(which, data)
-    few, more = (load(which, n_train=n, n_test=n) for n in (2, 4))
+@pytest.mark.parametrize("name", SIDES)
+def test_fewer_images_are_the_first_of_more(name: str, data: Path) -> None:
+    images = put(name, data)
+    few, more = (images.load(n_train=n, n_test=n) for n in (2, 4))
     for i in range(2):
         assert torch.equal(few[i].x, more[i].x[:2])
         assert torch.equal(few[i].y, more[i].y[:2])
 
 
-@pytest.mark.parametrize("which", ImageSet)
-def test_large_images_are_averaged(which: ImageSet, data: Path) -> None:
-    put(which, data)
-    channels, side = SIDES[which]
-    full, small = (load(which, n_train=4, n_test=1, max_side=m)[0] for m in (64, side // 2))
-    assert small.name == f"{which.title}, averaged to {side // 2} × {side // 2} pixels"
+@pytest.mark.parametrize("name", SIDES)
+def test_large_images_are_averaged(name: str, data: Path) -> None:
+    images = put(name, data)
+    channels, side = SIDES[name]
+    full, small = (images.load(n_train=4, n_test=1, max_side=m)[0] for m in (64, side // 2))
+    assert small.name == f"{images.title}, averaged to {side // 2} × {side // 2} pixels"
     squares = full.x.view(4, channels, side // 2, 2, side // 2, 2).mean((3, 5))
     torch.testing.assert_close(small.x, squares)
     assert torch.equal(small.y, full.y)
@@ -88,49 +102,48 @@ def test_large_images_are_averaged(which: ImageSet, data: Path) -> None:
 
 @pytest.mark.parametrize(("most", "side"), [(28, 28), (27, 14), (13, 7), (6, 4), (1, 1)])
 def test_sides_are_the_largest_that_fit(data: Path, most: int, side: int) -> None:
-    put(ImageSet.MNIST, data)
-    train, _ = load(ImageSet.MNIST, n_train=2, n_test=2, max_side=most)
+    train, _ = put("mnist", data).load(n_train=2, n_test=2, max_side=most)
     assert train.input_shape == (1, side, side)
 
 
-@pytest.mark.parametrize("which", SOURCES)
-def test_a_set_that_is_not_here_says_how_to_get_it(which: ImageSet) -> None:
-    assert not available(which)
-    with pytest.raises(DataError, match=rf"anode data fetch {which.value}.*colour-patches"):
-        load(which, n_train=1, n_test=1)
+@pytest.mark.parametrize("name", CONTENT)
+def test_a_set_that_is_not_here_says_how_to_get_it(name: str) -> None:
+    assert not image_set(name).available()
+    with pytest.raises(DataError, match=rf"anode data fetch {name}.*colour-patches"):
+        image_set(name).load(n_train=1, n_test=1)
 
 
 @pytest.mark.parametrize(
-    ("which", "name"),
+    ("name", "file"),
     [
-        (ImageSet.MNIST, "t10k-labels-idx1-ubyte"),
-        (ImageSet.FASHION, "train-images-idx3-ubyte"),
-        (ImageSet.CIFAR10, "test_batch.bin"),
-        (ImageSet.TINY_IMAGENET, "val/images/val_3.JPEG"),
+        ("mnist", "t10k-labels-idx1-ubyte"),
+        ("fashion-mnist", "train-images-idx3-ubyte"),
+        ("cifar-10", "test_batch.bin"),
+        ("tiny-imagenet", "val/images/val_3.JPEG"),
     ],
 )
-def test_a_part_of_a_set_is_not_taken_for_it(which: ImageSet, name: str, data: Path) -> None:
-    put(which, data)
-    assert available(which)
-    (data / SOURCES[which].place / name).unlink()
-    with pytest.raises(DataError, match=name):
-        load(which, n_train=1, n_test=1)
+def test_a_part_of_a_set_is_not_taken_for_it(name: str, file: str, data: Path) -> None:
+    images = put(name, data)
+    assert images.available()
+    (data / downloaded(name).place / file).unlink()
+    with pytest.raises(DataError, match=file):
+        images.load(n_train=1, n_test=4)
 
 
-@pytest.mark.parametrize("which", ALWAYS)
+@pytest.mark.parametrize("name", ALWAYS)
 def test_what_comes_with_a_library_is_always_here(
-    which: ImageSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))
-    assert available(which)
-    assert len(load(which, n_train=1, n_test=1)[0]) == 1
+    assert image_set(name).available()
+    assert len(image_set(name).load(n_train=1, n_test=1)[0]) == 1
 
 
 # One set or another
 
 
 def test_digits_are_split_without_overlap() -> None:
-    train, test = load(ImageSet.DIGITS, n_train=60_000, n_test=10_000)
+    train, test = image_set("digits").load(n_train=60_000, n_test=10_000)
     assert (len(train), len(test)) == (1500, 297), "more than there are is all there are"
     everything = torch.tensor(load_digits().images, dtype=torch.float32)[:, None] / 16
     assert sorted(map(bytes, torch.cat([train.x, test.x]).numpy())) == sorted(
@@ -138,40 +151,38 @@ def test_digits_are_split_without_overlap() -> None:
     )
 
 
-@pytest.mark.parametrize("which", IDX_SETS)
-def test_shuffled_images_have_their_own_labels(which: ImageSet, data: Path) -> None:
-    put(which, data)
+@pytest.mark.parametrize("name", IDX_SETS)
+def test_shuffled_images_have_their_own_labels(name: str, data: Path) -> None:
     content = idx_files()["train-images-idx3-ubyte"][16:]
     pixels = np.frombuffer(content, np.uint8).reshape(40, 1, 28, 28)
     labels = dict(zip(map(bytes, pixels.astype(np.float32) / 255), range(40), strict=True))
-    train, _ = load(which, n_train=40, n_test=12)
+    train, _ = put(name, data).load(n_train=40, n_test=12)
     seen = [labels[bytes(image)] for image in train.x.numpy()]
     assert sorted(seen) == list(range(40))
     assert [i % 10 for i in seen] == train.y.tolist()
 
 
 def test_a_stand_in_says_so() -> None:
-    assert "stand-in for CIFAR-10" in load(ImageSet.PATCHES, n_train=1, n_test=1)[0].name
+    assert "stand-in for CIFAR-10" in image_set("colour-patches").load(n_train=1, n_test=1)[0].name
 
 
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="dataset-fashion-mnist is not installed")
 def test_debians_package_is_what_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    train, test = load(ImageSet.FASHION, n_train=60_000, n_test=10_000)
+    train, test = image_set("fashion-mnist").load(n_train=60_000, n_test=10_000)
     assert train.y.bincount().tolist() == [6000] * 10
     assert test.y.bincount().tolist() == [1000] * 10
 
 
-@pytest.mark.parametrize("which", [w for w in ImageSet if w is not ImageSet.TINY_IMAGENET])
-def test_ten_classes_have_ten_names(which: ImageSet) -> None:
-    assert len(set(class_names(which))) == 10
+@pytest.mark.parametrize("name", SIDES.keys() - {"tiny-imagenet"})
+def test_ten_classes_have_ten_names(name: str) -> None:
+    assert len(set(image_set(name).class_names())) == 10
 
 
 def test_names_of_tiny_imagenets_classes_come_with_it(data: Path) -> None:
     with pytest.raises(DataError, match="not on this machine"):
-        class_names(ImageSet.TINY_IMAGENET)
-    put(ImageSet.TINY_IMAGENET, data)
-    assert class_names(ImageSet.TINY_IMAGENET)[0] == "goldfish"
+        image_set("tiny-imagenet").class_names()
+    assert put("tiny-imagenet", data).class_names()[0] == "goldfish"
 
 
 # Arguments
@@ -181,46 +192,145 @@ def test_names_of_tiny_imagenets_classes_come_with_it(data: Path) -> None:
 def test_numbers_must_be_positive(name: str) -> None:
     arguments = {"n_train": 1, "n_test": 1, "max_side": 8} | {name: 0}
     with pytest.raises(ValueError, match=f"{name} must be 1 or more, got 0"):
-        load(ImageSet.DIGITS, **arguments)
+        image_set("digits").load(**arguments)
 
 
-@pytest.mark.parametrize("which", ALWAYS)
-def test_a_seed_is_not_negative(which: ImageSet) -> None:
+@pytest.mark.parametrize("name", ALWAYS)
+def test_a_seed_is_not_negative(name: str) -> None:
     with pytest.raises(ValueError, match="seed=-1"):
-        load(which, n_train=1, n_test=1, seed=-1)
+        image_set(name).load(n_train=1, n_test=1, seed=-1)
 
 
 def test_the_variable_must_name_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))
     with pytest.raises(ValueError, match=r"ANODE_DATA must name a folder.*absent"):
-        load(ImageSet.MNIST, n_train=1, n_test=1)
+        image_set("mnist").load(n_train=1, n_test=1)
+
+
+def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match=r"one of .*digits.*, got 'imagenet'"):
+        image_set("imagenet")
+
+
+# A set from outside
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stripes(ImageSet):
+    """Upright and level stripes of random widths, 8 x 8 pixels."""
+
+    def split(self, n_train: int, n_test: int, seed: int) -> list[tuple[torch.Tensor, ...]]:
+        parts = []
+        for part, count in enumerate((n_train, n_test)):
+            rng = torch.Generator().manual_seed(2 * seed + part)
+            rows = torch.randint(2, (count, 1, 1, 8), generator=rng).float().expand(-1, 1, 8, 8)
+            labels = torch.arange(count) % 2
+            parts.append((torch.where(labels.bool()[:, None, None, None], rows.mT, rows), labels))
+        return parts
+
+
+@pytest.fixture
+def stripes() -> Iterator[ImageSet]:
+    """A set that this test defines and registers."""
+    new = Stripes(
+        name="stripes",
+        title="stripes",
+        citation="a test",
+        classes=("upright", "level"),
+        offline="this test",
+    )
+    register_image_set(new)
+    yield new
+    del IMAGE_SETS["stripes"]
+
+
+def test_a_set_from_outside_is_one_object(
+    stripes: ImageSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, _ = image_set("stripes").load(n_train=6, n_test=2, max_side=4)
+    assert train.name == "stripes, averaged to 4 × 4 pixels"
+    assert image_set("stripes").class_names() == ("upright", "level")
+    main(["data", "list"])
+    assert "stripes" in capsys.readouterr().out, "the command lists it"
+    with pytest.raises(DataError, match=r"stripes \(this test\)"):
+        image_set("mnist").load(n_train=1, n_test=1)
+    with pytest.raises(ValueError, match="there is an image set 'stripes'"):
+        register_image_set(stripes)
+
+
+def test_an_experiment_trains_on_a_set_from_outside(
+    stripes: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = Size(seeds=1, epochs=6, samples=64, batch_size=16, hidden=4, max_side=8, images=stripes)
+    grey = EXPERIMENTS["images-grey"]
+    new = Experiment(
+        "stripes",
+        "a test",
+        grey.data,
+        (ModelSpec("p = 1", augment_dim=1),),
+        {Profile.SMOKE: size},
+        data_per_seed=False,
+        outputs=2,
+        loss=Loss.CROSS_ENTROPY,
+    )
+    monkeypatch.setitem(EXPERIMENTS, new.name, new)
+    (task,) = tasks("stripes", "smoke")
+    assert task.identity["data"]["images"] == "stripes"
+    _, history = task.train()
+    assert history.epoch_loss[0, -1] < history.epoch_loss[0, 0]
 
 
 # Identity
 
 
 def test_identity_says_which_data_without_a_path(data: Path) -> None:
-    seen = [identity()]
-    for which in SOURCES:
-        put(which, data)
-        seen.append(identity())
-    assert len(set(seen)) == len(SOURCES) + 1
+    seen = [images_identity()]
+    for name in CONTENT:
+        put(name, data)
+        seen.append(images_identity())
+    assert len(set(seen)) == len(CONTENT) + 1
     assert not any(str(data) in text for text in seen)
-
-
-@pytest.mark.parametrize("which", ARCHIVED)
-def test_identity_is_the_same_once_pixels_are_decoded(which: ImageSet, data: Path) -> None:
-    put(which, data)
-    before = identity()
-    load(which, n_train=1, n_test=1)
-    assert identity() == before
 
 
 def test_identity_of_broken_data_does_not_raise(
     data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    put(ImageSet.MNIST, data)
+    put("mnist", data)
     next((data / "MNIST" / "raw").iterdir()).unlink()
-    assert "mnist: DataError" in identity()
+    assert "mnist: DataError" in images_identity()
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))
-    assert "mnist: ValueError" in identity()
+    assert "mnist: ValueError" in images_identity()
+
+
+# Packages
+
+
+LAB = ("PIL", "filelock", "gudhi", "matplotlib", "pooch", "requests", "skimage", "sklearn")
+
+
+def run(code: str, hidden: tuple[str, ...] = ()) -> str:
+    """What a new Python prints of ``code``, where some packages cannot be imported."""
+    hide = f"import sys; sys.modules.update(dict.fromkeys({hidden}))\n"
+    command = [sys.executable, "-c", hide + code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_importing_the_data_loads_none_of_the_laboratorys_packages() -> None:
+    code = "import anode.data; print(*(m for m in sys.argv[1].split() if m in sys.modules))"
+    assert run(f"sys.argv.append({' '.join(LAB)!r})\n{code}") == ""
+
+
+@pytest.mark.parametrize("name", ALWAYS)
+def test_where_a_package_is_missing_the_message_names_the_extra(name: str) -> None:
+    message = run(
+        f"""
+from anode.data import image_set
+try:
+    image_set({name!r}).load(n_train=1, n_test=1)
+except ModuleNotFoundError as error:
+    print(error)
+""",
+        ("sklearn", "skimage"),
+    )
+    assert "pip install 'anode[lab]'" in message
+    assert message.startswith(("sklearn", "skimage"))

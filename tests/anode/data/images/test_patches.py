@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from anode.data.images.patches import CLASSES, FLAT, HEIGHT, SIDE, corners, cut, photographs, scaled
+from anode.data import image_set
+from anode.data.images.patches import FLAT, HEIGHT, SIDE, corners, cut, photographs, scaled
+
+CLASSES = image_set("colour-patches").class_names()
 
 
 def covered(photo: Tensor, part: int) -> Tensor:
