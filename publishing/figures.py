@@ -13,12 +13,12 @@ from typing import Any
 from nbformat import NotebookNode
 from PIL import Image
 
+from anode_lab.figures import DARK_PNG, DARK_SVG, LIGHT_SVG
 from publishing import records
 from publishing.inspection import CodeCell, code_cells
 
 LIGHT = "image/png"
-DARK = "application/vnd.anode.dark+png"
-DRAWINGS = {"light": "application/vnd.anode.light+svg", "dark": "application/vnd.anode.dark+svg"}
+DRAWINGS = {"light": LIGHT_SVG, "dark": DARK_SVG}
 """Theme -> MIME type of the figure as lines and text, if there are not too many."""
 
 
@@ -65,7 +65,7 @@ def prepare(notebook: NotebookNode, page: str, files: FigureFiles, provenance: s
             caption = str(cell.figure.get("caption", "")).strip()
             cell.figure["caption"] = f"{caption}\n\n{provenance}"
         for index, output in enumerate(images):
-            if DARK in output.data:
+            if DARK_PNG in output.data:
                 stem = f"{page}-{_figure_name(cell)}" + (f"-{index}" if index else "")
                 _split_themes(output, stem, alt, files)
 
@@ -89,7 +89,7 @@ def _split_themes(output: Any, stem: str, alt: str, files: FigureFiles) -> None:
     attributes = "".join(f' {side}="{size[side]}"' for side in ("width", "height") if side in size)
     pictures = {
         theme: _smaller(base64.b64decode(output.data[mime]))
-        for theme, mime in (("light", LIGHT), ("dark", DARK))
+        for theme, mime in (("light", LIGHT), ("dark", DARK_PNG))
     }
     drawings = {
         theme: output.data[mime].encode() for theme, mime in DRAWINGS.items() if mime in output.data

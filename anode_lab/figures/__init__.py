@@ -1,5 +1,10 @@
-"""Figures: one function a figure, results in, a picture out."""
+"""The figures of the book: a module for each chapter, with the chapter's name.
 
-from anode_lab.figures.style import Picture, palette, picture
+A figure is a function of results, decorated by :func:`~anode_lab.figures.style.picture`. What
+several chapters share is in ``parts``. A notebook gets a figure as the MIME types below, beside
+``image/png`` for a light page.
+"""
 
-__all__ = ["Picture", "palette", "picture"]
+DARK_PNG = "application/vnd.anode.dark+png"
+LIGHT_SVG = "application/vnd.anode.light+svg"
+DARK_SVG = "application/vnd.anode.dark+svg"

@@ -7,47 +7,54 @@ from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
+from anode.arrays import Floats
 from anode.data import Data
-from anode.training import Floats, History
-from anode_lab.figures.curves import draw_curves, mean_of_running
-from anode_lab.figures.failures import census, failures_handle, mark_failures, mean_of
-from anode_lab.figures.style import legend_below, palette, picture, plain_numbers
+from anode.training import History
+from anode_lab.figures.parts.curves import (
+    census,
+    draw_curves,
+    finish_epochs,
+    from_zero,
+    legend_of_models,
+    mark_failures,
+    mean_of_running,
+    side_by_side,
+)
+from anode_lab.figures.style import entry, look_of, palette, panels, picture, plain_numbers
 from anode_lab.measures.time_to_loss import nfe_at_loss
 
 _SIGNED = "PuOr"  # zero is light, so that both signs are seen
-_CROWDED = 15  # single lines in a panel, beyond which they are hard to tell apart
+_PHASES: dict[str, Literal["-", ":"]] = {"training": "-", "validation": ":"}
+
+
+# Data
 
 
 @picture
 def samples(data: Data, names: Sequence[str], each: int = 3) -> Figure:
-    """Some images of each class, and the data's name.
+    """Draw some images of each class, and the data's name.
 
     Args:
-        data: images of one channel or of three, red, green and blue, ``(N, c, H, W)``, pixels from
-            0 to 1, and class indices.
-        names: one a class.
-        each: images of a class, or all it has if it has fewer.
+        data: Images of one channel or of three, red, green and blue, ``(N, c, H, W)``, with pixels
+            from 0 to 1, and class indices.
+        names: Names of the classes.
+        each: Number of images of a class, or all it has if it has fewer.
 
     Raises:
-        ValueError: if the images have another number of channels.
+        ValueError: If the images have another number of channels.
     """
     if data.x.shape[1] not in (1, 3):
         raise ValueError(f"data must have 1 or 3 channels to be shown, got {data.x.shape[1]}")
-    fig, axes = plt.subplots(
-        each, len(names), figsize=(7.6, 0.72 * each + 0.65), squeeze=False, layout="constrained"
-    )
-    for ax in axes.flat:
+    fig, axes = panels(len(names), 0.72 * each + 0.65, rows=each)
+    for ax in axes:
         ax.set_axis_off()
     for index, name in enumerate(names):
-        axes[0, index].set_title(name, fontsize=9)
+        axes[index].set_title(name, fontsize=9)
         chosen = data.x[data.y == index][:each].movedim(1, 3).cpu().numpy()  # (n, H, W, c)
-        for ax, image in zip(axes[:, index], chosen, strict=False):
+        for ax, image in zip(axes[index :: len(names)], chosen, strict=False):
             ax.imshow(image, cmap="gray", vmin=0, vmax=1)  # the last two for one channel only
     fig.suptitle(textwrap.fill(f"{data.name}: {len(data)} for training", 95), fontsize=10.5)
     return fig
@@ -55,30 +62,33 @@ def samples(data: Data, names: Sequence[str], each: int = 3) -> Figure:
 
 @picture
 def not_here(what: str) -> Figure:
-    """An empty frame that says what is missing: in the place of a figure of data that are not here.
+    """Draw an empty frame with a sentence, in the place of a figure whose data are missing.
 
     Args:
-        what: the sentence in it.
+        what: The sentence, which tells what is missing.
     """
-    fig, ax = plt.subplots(figsize=(7.6, 0.9), layout="constrained")
+    fig, (ax,) = panels(1, 0.9)
     ax.set(xticks=[], yticks=[])
     ax.text(0.5, 0.5, textwrap.fill(what, 90), ha="center", va="center", transform=ax.transAxes)
     return fig
 
 
+# Training
+
+
 @picture
 def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
-    """Training loss and function evaluations over epochs, and one against the other (Figs 10, 16).
+    """Draw loss and evaluations over epochs, and one against the other (Figs 10, 16).
 
     Thick lines are means over the seeds, thin lines single seeds. In the third panel a seed's
     evaluations are those at which its loss first came down to a level; its mean goes as far as
     every seed of the model went.
 
     Args:
-        histories: model's label -> history; more than five are hard to tell apart.
-        title: which data was trained on.
+        histories: Label of a model -> history; more than five are hard to tell apart.
+        title: What the models were trained on.
     """
-    fig, (loss, nfe, both) = plt.subplots(1, 3, figsize=(7.6, 3.6), layout="constrained")
+    fig, (loss, nfe, both) = panels(3, 3.6)
     for label, history in histories.items():
         draw_curves(loss, history.epoch_loss, label, history)
         draw_curves(nfe, history.epoch_nfe, label, history)
@@ -97,54 +107,19 @@ def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
     return fig
 
 
-def finish_epochs(axes: Sequence[Axes]) -> None:
-    """Whole epochs on the horizontal axes, and grids."""
-    for ax in axes:
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-        ax.grid(visible=True)
-
-
-def from_zero(axes: Sequence[Axes]) -> None:
-    """One vertical scale for all, from 0 to a bit above the highest number."""
-    high = max(ax.dataLim.y1 for ax in axes)
-    for ax in axes:
-        ax.set_ylim(0, 1.05 * high if np.isfinite(high) else None)
-
-
-def legend_of_models(
-    fig: Figure, handles: Sequence[Artist], histories: Mapping[str, History]
-) -> None:
-    """A legend under all panels for mean curves, which says how many seeds there are.
-
-    Single seeds' lines, those thinner than 1, are made fainter if there are many of them.
-    """
-    every = histories.values()
-    what = mean_of(count_seeds(histories), every)
-    legend_below(fig, [*handles, *failures_handle(every)], f"{what} (thin: each)")
-    crowded = sum(len(history.step_loss) for history in histories.values()) > _CROWDED
-    for line in (line for panel in fig.axes for line in panel.lines):
-        if line.get_linewidth() < 1:
-            line.set_alpha(0.3 if crowded else 0.55)
-
-
-def count_seeds(histories: Mapping[str, History]) -> str:
-    """How many seeds the models have: "1 seed", "5 seeds", or "3 to 5 seeds" if they differ."""
-    counts = sorted({len(history.step_loss) for history in histories.values()})
-    numbers = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-    return f"{numbers} seed" + ("s" if counts[-1] > 1 else "")
-
-
 def _draw_nfe_against_loss(ax: Axes, label: str, history: History) -> None:
-    colour, style = palette.model(label), palette.line_style(label)
     losses = history.epoch_loss
     complete = np.isfinite(losses).all(axis=1)
     if not complete.any():
         return
     # From the loss that all seeds have had to the lowest of any.
     levels = np.geomspace(losses[complete, 0].min(), losses[complete].min(), 80)
-    nfe = nfe_at_loss(history, levels)[complete]
-    ax.plot(levels, nfe.T, color=colour, linewidth=0.5, alpha=0.3)
-    ax.plot(levels, nfe.mean(axis=0), color=colour, linestyle=style, linewidth=2)
+    nfe, look = nfe_at_loss(history, levels)[complete], look_of(label)
+    ax.plot(levels, nfe.T, color=look.colour, linewidth=0.5, alpha=0.3)
+    ax.plot(levels, nfe.mean(axis=0), color=look.colour, linestyle=look.line, linewidth=2)
+
+
+# Validation
 
 
 @dataclass(frozen=True)
@@ -152,8 +127,8 @@ class Baseline:
     """A model without a flow, to compare with.
 
     Attributes:
-        label: its name.
-        loss, accuracy: on the validation data.
+        label: Name of the model.
+        loss, accuracy: Loss and accuracy on the validation data.
     """
 
     label: str
@@ -167,52 +142,49 @@ def validation(
     accuracies: Mapping[str, Floats],
     baseline: Baseline | None = None,
 ) -> Figure:
-    """Training and validation loss over epochs, a panel a model, and final accuracies (Fig. 11).
+    """Draw training and validation loss over epochs, a panel a model, and accuracies (Fig. 11).
 
     Args:
-        histories: label -> history with validation losses.
-        accuracies: label -> accuracy of each seed on the validation data, shape ``(R,)``; NaN
-            where the training failed.
-        baseline: drawn as a dash-dotted line.
+        histories: Label of a model -> history with validation losses.
+        accuracies: Label of a model -> final accuracy of each seed on the validation data, shape
+            ``(R,)``; NaN where the training failed.
+        baseline: A model that is drawn as a dash-dotted line.
 
     Raises:
-        ValueError: if a history has no validation losses.
+        ValueError: If a history has no validation losses.
     """
     if without := [label for label, each in histories.items() if each.validation_loss is None]:
         raise ValueError(f"histories must have validation losses, got none of {without}")
-    panels = len(histories) + 1
-    rows = 1 if panels <= 3 else 2
-    fig, axes = plt.subplots(
-        rows, -(-panels // rows), figsize=(7.6, 3.3 if rows == 1 else 5.4), squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    *curves, last = axes.flat[:panels]
-    for ax in axes.flat[panels:]:
+    count = len(histories) + 1
+    rows = 1 if count <= 3 else 2
+    columns = -(-count // rows)
+    fig, axes = panels(columns, 3.3 if rows == 1 else 5.4, rows=rows)
+    *curves, last = axes[:count]
+    for ax in axes[count:]:
         ax.remove()
-    for ax, (label, history) in zip(curves, histories.items(), strict=True):
+    for index, (ax, (label, history)) in enumerate(zip(curves, histories.items(), strict=True)):
         _draw_validation(ax, label, history, baseline)
-        ax.set_ylabel("cross-entropy" if ax in axes[:, 0] else "")
+        ax.set_ylabel("cross-entropy" if index % columns == 0 else "")
     finish_epochs(curves)
-    _share_height(curves)
+    low, high = zip(*(ax.get_ylim() for ax in curves), strict=True)
+    for ax in curves:
+        ax.set_ylim(min(low), max(high))
+        plain_numbers(ax.yaxis)
     _draw_accuracies(last, accuracies, baseline)
     ink = palette.ink()
     handles = [
-        Line2D([], [], color=ink, linestyle=style, linewidth=2, label=what)
-        for what, style in _PHASES.items()
+        entry(what, color=ink, linestyle=style, linewidth=2) for what, style in _PHASES.items()
     ]
     if baseline is not None:
         name = f"{baseline.label}, validation"
-        handles.append(Line2D([], [], color=ink, linestyle="-.", linewidth=1, label=name))
+        handles.append(entry(name, color=ink, linestyle="-.", linewidth=1))
     legend_of_models(fig, handles, histories)
     return fig
 
 
-_PHASES: dict[str, Literal["-", ":"]] = {"training": "-", "validation": ":"}
-
-
 def _draw_validation(ax: Axes, label: str, history: History, baseline: Baseline | None) -> None:
     assert history.validation_loss is not None
-    colour, epochs = palette.model(label), np.arange(1, history.epoch_loss.shape[1] + 1)
+    colour, epochs = look_of(label).colour, np.arange(1, history.epoch_loss.shape[1] + 1)
     losses = (history.epoch_loss, history.validation_loss)
     for values, style in zip(losses, _PHASES.values(), strict=True):
         ax.plot(epochs, values.T, style, color=colour, linewidth=0.5, alpha=0.4)
@@ -223,19 +195,11 @@ def _draw_validation(ax: Axes, label: str, history: History, baseline: Baseline 
     ax.set(title=(label + census(history)).replace(", ", ",\n"), xlabel="epoch", yscale="log")
 
 
-def _share_height(axes: Sequence[Axes]) -> None:
-    """One vertical scale for all, on logarithmic axes."""
-    low, high = zip(*(ax.get_ylim() for ax in axes), strict=True)
-    for ax in axes:
-        ax.set_ylim(min(low), max(high))
-        plain_numbers(ax.yaxis)
-
-
 def _draw_accuracies(ax: Axes, accuracies: Mapping[str, Floats], baseline: Baseline | None) -> None:
-    """A column of points a model."""
+    """Draw a column of points for each model."""
     for index, (label, values) in enumerate(accuracies.items()):
-        places, marker = index + spread(len(values)), palette.marker(label)
-        ax.plot(places, 100 * values, marker, color=palette.model(label), markersize=5)
+        places, look = index + side_by_side(len(values)), look_of(label)
+        ax.plot(places, 100 * values, look.marker, color=look.colour, markersize=5)
     if baseline is not None:
         ax.axhline(100 * baseline.accuracy, color=palette.ink(), linestyle="-.", linewidth=1)
     ax.set(title="Final validation", ylabel="accuracy, %")
@@ -245,9 +209,7 @@ def _draw_accuracies(ax: Axes, accuracies: Mapping[str, Floats], baseline: Basel
     ax.grid(visible=True, axis="y")
 
 
-def spread(count: int, width: float = 0.3) -> Floats:
-    """Where to put so many points beside each other, around 0, shape ``(count,)``."""
-    return np.linspace(-width / 2, width / 2, count) if count > 1 else np.zeros(count)
+# Images on their way
 
 
 @dataclass(frozen=True)
@@ -255,8 +217,8 @@ class Trajectory:
     """One image on its way through a flow.
 
     Attributes:
-        title: what the image is.
-        states: shape ``(T, channels, H, W)``; the first channel is the image's.
+        title: What the image is.
+        states: States, shape ``(T, channels, H, W)``; the first channel is the image's.
     """
 
     title: str
@@ -265,15 +227,15 @@ class Trajectory:
 
 @picture
 def through_time(times: Floats, node: Sequence[Trajectory], anode: Sequence[Trajectory]) -> Figure:
-    """Images on their way through the flows: a block an image, a row a channel, times side by side.
+    """Draw images on their way: a block an image, a row a channel, times side by side.
 
     The topmost row is the Neural ODE's only channel. Each row has a scale of its own, the same for
     all images and times and symmetric about 0. Colours are proportional to the square root of a
     value: what grows tenfold on the way is still visible at its start.
 
     Args:
-        times: shape ``(T,)``.
-        node, anode: the same images through the flow of either model.
+        times: Times, shape ``(T,)``.
+        node, anode: The same images through the flow of either model.
     """
     channels = anode[0].states.shape[1]
     names = ["p = 0: $h$", f"p = {channels - 1}: $h$", *(f"$a_{i}$" for i in range(1, channels))]
@@ -300,7 +262,7 @@ def through_time(times: Floats, node: Sequence[Trajectory], anode: Sequence[Traj
 
 
 def _strip(pictures: Floats) -> tuple[Floats, Floats]:
-    """Pictures ``(T, H, W)`` side by side with transparent gaps, and their centres."""
+    """Return pictures ``(T, H, W)`` side by side with transparent gaps, and their centres."""
     width = pictures.shape[2]
     gap = max(1, width // 8)
     padded = np.pad(pictures, ((0, 0), (0, 0), (0, gap)), constant_values=np.nan)

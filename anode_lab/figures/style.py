@@ -3,26 +3,26 @@
 import base64
 import functools
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import log
 from typing import IO, Any, ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-DARK_PNG = "application/vnd.anode.dark+png"
-"""MIME type of the dark variant of a figure, beside ``image/png`` for the light one."""
-
-LIGHT_SVG = "application/vnd.anode.light+svg"
-DARK_SVG = "application/vnd.anode.dark+svg"
-"""MIME types of a figure's two drawings as lines and text, where they are small enough."""
+from anode_lab.experiments import EXPERIMENTS, ModelSpec
+from anode_lab.figures import DARK_PNG, DARK_SVG, LIGHT_SVG
 
 _LARGEST_SVG = 400_000
-"""Bytes; what has more has thousands of points, and is no sharper for it."""
+"""Bytes. A larger drawing has thousands of points and is no sharper than its pixels."""
 
 DPI = 144
 _INK = {"light": "#1f2328", "dark": "#d6dae0"}
@@ -30,6 +30,9 @@ _GRID = {"light": "#d0d4da", "dark": "#3a414a"}
 _PAGE = {"light": "#ffffff", "dark": "#14181e"}
 
 Draw = ParamSpec("Draw")
+
+Style = dict[str, Any]
+"""Keyword arguments of a matplotlib call."""
 
 
 @dataclass(frozen=True)
@@ -47,83 +50,100 @@ class Palette:
     outer: str = "#e0672b"
     accent: str = "#cc79a7"
     muted: str = "#8b929b"
+    on_map: str = _INK["light"]  # lines on a map, whose colours are the same in both themes
 
     def ink(self) -> str:
-        """The colour of text and lines in the theme that is being drawn."""
+        """Return the colour of text and lines in the theme that is being drawn."""
         return str(mpl.rcParams["text.color"])
-
-    def model(self, label: str) -> str:
-        """The colour of a model by its label in the experiments.
-
-        What follows a comma, as in "p = 0, weight decay", changes the line and not the colour,
-        except that a wider model, as in "p = 0, as large as p = 5", is another model.
-        """
-        colours = {
-            "NODE": self.node,
-            "p = 0": self.node,
-            "p = 0, as large": self.muted,
-            "ANODE (p = 1)": self.anode_small,
-            "p = 1": self.anode_small,
-            "p = 2": "#6f8cf5",
-            "ANODE (p = 5)": self.anode,
-            "p = 5": self.anode,
-            "p = 10": "#5a32e6",
-            "p = 100": "#a3256f",
-            "ResNet": self.resnet,
-        }
-        name = _line(label)
-        return colours.get(name if name in colours else name.partition(",")[0], self.accent)
-
-    def line_style(self, label: str) -> Any:
-        """A dash pattern by label, so that no curve is told by its colour alone.
-
-        It is what matplotlib takes as ``linestyle``: a name, or for models on images a tuple, which
-        does not go into a format such as ``"o--"``.
-        """
-        return _LINES.get(_line(label), "--")
-
-    def marker(self, label: str) -> str:
-        """A marker by label, so that no point is told by its colour alone."""
-        return _MARKERS.get(_line(label), "s")
-
-
-_LINES: dict[str, Any] = {
-    "NODE": "-",
-    "p = 0": "-",
-    "ANODE (p = 1)": ":",
-    "p = 1": ":",
-    "p = 2": (0, (4, 1.2, 1, 1.2, 1, 1.2)),
-    "p = 10": "-.",
-    "p = 100": (0, (5, 1)),
-    "p = 0, as large": (0, (1, 3)),
-    "p = 0, weight decay": (0, (2, 1)),
-    "p = 5, weight decay": (0, (6, 1, 2, 1)),
-    "ResNet": "-.",
-}
-_MARKERS = {
-    "NODE": "o",
-    "p = 0": "o",
-    "p = 1": "v",
-    "ANODE (p = 1)": "v",
-    "p = 2": "D",
-    "p = 10": "^",
-    "p = 100": "P",
-    "p = 0, as large": "X",
-    "p = 0, weight decay": "*",
-    "p = 5, weight decay": "d",
-}
-
-
-def _line(label: str) -> str:
-    """The part of a label that decides its dashes and its marker."""
-    return label.removesuffix(", softplus").partition(" as p =")[0]
 
 
 palette = Palette()
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a model is drawn: no curve and no point is told by its colour alone.
+
+    Attributes:
+        colour: Colour of its lines and points.
+        line: Dash pattern, as matplotlib takes it for ``linestyle``: a name or a tuple. A tuple
+            does not go into a format such as ``"o--"``.
+        marker: Marker of its points.
+    """
+
+    colour: str
+    line: Any
+    marker: str
+
+
+DEFAULT_LOOK = Look(palette.accent, "--", "s")
+"""Look of a model of another kind than the paper's."""
+
+_RESNET = Look(palette.resnet, "-.", "s")
+_BY_DIM = {
+    0: Look(palette.node, "-", "o"),
+    1: Look(palette.anode_small, ":", "v"),
+    2: Look("#6f8cf5", (0, (4, 1.2, 1, 1.2, 1, 1.2)), "D"),
+    5: Look(palette.anode, "--", "s"),
+    10: Look("#5a32e6", "-.", "^"),
+    100: Look("#a3256f", (0, (5, 1)), "P"),
+}
+"""Looks of Neural ODEs by their augmentation dimension p."""
+_AS_LARGE = Look(palette.muted, (0, (1, 3)), "X")
+_DECAYED: dict[int, dict[str, Any]] = {
+    0: {"line": (0, (2, 1)), "marker": "*"},
+    5: {"line": (0, (6, 1, 2, 1)), "marker": "d"},
+}
+"""What weight decay changes in a look, by p: the colour stays."""
+
+
+def look_of(model: ModelSpec | str) -> Look:
+    """Return how a model is drawn, which follows from its architecture and its training.
+
+    Args:
+        model: A model of an experiment, or the label of one in the book's experiments. Any other
+            label, and a model of another kind, have :data:`DEFAULT_LOOK`.
+    """
+    if isinstance(model, str):
+        known = (spec for each in EXPERIMENTS.values() for spec in each.models)
+        found = next((spec for spec in known if spec.label == model), None)
+    else:
+        found = model
+    if found is None or found.model not in ("ResNet", "NeuralODE"):
+        return DEFAULT_LOOK
+    if found.model == "ResNet":
+        return _RESNET
+    if found.as_large_as is not None:
+        return _AS_LARGE
+    dim = found.options.get("augment_dim", 0)
+    look = _nearest(_BY_DIM, dim)
+    return replace(look, **_nearest(_DECAYED, dim)) if found.weight_decay else look
+
+
+def _nearest(table: Mapping[int, Any], dim: int) -> Any:
+    """Return the entry of the nearest dimension, on a logarithmic scale; only 0 is near to 0."""
+    close = [0] if dim == 0 else [each for each in table if each]
+    return table[min(close, key=lambda each: abs(log(each) - log(dim)) if each else 0)]
+
+
+OUTPUT_LIMIT = 1.5
+"""Outputs beyond are drawn in one dark colour: no value between or near the targets."""
+
+OUTPUT_MAP = LinearSegmentedColormap.from_list(
+    "output",
+    [
+        (0, "#1d5c9c"),  # -1.5
+        (1 / 6, palette.inner),  # -1
+        (1 / 2, "#f7f7f7"),
+        (5 / 6, palette.outer),  # 1
+        (1, "#9c420f"),
+    ],
+).with_extremes(under="#0a2440", over="#401a05", bad=palette.muted)
+"""Colours of outputs from -1.5 to 1.5, between those of the two classes."""
+
+
 def theme_colours() -> dict[str, dict[str, str]]:
-    """Of text, lines and the two classes, for pages that draw themselves; theme -> name -> CSS."""
+    """Return theme -> name -> CSS colour of text, lines and the two classes, for live figures."""
     classes = {"inner": palette.inner, "outer": palette.outer}
     return {
         theme: {"ink": _INK[theme], "grid": _GRID[theme], "page": _PAGE[theme]} | classes
@@ -132,7 +152,7 @@ def theme_colours() -> dict[str, dict[str, str]]:
 
 
 def _style(theme: str) -> Any:
-    """Matplotlib's parameters for a theme; their own type is a list of all their names."""
+    """Return matplotlib's parameters for a theme; their own type is a list of all their names."""
     ink = _INK[theme]
     return {
         "figure.facecolor": "none",
@@ -165,35 +185,29 @@ def _style(theme: str) -> Any:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure that can be drawn for either theme; notebooks show it by itself."""
+    """A figure that can be drawn for either theme. Notebooks show it in both.
+
+    Attributes:
+        draw: Function that draws the figure in the current style.
+    """
 
     draw: Callable[[], Figure]
 
     def light(self) -> Figure:
-        """The figure for a light page."""
+        """Draw the figure for a light page."""
         return self._draw("light")
 
     def dark(self) -> Figure:
-        """The figure for a dark page."""
+        """Draw the figure for a dark page."""
         return self._draw("dark")
 
     def png(self, *, dark: bool = False) -> bytes:
-        """The figure as a PNG with a transparent background (white for the light theme)."""
-        return self._png(self.dark(), "dark") if dark else self._png(self.light(), "light")
+        """Return the figure as a PNG: transparent for a dark page, on white for a light one."""
+        return _png(self.dark(), "dark") if dark else _png(self.light(), "light")
 
     def svg(self, *, dark: bool = False) -> str:
-        """The figure as SVG, its text as outlines so that it looks the same everywhere."""
-        return self._svg(self.dark(), "dark") if dark else self._svg(self.light(), "light")
-
-    def _png(self, figure: Figure, theme: str) -> bytes:
-        buffer = io.BytesIO()
-        _save(figure, theme, buffer, format="png")
-        return buffer.getvalue()
-
-    def _svg(self, figure: Figure, theme: str) -> str:
-        buffer = io.StringIO()
-        _save(figure, theme, buffer, format="svg", metadata={"Date": None, "Creator": None})
-        return buffer.getvalue()
+        """Return the figure as SVG, its text as outlines so that it looks the same everywhere."""
+        return _svg(self.dark(), "dark") if dark else _svg(self.light(), "light")
 
     def _draw(self, theme: str) -> Figure:
         before = plt.get_fignums()
@@ -210,14 +224,26 @@ class Picture:
         light, dark = self.light(), self.dark()
         width, height = (int(inches * 100) for inches in light.get_size_inches())
         bundle = {
-            "image/png": base64.b64encode(self._png(light, "light")).decode(),
-            DARK_PNG: base64.b64encode(self._png(dark, "dark")).decode(),
+            "image/png": base64.b64encode(_png(light, "light")).decode(),
+            DARK_PNG: base64.b64encode(_png(dark, "dark")).decode(),
             "text/plain": "<Picture>",
         }
-        drawings = {LIGHT_SVG: self._svg(light, "light"), DARK_SVG: self._svg(dark, "dark")}
+        drawings = {LIGHT_SVG: _svg(light, "light"), DARK_SVG: _svg(dark, "dark")}
         if max(map(len, drawings.values())) <= _LARGEST_SVG:
             bundle |= drawings
         return bundle, {"image/png": {"width": width, "height": height}}
+
+
+def _png(figure: Figure, theme: str) -> bytes:
+    buffer = io.BytesIO()
+    _save(figure, theme, buffer, format="png")
+    return buffer.getvalue()
+
+
+def _svg(figure: Figure, theme: str) -> str:
+    buffer = io.StringIO()
+    _save(figure, theme, buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
 
 
 def _save(figure: Figure, theme: str, target: IO[Any], **options: Any) -> None:
@@ -229,8 +255,8 @@ def _save(figure: Figure, theme: str, target: IO[Any], **options: Any) -> None:
 def picture(function: Callable[Draw, Figure]) -> Callable[Draw, Picture]:
     """Turn a function that draws a matplotlib figure into one that returns a :class:`Picture`.
 
-    The function is called once a theme and must draw the same each time: it takes results, and
-    sets no colour of text or axes itself.
+    The function is called once for each theme and must draw the same each time. It takes results,
+    and does not set the colour of text or axes itself.
     """
 
     @functools.wraps(function)
@@ -240,26 +266,62 @@ def picture(function: Callable[Draw, Figure]) -> Callable[Draw, Picture]:
     return wrapped
 
 
-def legend_below(fig: Figure, handles: Sequence[Artist], title: str | None = None) -> None:
-    """One legend under all panels, in as few rows as its labels need.
+def panels(
+    columns: int, height: float, *, rows: int = 1, width: float = 7.6, grid: Any = None,
+    **options: Any,
+) -> tuple[Figure, list[Any]]:  # fmt: skip
+    """Start a figure of panels, and return it with its axes, row after row.
 
     Args:
-        fig: with the layout "constrained".
-        handles: each with a label.
-        title: above it.
+        columns, rows: Numbers of panels.
+        height, width: Size of the figure in inches.
+        grid: Axis whose grid lines are drawn: "x", "y" or "both".
+        options: Further arguments of :func:`matplotlib.pyplot.subplots`.
     """
-    longest = max(len(str(handle.get_label())) for handle in handles)
-    letters = 15 * fig.get_figwidth() - 3  # of 9 points, that fit into the width
-    # A line's sample and the gap beside it take as much room as eight letters.
-    across = max(1, min(len(handles), int(letters / (longest + 8))))
-    rows = -(-len(handles) // across)
-    fig.legend(
-        handles=handles, title=title, loc="outside lower center", ncols=-(-len(handles) // rows)
+    fig, axes = plt.subplots(
+        rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **options
     )
+    for ax in axes.flat:
+        if grid is not None:
+            ax.grid(visible=True, axis=grid)
+    return fig, list(axes.flat)
+
+
+def entry(label: str, **style: Any) -> Line2D:
+    """Return a legend's entry for what is drawn in that style."""
+    return Line2D([], [], label=label, **style)
+
+
+def legend_below(
+    fig: Figure,
+    handles: Sequence[Artist] | Axes,
+    title: str | None = None,
+    *,
+    columns: int | None = None,
+    **options: Any,
+) -> None:
+    """Draw one legend under all panels.
+
+    Args:
+        fig: Figure with the layout "constrained".
+        handles: Artists with labels, or the panel whose labelled artists are taken.
+        title: Title of the legend.
+        columns: Number of columns; without it as many as fit into the width.
+        options: Further arguments of :meth:`matplotlib.figure.Figure.legend`.
+    """
+    if isinstance(handles, Axes):
+        handles = handles.get_legend_handles_labels()[0]
+    if columns is None:
+        longest = max(len(str(handle.get_label())) for handle in handles)
+        letters = 15 * fig.get_figwidth() - 3  # of 9 points, that fit into the width
+        # A line's sample and the gap beside it take as much room as eight letters.
+        across = max(1, min(len(handles), int(letters / (longest + 8))))
+        columns = -(-len(handles) // -(-len(handles) // across))
+    fig.legend(handles=handles, title=title, loc="outside lower center", ncols=columns, **options)
 
 
 def plain_numbers(axis: Axis) -> None:
-    """Labels 2, 1, 0.5 on a logarithmic axis that may be shorter than a power of ten."""
+    """Label a logarithmic axis, which may be shorter than a power of ten, with 2, 1, 0.5."""
     low, high = sorted(axis.get_view_interval())
     few = (1,) if high > 100 * low else (1, 2, 5) if high > 7 * low else (1, 2, 3, 4, 5, 7)
     even = high < 2 * low  # so short that it is as good as linear

@@ -1,9 +1,9 @@
 """A training, described: which experiment, model, profile and seeds. All else follows from that."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -98,8 +98,11 @@ class Task:
         batches: int | None = None,
         checkpoint: Checkpoint | None = None,
         progress: bool = False,
+        after_epoch: Callable[[Model, int], None] | None = None,
     ) -> tuple[Model, History]:
         """Train, or take only the first ``batches`` steps; the data are read if need be.
+
+        ``after_epoch`` is called with the model and the epoch after each one, and with 0 before.
 
         Raises:
             DataError: if the data are not on this machine.
@@ -121,6 +124,7 @@ class Task:
                     snapshot_x=None if probe is None else probe.x,
                     checkpoint=checkpoint,
                     progress=progress,
+                    after_epoch=after_epoch and partial(after_epoch, model),
                 )
         except torch.cuda.OutOfMemoryError as error:
             raise OutOfMemoryError(

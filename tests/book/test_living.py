@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anode_lab import runs
-from anode_lab.figures.living import follow
+from anode_lab.measures.weights_by_epoch import follow
 from publishing.browser import WIDTHS, Visit, visit
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]

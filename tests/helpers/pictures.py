@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from anode_lab.figures import Picture
+from anode_lab.figures.style import Picture
 
 
 def assert_draws_in_both_themes(drawn: Picture) -> None:

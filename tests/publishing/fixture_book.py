@@ -12,9 +12,10 @@ import nbformat
 from nbformat import NotebookNode
 from PIL import Image
 
+from anode_lab.figures import DARK_PNG
 from publishing.chapters import Page, read_pages
 from publishing.execute import Outcome, execute
-from publishing.figures import DARK, DRAWINGS, LIGHT
+from publishing.figures import DRAWINGS, LIGHT
 from publishing.inspection import code_cells
 from publishing.parameters import Parameters
 from publishing.project import HOME, Project
@@ -119,7 +120,7 @@ def picture(*, dark: bool = True, drawing: str = "") -> dict[str, Any]:
     """The output of a cell that draws; ``drawing`` is what its SVG contains."""
     data = {LIGHT: _png("white")}
     if dark:
-        data[DARK] = _png("black")
+        data[DARK_PNG] = _png("black")
     if drawing:
         data |= dict.fromkeys(DRAWINGS.values(), f"<svg>{drawing}</svg>")
     return {"output_type": "display_data", "data": data, "metadata": {}}

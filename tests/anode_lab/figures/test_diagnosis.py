@@ -1,10 +1,9 @@
-"""Signs are drawn seed by seed, and remedies where they were measured."""
+"""Signs are drawn seed by seed."""
 
 import numpy as np
 import pytest
 
-from anode_lab.claims import Average, Measurement, measure
-from anode_lab.figures.diagnosis import Remedy, remedies, signs
+from anode_lab.figures.diagnosis import signs
 from tests.helpers.pictures import assert_draws_in_both_themes
 
 EPOCHS = [0, 1, 2, 5]
@@ -31,19 +30,3 @@ def test_each_sign_has_a_panel_with_all_seeds_and_their_median() -> None:
 def test_a_panel_too_many_is_left_blank(count: int) -> None:
     figure = signs(EPOCHS, {str(k): np.ones((2, 4)) for k in range(count)}).light()
     assert sum(ax.axison for ax in figure.axes) == count
-
-
-def test_remedies_stand_at_their_factors() -> None:
-    seeds = np.random.default_rng(0).uniform(0.4, 0.6, 10)
-    half = measure(seeds, "times", Average.GEOMETRIC)
-    nothing = Measurement(np.nan, -np.inf, np.inf, "times", 5, 5)
-    found = [Remedy("half", half, half), Remedy("failed", nothing, nothing)]
-    drawn = remedies(found)
-    assert_draws_in_both_themes(drawn)
-    left, right = drawn.light().axes
-    assert [label.get_text() for label in left.get_yticklabels()] == ["half", "failed"]
-    for ax in (left, right):
-        _, interval, point = ax.lines
-        np.testing.assert_allclose(interval.get_xdata(), [half.low, half.high])
-        np.testing.assert_allclose(point.get_xdata(), [half.value])
-        assert "no seed was trained to the end" in [text.get_text() for text in ax.texts]

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from anode.serialization import in_double
 from anode.training import TrainingFailure
 from anode_lab import runs
-from anode_lab.figures import Picture, generalisation, plane_maps
-from anode_lab.figures.plane_maps import PlaneMap
+from anode_lab.figures import generalisation as figures
+from anode_lab.figures.generalisation import PlaneMap
+from anode_lab.figures.style import Picture
 from anode_lab.runs import Result
 from anode_lab.theory.circle_image import refined_circle
 from anode_lab.theory.escape_curve import escape_curve
@@ -43,13 +44,13 @@ def cone(seed: int, centre: tuple[float, float] = (0.0, 0.0)) -> PlaneMap:
     """The output ||x|| - 3/4 on a small grid, with a way out and samples."""
     output = square_grid(2.0, 9).norm(dim=1).numpy().reshape(9, 9) - 0.75
     line = np.array([[0.0, 0.0], [3.0, 0.0]])
-    return PlaneMap(seed, output, 2.0, centre, way=line, samples=np.array([[1.0, 0.5]]))
+    return PlaneMap(seed, output, 2.0, centre, escape=line, samples=np.array([[1.0, 0.5]]))
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_maps_name_every_seed(count: int) -> None:
     found = [cone(seed) for seed in range(10, 10 + count)]
-    figure = draws(plane_maps.maps({"NODE": found, "ResNet": found}, SECTOR))
+    figure = draws(figures.maps({"NODE": found, "ResNet": found}, SECTOR))
     maps = [ax for ax in figure.axes if ax.images]
     assert len(maps) == 2 * count
     titles = [ax.get_title() for ax in maps]
@@ -58,32 +59,32 @@ def test_maps_name_every_seed(count: int) -> None:
 
 
 def test_maps_show_the_grid_as_it_is() -> None:
-    figure = plane_maps.maps({"NODE": [cone(0)]}).light()
+    figure = figures.maps({"NODE": [cone(0)]}).light()
     image = figure.axes[0].images[0]
     np.testing.assert_array_equal(image.get_array(), cone(0).output)
     assert list(image.get_extent()) == [-2, 2, -2, 2]
     assert image.origin == "lower"
-    assert image.get_clim() == (-plane_maps.LIMIT, plane_maps.LIMIT)
+    assert image.get_clim() == (-figures.OUTPUT_LIMIT, figures.OUTPUT_LIMIT)
 
 
 def test_a_map_of_a_failed_seed_or_of_one_sign_draws() -> None:
     nothing = replace(cone(1), output=np.full((9, 9), np.nan))
     positive = replace(cone(2), output=np.ones((9, 9)))
-    draws(plane_maps.maps({"NODE": [nothing, positive]}))
+    draws(figures.maps({"NODE": [nothing, positive]}))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_channels_have_a_panel_each(count: int) -> None:
-    figure = draws(plane_maps.channels([cone(seed, (1.0, seed)) for seed in range(count)]))
+    figure = draws(figures.channels([cone(seed, (1.0, seed)) for seed in range(count)]))
     panels = [ax for ax in figure.axes if ax.images]
     assert [ax.get_title() for ax in panels] == [f"seed {seed}, 4 wide" for seed in range(count)]
     assert [ax.get_ylim() for ax in panels] == [(seed - 2, seed + 2) for seed in range(count)]
 
 
-def test_ways_out_of_every_seed(full: Result) -> None:
+def test_escape_curves_of_every_seed(full: Result) -> None:
     node = escape_curve(full.runs["NODE"].model)
     anode = escape_curve(full.runs["ANODE (p = 1)"].model)
-    left, right = draws(generalisation.ways_out(node, anode)).axes
+    left, right = draws(figures.escape_curves(node, anode)).axes
     assert len(left.lines) == len(full.seeds)
     # Two segments for the regions and the line of the inputs are there besides.
     assert len(right.lines) == len(full.seeds) + 3
@@ -96,7 +97,7 @@ def test_lowest_outputs_of_every_seed(full: Result) -> None:
         label: model_outputs(in_double(run.model, SHORT_STEPS), torch.zeros(1, 2))[:, 0]
         for label, run in full.runs.items()
     }
-    figure = draws(generalisation.lowest_on_circle(circles, centre, 1))
+    figure = draws(figures.lowest_on_circle(circles, centre, 1))
     drawn = {line.get_label(): line for line in figure.axes[1].lines}
     assert set(drawn) == set(full.runs)
     for label, line in drawn.items():
@@ -106,7 +107,7 @@ def test_lowest_outputs_of_every_seed(full: Result) -> None:
 
 def test_slice_losses_show_every_seed_mean_and_median(cut: Result) -> None:
     histories = {label: run.history for label, run in cut.runs.items()}
-    figure = draws(generalisation.slice_losses(histories))
+    figure = draws(figures.slice_losses(histories))
     assert [ax.get_title() for ax in figure.axes] == list(histories)
     for ax, history in zip(figure.axes, histories.values(), strict=True):
         *seeds, _, mean, median = [np.asarray(line.get_ydata()) for line in ax.lines]
@@ -123,7 +124,7 @@ def test_slice_losses_count_failures(cut: Result) -> None:
     losses[1] = np.nan
     failures = {1: TrainingFailure(1, 1, 1, "forward", "made up")}
     broken = replace(history, validation_loss=losses, failures=failures)
-    figure = draws(generalisation.slice_losses({"NODE": broken}))
+    figure = draws(figures.slice_losses({"NODE": broken}))
     (ax,) = figure.axes
     assert ax.get_title() == "NODE\n(1 of 2 failed)"
     curves = [line for line in ax.lines if line.get_marker() != "x"]
@@ -136,7 +137,7 @@ def test_slice_losses_count_failures(cut: Result) -> None:
 def test_slice_errors_have_one_scale() -> None:
     values = np.full((5, 5), np.nan)
     values[2, 2] = 0.3
-    figure = draws(generalisation.slice_errors({"NODE": values, "ResNet": values / 3}, 2.0, SECTOR))
+    figure = draws(figures.slice_errors({"NODE": values, "ResNet": values / 3}, 2.0, SECTOR))
     panels = [ax for ax in figure.axes if ax.images]
     assert [ax.images[0].get_clim() for ax in panels] == [(0, 0.3)] * 2
 
@@ -145,7 +146,7 @@ def test_slice_gaps_show_every_seed_and_survive_infinite_intervals() -> None:
     gaps = {"NODE": np.array([0.3, -1e-3]), "ANODE (p = 5)": np.array([1e-4, np.nan])}
     means = {"NODE": (0.15, -np.inf, np.inf), "ANODE (p = 5)": (1e-4, 0.0, 2e-4)}
     angles = np.array([0.3, np.nan])
-    left, right = draws(generalisation.slice_gaps(gaps, means, angles, SECTOR)).axes
+    left, right = draws(figures.slice_gaps(gaps, means, angles, SECTOR)).axes
     joined = [np.asarray(line.get_ydata()) for line in left.lines[:2]]
     np.testing.assert_array_equal(joined, np.array(list(gaps.values())).T)
     (points,) = [line for line in right.lines if line.get_marker() == "o"]

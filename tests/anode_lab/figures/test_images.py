@@ -1,20 +1,18 @@
 """Figures of images are drawn from results, in both themes, and say which data they show."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from anode.data import Data, image_set
 from anode.training import TrainingFailure
 from anode_lab import runs
-from anode_lab.experiments import EXPERIMENTS
-from anode_lab.figures import Picture, images, palette
+from anode_lab.figures import images as figures
+from anode_lab.figures.style import Picture
 from anode_lab.runs import Result
 from anode_lab.runs.task import tasks
 from tests.helpers.pictures import assert_draws_in_both_themes
@@ -69,19 +67,19 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 def test_what_is_not_here_is_said_in_a_frame() -> None:
-    [ax] = draws(images.not_here("These images are elsewhere.")).axes
+    [ax] = draws(figures.not_here("These images are elsewhere.")).axes
     assert [text.get_text() for text in ax.texts] == ["These images are elsewhere."]
 
 
 def test_samples_are_named(data: Data) -> None:
-    figure = draws(images.samples(data, NAMES))
+    figure = draws(figures.samples(data, NAMES))
     assert data.name in texts(figure)[0]
     assert set(NAMES) <= set(texts(figure))
 
 
 def test_a_class_without_images_leaves_a_gap(data: Data) -> None:
     rest = data.select(data.y != 3)
-    figure = draws(images.samples(rest, NAMES, each=2))
+    figure = draws(figures.samples(rest, NAMES, each=2))
     empty = [column for (_, column), ax in cells(figure).items() if not ax.images]
     assert empty == [3, 3]
 
@@ -89,7 +87,7 @@ def test_a_class_without_images_leaves_a_gap(data: Data) -> None:
 def test_colours_of_samples_are_those_of_the_images() -> None:
     x = torch.rand(4, 3, 5, 6, generator=torch.Generator().manual_seed(0))
     colour = Data(x, torch.tensor([0, 1, 0, 1]), "colours")
-    figure = draws(images.samples(colour, ("a", "b"), each=2))
+    figure = draws(figures.samples(colour, ("a", "b"), each=2))
     for (row, column), ax in cells(figure).items():
         shown = np.asarray(ax.images[0].get_array())
         np.testing.assert_array_equal(shown, x[column + 2 * row].permute(1, 2, 0))
@@ -98,12 +96,12 @@ def test_colours_of_samples_are_those_of_the_images() -> None:
 def test_images_of_two_channels_cannot_be_shown() -> None:
     two = Data(torch.zeros(1, 2, 4, 4), torch.zeros(1, dtype=torch.long), "two")
     with pytest.raises(ValueError, match="1 or 3 channels to be shown, got 2"):
-        images.samples(two, ("a",)).light()
+        figures.samples(two, ("a",)).light()
 
 
 def test_curves_have_three_panels_with_every_seed(result: Result) -> None:
     histories = result.histories
-    figure = draws(images.loss_nfe_and_both(histories, "some data"))
+    figure = draws(figures.loss_nfe_and_both(histories, "some data"))
     assert texts(figure)[0] == "some data"
     lines = sum(len(history.seeds) + 1 for history in histories.values())
     assert [len(ax.lines) for ax in figure.axes] == [lines] * 3
@@ -111,7 +109,7 @@ def test_curves_have_three_panels_with_every_seed(result: Result) -> None:
 
 
 def test_no_number_of_evaluations_is_cut_off(result: Result) -> None:
-    figure = draws(images.loss_nfe_and_both(result.histories, "some data"))
+    figure = draws(figures.loss_nfe_and_both(result.histories, "some data"))
     _, nfe, both = figure.axes
     assert nfe.get_ylim() == both.get_ylim()
     low, high = nfe.get_ylim()
@@ -125,7 +123,7 @@ def test_curves_of_a_model_whose_seeds_all_failed_are_left_out(result: Result) -
     failures = {r: TrainingFailure(r, 1, 1, "forward", "made up") for r in history.seeds}
     failed = replace(history, step_loss=nothing, step_nfe=nothing, failures=failures)
     other = result.histories["p = 5"]
-    figure = draws(images.loss_nfe_and_both({"p = 0": failed, "p = 5": other}, "some data"))
+    figure = draws(figures.loss_nfe_and_both({"p = 0": failed, "p = 5": other}, "some data"))
     assert len(figure.axes[2].lines) == len(other.seeds) + 1
     assert legend(figure)[0] == "p = 0 (2 of 2 failed)"
 
@@ -140,13 +138,13 @@ def test_the_legend_says_how_many_seeds_each_model_has(result: Result) -> None:
         ({"p = 0": history}, "mean of 2 seeds (thin: each)"),
         ({"p = 0": history, "p = 5": one}, "mean of 1 to 2 seeds (thin: each)"),
     ):
-        figure = images.loss_nfe_and_both(histories, "some data").light()
+        figure = figures.loss_nfe_and_both(histories, "some data").light()
         assert figure.legends[0].get_title().get_text() == said
 
 
 def test_validation_shows_each_seed_and_the_baseline(result: Result) -> None:
-    baseline = images.Baseline("no flow", loss=1.0, accuracy=0.5)
-    figure = draws(images.validation(result.histories, accuracies(result), baseline))
+    baseline = figures.Baseline("no flow", loss=1.0, accuracy=0.5)
+    figure = draws(figures.validation(result.histories, accuracies(result), baseline))
     *curves, last = figure.axes
     assert [ax.get_title() for ax in curves] == list(MODELS)
     points = [np.asarray(line.get_ydata()) for line in last.lines[: len(MODELS)]]
@@ -157,7 +155,7 @@ def test_validation_shows_each_seed_and_the_baseline(result: Result) -> None:
 
 
 def test_validation_without_a_baseline_has_no_line_for_it(result: Result) -> None:
-    figure = draws(images.validation(result.histories, accuracies(result)))
+    figure = draws(figures.validation(result.histories, accuracies(result)))
     assert legend(figure) == ["training", "validation"]
     assert len(figure.axes[-1].lines) == len(MODELS)
 
@@ -167,7 +165,7 @@ def test_validation_has_a_panel_a_model_and_one_scale(result: Result, count: int
     labels = [f"p = {p}, weight decay" for p in range(count)]
     history = result.histories["p = 0"]
     figure = draws(
-        images.validation(dict.fromkeys(labels, history), dict.fromkeys(labels, np.array([0.5])))
+        figures.validation(dict.fromkeys(labels, history), dict.fromkeys(labels, np.array([0.5])))
     )
     *curves, _ = figure.axes
     assert [ax.get_title().replace("\n", " ") for ax in curves] == labels
@@ -177,16 +175,16 @@ def test_validation_has_a_panel_a_model_and_one_scale(result: Result, count: int
 def test_validation_needs_validation_losses(result: Result) -> None:
     without = replace(result.histories["p = 0"], validation_loss=None)
     with pytest.raises(ValueError, match=r"got none of \['p = 0'\]"):
-        images.validation({"p = 0": without}, {"p = 0": np.array([0.5])}).light()
+        figures.validation({"p = 0": without}, {"p = 0": np.array([0.5])}).light()
 
 
 def test_channels_are_blank_at_the_start() -> None:
     rng = np.random.default_rng(0)
     states = rng.normal(size=(3, 6, 4, 4))
     states[0, 1:] = 0
-    node = [images.Trajectory("one", states[:, :1]), images.Trajectory("two", states[:, :1])]
-    anode = [images.Trajectory("one", states), images.Trajectory("two", -states)]
-    figure = draws(images.through_time(np.linspace(0, 1, 3), node, anode))
+    node = [figures.Trajectory("one", states[:, :1]), figures.Trajectory("two", states[:, :1])]
+    anode = [figures.Trajectory("one", states), figures.Trajectory("two", -states)]
+    figure = draws(figures.through_time(np.linspace(0, 1, 3), node, anode))
     assert [part.get_suptitle() for part in figure.subfigs] == ["one", "two"]
     rows = [np.asarray(ax.images[0].get_array()) for ax in figure.subfigs[1].axes]
     assert [row.shape for row in rows] == [(4, 3 * 4 + 2)] * 7
@@ -195,49 +193,3 @@ def test_channels_are_blank_at_the_start() -> None:
     # The square root keeps the sign.
     last = rows[1][:, -4:]
     np.testing.assert_allclose(np.sign(last) * last**2, -states[2, 0])
-
-
-# Colours, dashes and markers of the models on images
-
-LABELS = [
-    [spec.label for spec in experiment.models]
-    for name, experiment in EXPERIMENTS.items()
-    if name in runs.NAMES
-]
-
-
-@pytest.mark.parametrize("labels", LABELS, ids=", ".join)
-@pytest.mark.parametrize("style", [palette.line_style, palette.marker])
-def test_models_on_images_are_told_apart_without_colour(
-    labels: list[str], style: Callable[[str], object]
-) -> None:
-    assert len({style(label) for label in labels}) == len(labels)
-
-
-@pytest.mark.parametrize("labels", LABELS, ids=", ".join)
-def test_colour_says_p_and_how_wide_and_nothing_else(labels: list[str]) -> None:
-    colours: dict[str, set[str]] = {}
-    for label in labels:
-        model = label.removesuffix(", weight decay")
-        colours.setdefault(model, set()).add(palette.model(label))
-    assert all(len(found) == 1 for found in colours.values())
-    assert len(set.union(*colours.values())) == len(colours)
-
-
-def test_p_has_the_colours_of_the_rest_of_the_book() -> None:
-    for p, label in ((0, "NODE"), (1, "ANODE (p = 1)"), (5, "ANODE (p = 5)")):
-        assert palette.model(f"p = {p}") == palette.model(label)
-
-
-@pytest.mark.parametrize("page", ["white", "#121212"])
-@pytest.mark.parametrize("p", [0, 1, 2, 5, 10, 100])
-def test_colours_of_p_stand_out_on_both_pages(p: int, page: str) -> None:
-    def luminance(colour: str) -> float:
-        """Relative luminance, as the Web Content Accessibility Guidelines define it."""
-        parts = [
-            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)
-        ]
-        return float(np.dot(parts, (0.2126, 0.7152, 0.0722)))
-
-    dark, light = sorted((luminance(palette.model(f"p = {p}")), luminance(page)))
-    assert (light + 0.05) / (dark + 0.05) > 2

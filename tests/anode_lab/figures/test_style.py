@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -12,9 +13,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from anode_lab.experiments import EXPERIMENTS
-from anode_lab.figures import Picture, palette, picture
-from anode_lab.figures.style import DARK_PNG, DARK_SVG, LIGHT_SVG
+from anode_lab.experiments import EXPERIMENTS, ModelSpec
+from anode_lab.figures import DARK_PNG, DARK_SVG, LIGHT_SVG
+from anode_lab.figures.style import DEFAULT_LOOK, Picture, look_of, palette, picture
 
 
 @picture
@@ -116,11 +117,59 @@ def test_colours_stand_out_on_both_pages(name: str, background: str) -> None:
     assert contrast(getattr(palette, name), background) > 2
 
 
-def test_models_are_told_apart_without_colour() -> None:
-    """Models that share a figure differ in colour and in dashes."""
-    for experiment in EXPERIMENTS.values():
-        labels = [spec.label for spec in experiment.models]
-        plain = {label.partition(",")[0] for label in labels}  # what follows changes the dashes
-        assert len({palette.model(label) for label in plain}) == len(plain)
-        assert len({palette.line_style(label) for label in labels}) == len(labels)
-        assert palette.accent not in {palette.model(label) for label in labels}
+# Looks of models
+
+
+def anode(p: int) -> ModelSpec:
+    return ModelSpec("mine", options={"augment_dim": p})
+
+
+EVERY = [each.models for each in EXPERIMENTS.values()]
+
+
+def undecayed(spec: ModelSpec) -> ModelSpec:
+    """The same model without weight decay and with the activation of the others."""
+    options = {name: value for name, value in spec.options.items() if name != "activation"}
+    return replace(spec, label="", weight_decay=0.0, options=options)
+
+
+@pytest.mark.parametrize("specs", EVERY, ids=list(EXPERIMENTS))
+def test_models_of_an_experiment_are_told_apart_without_colour(specs: tuple[ModelSpec]) -> None:
+    looks = [look_of(spec) for spec in specs]
+    assert len({look.line for look in looks}) == len(looks)
+    if all(spec.model == "NeuralODE" for spec in specs):  # only these are drawn as points
+        assert len({look.marker for look in looks}) == len(looks)
+    assert DEFAULT_LOOK not in looks
+
+
+@pytest.mark.parametrize("specs", EVERY, ids=list(EXPERIMENTS))
+def test_colour_says_which_architecture_and_nothing_else(specs: tuple[ModelSpec]) -> None:
+    colours: dict[ModelSpec, set[str]] = {}
+    for spec in specs:
+        colours.setdefault(undecayed(spec), set()).add(look_of(spec).colour)
+    assert all(len(found) == 1 for found in colours.values())
+    assert len(set.union(*colours.values())) == len(colours)
+
+
+def test_p_has_one_look_in_all_experiments_and_chapters_may_use_labels() -> None:
+    for p, label in ((0, "NODE"), (1, "ANODE (p = 1)"), (5, "ANODE (p = 5)")):
+        assert look_of(f"p = {p}") == look_of(label) == look_of(anode(p))
+    assert look_of("NODE, softplus") == look_of("NODE")
+
+
+@pytest.mark.parametrize("p", [3, 4, 7, 50, 1000])
+def test_another_dimension_is_drawn_as_the_nearest_of_the_papers(p: int) -> None:
+    nearest = {3: 2, 4: 5, 7: 5, 50: 100, 1000: 100}[p]
+    assert look_of(anode(p)) == look_of(f"p = {nearest}")
+
+
+def test_a_model_from_outside_the_book_has_a_look_of_its_own() -> None:
+    known = {look_of(spec) for specs in EVERY for spec in specs}
+    assert look_of("a model of mine") == look_of(ModelSpec("mine", "SecondOrder")) == DEFAULT_LOOK
+    assert DEFAULT_LOOK not in known
+
+
+@pytest.mark.parametrize("page", ["white", "#121212"])
+@pytest.mark.parametrize("p", [0, 1, 2, 5, 10, 100])
+def test_colours_of_p_stand_out_on_both_pages(p: int, page: str) -> None:
+    assert contrast(look_of(f"p = {p}").colour, page) > 2

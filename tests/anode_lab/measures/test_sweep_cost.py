@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anode_lab.figures import scaling as figures
+from anode_lab.figures import at_scale as figures
 from anode_lab.measures.sweep_cost import Scaling, Sweep, load, most_workers, wall
 from tests.helpers.pictures import assert_draws_in_both_themes
 
