@@ -1,4 +1,4 @@
-"""Writes a file as a whole or not at all, whatever ends the process or the machine meanwhile."""
+"""Writes a file completely or not at all, even if the process or the machine stops meanwhile."""
 
 import os
 from contextlib import suppress
@@ -6,17 +6,17 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write beside the file, wait until that is on the disk, then give it the file's name.
+    """Write to a temporary file, flush it to the disk, then rename it to ``path``.
 
     Raises:
-        OSError: if it cannot be written; what was there before is then still there.
+        OSError: If it cannot be written; the previous content is then still there.
     """
     temporary = path.with_suffix(f".{os.getpid()}")
     try:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
-            # Without it, a name may be on the disk before what it names when the power goes.
+            # Without it, a power failure can leave the new name with no content.
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _keep_name(path.parent)
@@ -25,7 +25,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _keep_name(folder: Path) -> None:
-    """Wait until the folder's new entry is on the disk, where the system can be asked to."""
+    """Flush the entries of the folder to the disk, on systems that can do so."""
     with suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:

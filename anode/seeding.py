@@ -1,4 +1,4 @@
-"""Independent random streams, so that one seed means one thing wherever it is used."""
+"""Independent streams of random numbers: one seed gives the same numbers wherever it is used."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Stream(IntEnum):
-    """What a stream of random numbers is for; streams of one seed are independent."""
+    """Purpose of a stream of random numbers; the streams of one seed are independent."""
 
     DATA = 0
     WEIGHTS = 1
@@ -21,13 +21,18 @@ class Stream(IntEnum):
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:
-    """A CPU generator for ``stream`` of ``seed``.
+    """A generator on the CPU for one stream of a seed.
 
-    ``index`` tells apart the users of one stream (the blocks of a ResNet, say). Numbers are always
-    drawn on the CPU and then moved, so that a seed gives the same weights and data on every device.
+    Numbers are always drawn on the CPU and then moved, so that a seed gives the same weights and
+    data on every device.
+
+    Args:
+        seed: The seed, 0 or more.
+        stream: Purpose of the numbers.
+        index: Index of the user of the stream where there are several, as the blocks of a ResNet.
 
     Raises:
-        ValueError: if ``seed`` or ``index`` is negative.
+        ValueError: If ``seed`` or ``index`` is negative.
     """
     if seed < 0 or index < 0:
         raise ValueError(f"seed and index must be 0 or more, got seed={seed}, index={index}")
@@ -37,5 +42,5 @@ def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:
 
 
 def normal(rngs: Sequence[torch.Generator], shape: Sequence[int], like: Tensor) -> Tensor:
-    """Normal numbers, ``(R, *shape)``, from a generator a replica; dtype and device of ``like``."""
+    """Normal numbers ``(R, *shape)``, one generator for each replica, of the type of ``like``."""
     return torch.stack([torch.randn(tuple(shape), generator=rng) for rng in rngs]).to(like)

@@ -1,4 +1,4 @@
-"""Data sets: toy sets made from a seed, and images read from disk."""
+"""Data sets: toy data drawn from a seed, and images read from disk."""
 
 from anode.data.dataset import Data
 from anode.data.images import IMAGE_SETS, DataError, ImageSet, image_set, register_image_set

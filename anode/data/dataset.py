@@ -1,4 +1,4 @@
-"""A data set in memory: inputs, targets, and a name that says what they are."""
+"""A data set in memory: inputs, targets and a name."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ class Data:
     """Inputs and targets.
 
     Attributes:
-        x: inputs, shape ``(N, *input_shape)``.
-        y: targets, shape ``(N, outputs)``, or class indices of shape ``(N,)``.
-        name: what the data is, as figures print it.
+        x: Inputs, shape ``(N, *input_shape)``.
+        y: Targets, shape ``(N, outputs)``, or class indices of shape ``(N,)``.
+        name: Name of the data in figures.
 
     Raises:
-        ValueError: if there are no samples, or ``x`` and ``y`` differ in number.
+        ValueError: If there are no samples, or ``x`` and ``y`` differ in number.
     """
 
     x: Tensor
@@ -38,7 +38,7 @@ class Data:
         return tuple(self.x.shape[1:])
 
     def select(self, index: Tensor) -> "Data":
-        """The samples at ``index``, a mask or indices."""
+        """The samples at ``index``, which is a mask or a tensor of indices."""
         return Data(self.x[index], self.y[index], self.name)
 
     def to(self, device: str) -> "Data":

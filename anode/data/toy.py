@@ -1,4 +1,4 @@
-"""Toy data: concentric spheres, a separable set, two points of the line (paper, sections 3, 4)."""
+"""Toy data: concentric spheres, a separable set and two points of the line (sections 3 and 4)."""
 
 from math import pi
 
@@ -25,16 +25,16 @@ def concentric_spheres(
     Points have uniform density in the ball and in the annulus.
 
     Args:
-        dim: d, the dimension of the space.
-        n_inner, n_outer: number of points in the ball and in the annulus.
-        radii: r1, r2, r3.
-        seed: of the points.
+        dim: Dimension d of the space.
+        n_inner, n_outer: Number of points in the ball and in the annulus.
+        radii: Radii r1, r2, r3.
+        seed: Seed of the points.
 
     Returns:
         x of shape ``(n_inner + n_outer, dim)``, y of shape ``(n_inner + n_outer, 1)``.
 
     Raises:
-        ValueError: unless ``dim``, ``n_inner`` and ``n_outer`` are positive and 0 < r1 < r2 < r3.
+        ValueError: If a number is not positive, or not 0 < r1 < r2 < r3.
     """
     _check_counts(dim=dim, n_inner=n_inner, n_outer=n_outer)
     r1, r2, r3 = radii
@@ -49,11 +49,11 @@ def concentric_spheres(
 
 
 def separable(dim: int, n_negative: int = 1000, n_positive: int = 2000, *, seed: int = 0) -> Data:
-    """Two separate balls, which a flow can move apart: the paper's easy contrast to g (Fig. 5c).
+    """Two separate balls, which a flow can move apart: the paper's contrast to g (Fig. 5c).
 
-    The negative ball has radius 0.4 and centre (-1, 0, ...), the positive one 0.8 and (1, 0, ...).
-    The paper does not state its own; these have the same sizes of classes and about the same extent
-    as :func:`concentric_spheres`.
+    The negative ball has radius 0.4 and centre (-1, 0, ...), the positive ball radius 0.8 and
+    centre (1, 0, ...). The paper does not state its radii and centres. With these the classes have
+    the same sizes and about the same extent as in :func:`concentric_spheres`.
 
     Returns:
         x of shape ``(n_negative + n_positive, dim)``, y of shape ``(n_negative + n_positive, 1)``.
@@ -86,8 +86,8 @@ def identity_1d(repeats: int = 32) -> Data:
 def uniform_shell(n: int, dim: int, inner: float, outer: float, rng: torch.Generator) -> Tensor:
     """``n`` points of uniform density with ``inner <= ||x|| <= outer``, shape ``(n, dim)``.
 
-    The direction is a normalised Gaussian; the radius's power ``dim`` is uniform, since the volume
-    within radius r grows as r^dim.
+    The direction is a normalised Gaussian. The power ``dim`` of the radius is uniform, because the
+    volume within radius r grows as r^dim.
     """
     direction = torch.randn(n, dim, generator=rng)
     direction = direction / direction.norm(dim=1, keepdim=True)
@@ -105,19 +105,19 @@ def spheres_without_slice(
 ) -> tuple[Data, Data]:
     """:func:`concentric_spheres` in the plane, without a slice of angles, and that slice (Fig. 9).
 
-    Of each class the share of the angle, rounded, lies in the slice and the rest outside, so that
-    all seeds have equally many points.
+    The slice holds the same share of each class as of all angles, rounded, so that every seed has
+    the same numbers of points.
 
     Args:
-        n_inner, n_outer: points of the two classes, in the slice and outside together.
-        start, stop: the slice's angles in radians, counted from the first axis.
-        seed: of the points.
+        n_inner, n_outer: Number of points of the two classes, in the slice and outside together.
+        start, stop: Angles of the slice in radians from the first axis.
+        seed: Seed of the points.
 
     Returns:
-        The points outside the slice, to train on, and those inside.
+        The points outside the slice, for training, and the points inside.
 
     Raises:
-        ValueError: unless 0 <= start < stop < 2 pi, and each class has a point in both parts.
+        ValueError: If not 0 <= start < stop < 2 pi, or a class has no point in one of the parts.
     """
     if not 0 <= start < stop < 2 * pi:
         raise ValueError(f"angles must satisfy 0 <= start < stop < 2 pi, got {start}, {stop}")

@@ -3,10 +3,9 @@
 from anode.arrays import Floats
 from anode.training.batches import Batches
 from anode.training.checkpoint import Checkpoint
-from anode.training.evaluation import accuracy, evaluate, features_of
 from anode.training.history import History, TrainingFailure
-from anode.training.loop import train
-from anode.training.settings import Loss, TrainingSettings
+from anode.training.loop import TrainingSettings, train
+from anode.training.loss import Loss, accuracy, evaluate, features_of
 
 __all__ = [
     "Batches",

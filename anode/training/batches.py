@@ -1,4 +1,4 @@
-"""Batches of data for a stack of replicas, each in an order of its own."""
+"""Batches of data for a stack of replicas, in a different order for each."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,23 +9,23 @@ from anode.data import Data
 from anode.seeding import Stream, generator
 
 RESIDENT_BYTES = 2 * 2**30
-"""Larger data stay in the host's memory, and each batch is copied from there."""
+"""Size above which data stay in the memory of the host, from which each batch is copied."""
 
 
 class Batches:
-    """Batches for R replicas, each in an order of its own drawn from its seed.
+    """Batches for R replicas, each in its own order, which its seed determines.
 
-    Data up to :data:`RESIDENT_BYTES` are moved to the device once. Batches of larger ones go
-    through pinned memory, so that a copy to a GPU runs beside the training step before it.
+    Data up to :data:`RESIDENT_BYTES` are moved to the device once. Batches of larger data go
+    through pinned memory, so that the copy to a GPU overlaps with the training step before it.
 
     Args:
-        seeds: one a replica.
-        data: one data set, or one of equal size for each replica.
-        batch_size: samples a batch.
-        device: where the batches are.
+        seeds: Seed of each replica.
+        data: One data set for all replicas, or one of equal size for each.
+        batch_size: Number of samples in a batch.
+        device: Device of the batches.
 
     Raises:
-        ValueError: if there are several data sets but not R, or of different sizes.
+        ValueError: If there are several data sets but not R, or of different sizes.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Batches:
         self.x, self.y = x, y  # (1 or R, N, ...)
         self.batch_size = batch_size
         self.orders = [generator(seed, Stream.ORDER) for seed in seeds]
-        # Which data set each replica reads, shape (R, 1).
+        # Index of the data set that each replica reads, shape (R, 1).
         own = torch.arange(len(seeds)) if len(x) > 1 else torch.zeros(len(seeds)).long()
         self.own = own[:, None].to(self.x.device)
 
@@ -53,11 +53,11 @@ class Batches:
         return -(-self.x.shape[1] // self.batch_size)
 
     def state(self) -> Tensor:
-        """Where the orders stand, ``(R, n)`` bytes."""
+        """State of the generators of the orders, ``(R, n)`` bytes."""
         return torch.stack([rng.get_state() for rng in self.orders])
 
     def restore(self, state: Tensor) -> None:
-        """Go on from there."""
+        """Continue from a :meth:`state`."""
         for rng, own in zip(self.orders, state, strict=True):
             rng.set_state(own.clone())  # torch reads from the start of the storage, not of the view
 
@@ -75,15 +75,15 @@ class Batches:
             yield ahead
 
     def _load(self, values: Tensor) -> Tensor:
-        """Begin the copy to the device, if it is not there."""
+        """Start the copy to the device if the values are not there."""
         return values.pin_memory().to(self.device, non_blocking=True) if self.streamed else values
 
 
 def stacked(data: Data | Sequence[Data], replicas: int) -> tuple[Tensor, Tensor]:
-    """x ``(1 or R, N, *input_shape)`` and y of one data set for all replicas, or one for each.
+    """Inputs ``(1 or R, N, *input_shape)`` and targets of one data set, or of one for each replica.
 
     Raises:
-        ValueError: if there are several sets but not R, or of different sizes.
+        ValueError: If there are several sets but not R, or of different sizes.
     """
     sets = [data] if isinstance(data, Data) else list(data)
     if len(sets) not in (1, replicas) or len({len(each) for each in sets}) != 1:

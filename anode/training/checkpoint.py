@@ -1,7 +1,7 @@
-"""Checkpoints: where a training stands after an epoch, in one file, to go on from there.
+"""Checkpoints: the state of a training after an epoch, in one file, from which it can resume.
 
-The file is safetensors, with JSON in its header; nothing is pickled. It is written beside itself
-and then renamed, so that it is whole or the one before it.
+The file has the safetensors format, with JSON in its header; nothing is pickled. It is replaced as
+a whole, so that an interruption leaves the new checkpoint or the one before.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ SUFFIX = ".checkpoint"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training leaves its checkpoints, and finds the one to go on from.
+    """The file to which a training writes its checkpoints, and from which it resumes.
 
     Attributes:
-        path: the file; its folder must be there.
-        key: says what is trained, by what. A checkpoint that has another key is not used.
-        seconds: least time between two of them; 0 for one after every epoch.
+        path: Path of the file; its folder must exist.
+        key: Text that identifies the training and its code; a file with another key is not used.
+        seconds: Least time between two checkpoints; 0 for one after every epoch.
     """
 
     path: Path
@@ -37,9 +37,9 @@ class Checkpoint:
     seconds: float = 30.0
 
     def read(self) -> "State | None":
-        """Where a training stopped; None if there is no checkpoint, or none that can be used.
+        """State of the training; None if there is no checkpoint that can be used.
 
-        One that cannot be used is left where it is, and a warning says why.
+        A file that cannot be used is left where it is, and a warning says why.
         """
         if not self.path.is_file():
             return None
@@ -60,7 +60,7 @@ class Checkpoint:
             return None
 
     def write(self, state: "State") -> None:
-        """Replace the file; where that fails a warning says so, and the training goes on."""
+        """Replace the file. If that fails, a warning says so and the training continues."""
         head = {"key": self.key, "epoch": state.epoch, "plain": dict(state.plain)}
         arrays = {
             name: values.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -76,12 +76,12 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class State:
-    """Where a training stands after an epoch.
+    """State of a training after an epoch.
 
     Attributes:
-        epoch: how many were done.
-        plain: what JSON can hold.
-        arrays: by name.
+        epoch: Number of finished epochs.
+        plain: The part of the state that JSON can hold.
+        arrays: The rest, by name.
     """
 
     epoch: int
@@ -90,7 +90,7 @@ class State:
 
 
 def epoch_of(path: Path) -> int | None:
-    """How many epochs the training has done that left this checkpoint; None without a whole one."""
+    """Number of finished epochs in the checkpoint at ``path``; None if there is no valid one."""
     try:
         with safe_open(path, framework="pt") as file:
             return int(json.loads((file.metadata() or {})["anode"])["epoch"])
@@ -99,7 +99,7 @@ def epoch_of(path: Path) -> int | None:
 
 
 def _digest(head: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> str:
-    """Of all that a checkpoint has, the digest itself aside."""
+    """Digest of all that a checkpoint has except the digest itself."""
     digest = hashlib.sha256()
     rest = {name: value for name, value in head.items() if name != "digest"}
     digest.update(json.dumps(rest, sort_keys=True).encode())

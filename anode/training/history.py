@@ -1,10 +1,12 @@
-"""What happened in a training."""
+"""The history of a training, and the recorder that a running training writes to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from anode.arrays import Floats
 from anode.solve import SolveFailure, SolveStatus
@@ -17,10 +19,11 @@ class TrainingFailure:
     """A replica whose training ended early.
 
     Attributes:
-        seed: the replica's seed.
-        epoch, iteration: when, counted from 1 and over the whole training.
-        phase: the pass in which it happened.
-        cause: the failed solve, or what is not finite although the solve succeeded.
+        seed: Seed of the replica.
+        epoch: Epoch of the failure, counted from 1.
+        iteration: Step of the failure, counted from 1 over the whole training.
+        phase: Pass in which it happened.
+        cause: The failed solve, or what is not finite although the solve succeeded.
     """
 
     seed: int
@@ -30,7 +33,7 @@ class TrainingFailure:
     cause: SolveFailure | str
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The failure as JSON."""
         cause: Any = self.cause
         if isinstance(cause, SolveFailure):
             cause = vars(cause) | {"status": cause.status.value}
@@ -53,20 +56,20 @@ class TrainingFailure:
 
 @dataclass(frozen=True)
 class History:
-    """What happened in training, for R replicas, S steps and E epochs.
+    """What happened in a training of R replicas with S steps in E epochs.
 
-    A replica's entries are NaN from the step at which it failed; so are its snapshots.
+    The entries of a replica are NaN from the step at which it failed, and so are its snapshots.
 
     Attributes:
-        step_loss: loss of each batch before its update, shape ``(R, S)``.
-        step_nfe: function evaluations of each forward pass, shape ``(R, S)``.
-        step_backward_nfe: of each backward pass, shape ``(R, S)``; 0 for direct gradients.
-        steps_per_epoch: S = E * steps_per_epoch.
-        validation_loss: after each epoch, shape ``(R, E)``; None without validation data.
-        snapshots: epoch -> features of the snapshot inputs, shape ``(R, n, *state_shape)``.
-        failures: replica -> how it failed.
-        seconds: time of the training steps, without validation and snapshots.
-        seeds: one a replica.
+        step_loss: Loss of each batch before its update, shape ``(R, S)``.
+        step_nfe: Number of function evaluations of each forward pass, shape ``(R, S)``.
+        step_backward_nfe: The same of each backward pass; 0 for direct gradients.
+        steps_per_epoch: Number of steps in an epoch, S / E.
+        validation_loss: Loss after each epoch, shape ``(R, E)``; None without validation data.
+        snapshots: Features of the snapshot inputs by epoch, each ``(R, n, *state_shape)``.
+        failures: Failures by replica.
+        seconds: Time of the training steps, without validation and snapshots.
+        seeds: Seed of each replica.
     """
 
     step_loss: Floats
@@ -86,13 +89,8 @@ class History:
 
     @property
     def epoch_nfe(self) -> Floats:
-        """Mean function evaluations of a forward pass in each epoch, shape ``(R, E)``."""
+        """Mean number of function evaluations of a forward pass in each epoch, shape ``(R, E)``."""
         return self._by_epoch(self.step_nfe)
-
-    @property
-    def epoch_backward_nfe(self) -> Floats:
-        """Mean function evaluations of a backward pass in each epoch, shape ``(R, E)``."""
-        return self._by_epoch(self.step_backward_nfe)
 
     @classmethod
     def join(cls, histories: Sequence["History"]) -> "History":
@@ -123,3 +121,89 @@ class History:
     def _by_epoch(self, values: Floats) -> Floats:
         means: Floats = values.reshape(len(values), -1, self.steps_per_epoch).mean(axis=2)
         return means
+
+
+@dataclass
+class Recorder:
+    """Record of a training so far, for a stack of R replicas.
+
+    Attributes:
+        seeds: Seed of each replica.
+        losses, nfe, backward_nfe: One tensor ``(R,)`` for each step.
+        validation: Validation loss ``(R,)`` after each epoch.
+        snapshots, failures, seconds: As in :class:`History`.
+    """
+
+    seeds: tuple[int, ...]
+    losses: list[Tensor] = field(default_factory=list)
+    nfe: list[Tensor] = field(default_factory=list)
+    backward_nfe: list[Tensor] = field(default_factory=list)
+    validation: list[Floats] = field(default_factory=list)
+    snapshots: dict[int, Floats] = field(default_factory=dict)
+    failures: dict[int, TrainingFailure] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def stopped(self) -> tuple[int, ...]:
+        """Replicas that failed."""
+        return tuple(self.failures)
+
+    def fail(self, epoch: int, phase: Phase, causes: Mapping[int, SolveFailure | str]) -> None:
+        """Record the first failure of each replica, in the step whose loss was recorded last."""
+        iteration = len(self.losses)
+        for replica, cause in causes.items():
+            if replica not in self.failures:
+                seed = self.seeds[replica]
+                self.failures[replica] = TrainingFailure(seed, epoch, iteration, phase, cause)
+
+    def history(self, steps_per_epoch: int) -> History:
+        """The record as arrays, with NaN from the failure of a replica on."""
+
+        def stack(values: list[Tensor]) -> Floats:
+            array = torch.stack(values, dim=1).double().cpu().numpy()  # (R, S)
+            for replica, failure in self.failures.items():
+                array[replica, failure.iteration - 1 :] = np.nan
+            return array
+
+        return History(
+            step_loss=stack(self.losses),
+            step_nfe=stack(self.nfe),
+            step_backward_nfe=stack(self.backward_nfe),
+            steps_per_epoch=steps_per_epoch,
+            validation_loss=np.stack(self.validation, axis=1) if self.validation else None,
+            snapshots=self.snapshots,
+            failures=self.failures,
+            seconds=self.seconds,
+            seeds=self.seeds,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """The part of the record that JSON can hold."""
+        failures = {str(r): failure.as_dict() for r, failure in self.failures.items()}
+        return {"seconds": self.seconds, "failures": failures}
+
+    def arrays(self) -> dict[str, Tensor]:
+        """The rest of the record, by name."""
+        steps = {"losses": self.losses, "nfe": self.nfe, "backward_nfe": self.backward_nfe}
+        found = {name: torch.stack(values, dim=1) for name, values in steps.items()}
+        found |= {f"snapshot/{e}": torch.from_numpy(x) for e, x in self.snapshots.items()}
+        if self.validation:
+            found["validation"] = torch.from_numpy(np.stack(self.validation, axis=1))
+        return found
+
+    def restore(
+        self, plain: Mapping[str, Any], arrays: Mapping[str, Tensor], device: torch.device
+    ) -> None:
+        """Take over the record of :meth:`plain` and :meth:`arrays`."""
+        self.losses, self.nfe, self.backward_nfe = (
+            list(arrays[name].to(device).unbind(dim=1))
+            for name in ("losses", "nfe", "backward_nfe")
+        )
+        if "validation" in arrays:
+            self.validation = list(arrays["validation"].numpy().T)
+        for name, values in arrays.items():
+            if name.startswith("snapshot/"):
+                self.snapshots[int(name.partition("/")[2])] = values.numpy()
+        for replica, failure in plain["failures"].items():
+            self.failures[int(replica)] = TrainingFailure.from_dict(failure)
+        self.seconds = plain["seconds"]

@@ -71,18 +71,17 @@ def begin(name: str, checkpoint: Checkpoint | None = None) -> tuple[Model, Histo
 
 def interrupt(name: str, checkpoint: Checkpoint, step: int) -> None:
     """Train until a step begins, counted from 0, and stop there."""
-    done = 0
+    done, take = 0, loop._step
 
-    class Interrupted(loop._Trainer):
-        def step(self, *arguments: object) -> None:
-            nonlocal done
-            if done == step:
-                raise KeyboardInterrupt
-            done += 1
-            super().step(*arguments)  # type: ignore[arg-type]
+    def interrupted(*arguments: object) -> None:
+        nonlocal done
+        if done == step:
+            raise KeyboardInterrupt
+        done += 1
+        take(*arguments)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "_Trainer", Interrupted)
+        patch.setattr(loop, "_step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             begin(name, checkpoint)
 
@@ -132,8 +131,8 @@ def test_a_training_goes_on_and_does_not_begin_again(tmp_path: Path) -> None:
     assert epoch_of(checkpoint.path) == 2
     with pytest.MonkeyPatch.context() as patch:
         taken: list[int] = []
-        step = loop._Trainer.step
-        patch.setattr(loop._Trainer, "step", lambda *a: (taken.append(1), step(*a))[1])
+        step = loop._step
+        patch.setattr(loop, "_step", lambda *a: (taken.append(1), step(*a))[1])
         begin("ANODE", checkpoint)
     assert len(taken) == (EPOCHS - 2) * PER_EPOCH
     assert epoch_of(checkpoint.path) == EPOCHS
@@ -145,7 +144,7 @@ def test_a_whole_training_is_only_read(
     """Stopped after its last checkpoint, before anybody kept its result."""
     checkpoint = Checkpoint(tmp_path / "one", "key", seconds=0)
     begin("ANODE", checkpoint)
-    monkeypatch.setattr(loop._Trainer, "step", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(loop, "_step", lambda *_: pytest.fail("trained again"))
     assert_same(begin("ANODE", checkpoint), whole["ANODE"])
 
 
@@ -240,8 +239,8 @@ from anode.training import Checkpoint, loop
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.argv[2] == "slow":
     import time
-    step = loop._Trainer.step
-    loop._Trainer.step = lambda *a: (time.sleep(0.2), step(*a))[1]
+    step = loop._step
+    loop._step = lambda *a: (time.sleep(0.2), step(*a))[1]
 model, history = begin("ANODE", Checkpoint(Path(sys.argv[1]), "key", seconds=0))
 print(history.step_loss.tobytes().hex())
 print(next(model.parameters()).detach().numpy().tobytes().hex())

@@ -173,7 +173,7 @@ def test_the_history_has_a_row_for_each_seed_and_a_column_for_each_step() -> Non
     assert history.steps_per_epoch == 3
     for values in (history.step_loss, history.step_nfe, history.step_backward_nfe):
         assert values.shape == (3, 9)
-    for values in (history.epoch_loss, history.epoch_nfe, history.epoch_backward_nfe):
+    for values in (history.epoch_loss, history.epoch_nfe):
         assert values.shape == (3, 3)
     np.testing.assert_allclose(history.epoch_loss[:, 1], history.step_loss[:, 3:6].mean(1))
     assert history.validation_loss is not None

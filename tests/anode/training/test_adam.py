@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from anode.training.optimizer import StackedAdam
+from anode.training.adam import StackedAdam
 
 R = 3
 SHAPES = [(R, 4, 5), (R, 1, 5), (R,)]

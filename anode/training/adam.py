@@ -1,4 +1,4 @@
-"""Adam for a stack of replicas, each with a learning rate and a weight decay of its own."""
+"""Adam for a stack of replicas, each with its own learning rate and weight decay."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,20 +6,20 @@ import torch
 from torch import Tensor, nn
 
 _ALIGNED = 16
-"""Weights begin at multiples of this many numbers, so that all replicas' lie alike in memory."""
+"""The weights of each parameter begin at a multiple of this many numbers, in every replica."""
 
 
 class StackedAdam:
-    """Adam (Kingma and Ba 2015), replica by replica what :class:`torch.optim.Adam` does.
+    """Adam (Kingma and Ba 2015): for each replica the updates of :class:`torch.optim.Adam`.
 
-    While it is in use all weights lie in one tensor ``(R, P)``, so that an update is a few
-    operations, whatever the number of layers; :meth:`release` gives the parameters their own memory
-    back.
+    While it is in use all weights lie in one tensor ``(R, P)``, so that an update takes a few
+    operations for any number of layers. :meth:`release` gives each parameter its own memory again.
 
     Args:
-        parameters: each of shape ``(R, ...)``.
-        learning_rate, weight_decay: one a replica; the decay is added to the gradient (L2).
-        betas, eps: Adam's.
+        parameters: Parameters, each of shape ``(R, ...)``.
+        learning_rate: Learning rate of each replica.
+        weight_decay: Weight decay of each replica, added to the gradient (L2).
+        betas, eps: Decay rates of the moments and the constant in the denominator.
     """
 
     STATE = ("weights", "mean", "square", "active")
@@ -49,7 +49,7 @@ class StackedAdam:
         self.steps = 0
 
     def _parts(self, flat: Tensor) -> list[Tensor]:
-        """The parameters' parts of ``(R, P)``, each ``(R, size)``."""
+        """The part of each parameter in a tensor ``(R, P)``, each ``(R, size)``."""
         parts = flat.split(self.padded, dim=1)
         return [part[:, :size] for part, size in zip(parts, self.sizes, strict=True)]
 
@@ -68,13 +68,13 @@ class StackedAdam:
         return self.gradient
 
     def hold(self, replicas: Sequence[int]) -> None:
-        """Update these replicas no more."""
+        """Stop updating these replicas."""
         self.active[list(replicas)] = False
         self.all_active = False
 
     @torch.no_grad()
     def step(self) -> None:
-        """One update, from the gradients that were gathered last."""
+        """Update the weights with the gradients that were gathered last."""
         self.steps += 1
         g = self.gradient
         if self.decay is not None:
@@ -90,17 +90,17 @@ class StackedAdam:
         self.weights.addcmul_(self.mean / size, rate, value=-1 / (1 - first**self.steps))
 
     def state(self) -> dict[str, Tensor]:
-        """All that the next update depends on, :attr:`steps` and the gradient aside."""
+        """All that the next update depends on except :attr:`steps` and the gradient."""
         return {name: getattr(self, name) for name in self.STATE}
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor], steps: int) -> None:
-        """Go on from there, with these weights."""
+        """Continue from a :meth:`state`, with its weights."""
         for name in self.STATE:
             getattr(self, name).copy_(state[name])
         self.steps, self.all_active = steps, bool(self.active.all())
 
     def release(self) -> None:
-        """Give each parameter memory of its own again."""
+        """Give each parameter its own memory again."""
         for parameter in self.parameters:
             parameter.data = parameter.data.clone()
