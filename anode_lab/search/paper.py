@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from anode.data import concentric_spheres
 from anode_lab.experiments import NODE, ModelSpec, Profile, Size, check_profile
@@ -83,9 +84,10 @@ def run(
     if name not in PAPER_GRIDS:
         raise ValueError(f"name must be one of {', '.join(PAPER_GRIDS)}, got {name!r}")
     grid, profile, device = PAPER_GRIDS[name], check_profile(profile), check_device(device)
+    options: dict[str, Any] = {"seed": seed, "device": device, "place": place, "progress": progress}
     folder = store or os.environ.get(STORE_VARIABLE)
     if not folder:
-        return _run(grid, dim, SIZES[profile], seed, device, place, progress)
+        return _run(grid, dim, SIZES[profile], **options)
     records = Store(Path(folder))
     identity = {
         "experiment": "search",
@@ -100,7 +102,7 @@ def run(
         path = records.path(identity)
         if found := load(path, grid, dim):
             return found
-        result = _run(grid, dim, SIZES[profile], seed, device, place, progress)
+        result = _run(grid, dim, SIZES[profile], **options)
         save(path, identity, result)
     return result
 
@@ -109,6 +111,7 @@ def _run(
     grid: Grid,
     dim: int,
     size: Size,
+    *,
     seed: int,
     device: str,
     place: Place | None,
