@@ -18,8 +18,8 @@ class Page:
     """One page's source.
 
     Attributes:
-        path: its file, relative to the project's root.
-        text: what stands in it.
+        path: File of the page, relative to the project's root.
+        text: Content of the file.
     """
 
     path: Path
@@ -27,7 +27,7 @@ class Page:
 
     @property
     def name(self) -> str:
-        """Name of the page, its notebooks and its records."""
+        """Name of the page, of its notebooks and of its records."""
         return self.path.stem
 
     @property
@@ -40,11 +40,15 @@ class Page:
         """The page as a notebook without outputs."""
         return jupytext.reads(self.text, fmt="md:myst")
 
+    def source(self) -> str:
+        """The code of all cells."""
+        return "\n".join(c.source for c in self.notebook().cells if c.cell_type == "code")
+
     def parameters(self) -> dict[str, Any]:
         """Names and defaults in the cell that is tagged ``parameters``.
 
         Raises:
-            ProjectError: if there is not just one such cell of plain assignments.
+            ProjectError: If there is not just one such cell of plain assignments.
         """
         cells = [c for c in self.notebook().cells if "parameters" in c.metadata.get("tags", [])]
         if len(cells) != 1:
@@ -67,7 +71,7 @@ def read_pages(project: Project) -> tuple[Page, ...]:
     """All pages of the table of contents.
 
     Raises:
-        ProjectError: if a page is missing, or two have the same file name.
+        ProjectError: If a page is missing, or two have the same file name.
     """
     toc = yaml.safe_load((project.root / "_toc.yml").read_text(encoding="utf8"))
     pages = []
@@ -95,7 +99,7 @@ def select(pages: tuple[Page, ...], names: list[str]) -> tuple[Page, ...]:
     """The chapters among ``pages``, or only those in ``names``.
 
     Raises:
-        ProjectError: if a name is no chapter's.
+        ProjectError: If a name is no chapter's.
     """
     chapters = {page.name: page for page in pages if page.is_chapter}
     if unknown := [name for name in names if name not in chapters]:

@@ -14,12 +14,14 @@ from pathlib import Path
 import nbformat
 
 from anode_lab.runs import STORE_VARIABLE
+from anode_lab.runs.machine import cores
+from anode_lab.runs.provenance import SHOWN_PACKAGES, versions
 from publishing import records
 from publishing.chapters import Page
-from publishing.fingerprint import fingerprints, versions
+from publishing.fingerprint import fingerprints
 from publishing.inspection import count_figures
 from publishing.locks import one_at_a_time
-from publishing.parameters import NAMES, Parameters, cores, device_name
+from publishing.parameters import NAMES, Parameters, device_name
 from publishing.project import Project, ProjectError
 from publishing.records import Record, Status
 from publishing.run import Papermill
@@ -161,7 +163,7 @@ def _execute(
         device_name=device_name(parameters.device),
         commit=commit.sha,
         dirty=commit.dirty,
-        versions=versions(),
+        versions=versions(SHOWN_PACKAGES),
     )
     executed, failed = project.executed(parameters.profile), project.failed(parameters.profile)
     well = record.status is Status.EXECUTED

@@ -1,95 +1,62 @@
-"""The key of "unchanged": two runs of a chapter with the same fingerprint need only be one."""
+"""The key of a chapter's run: while it stays the same, the chapter need not be executed again."""
 
+import ast
 import hashlib
-import importlib
 import json
-import platform
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from anode.data.images.base import ImageSet
+from anode.data.images.downloaded import images_identity
+from anode_lab.runs import results_folder
+from anode_lab.runs.code_digest import Code
+from anode_lab.runs.provenance import SHOWN_PACKAGES, versions
+from anode_lab.runs.syntax import structure
 from publishing.chapters import Page
 from publishing.parameters import Parameters
 from publishing.project import HOME, Project
 
-# Packages whose version shows in a chapter's results.
-PACKAGES = (
-    "torch",
-    "torchdiffeq",
-    "numpy",
-    "numba",
-    "gudhi",
-    "scikit-learn",
-    "scikit-image",
-    "matplotlib",
-    "ipykernel",
-    "ipywidgets",
-    "anywidget",
-    "jupytext",
-    "nbclient",
-    "papermill",
-)
 _EXECUTING = ("chapters", "execute", "inspection", "kernel", "parameters", "run")
-
-
-def versions() -> dict[str, str]:
-    """Python and the packages that matter to a result, with what is installed of each."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "missing"
-    return found
+"""The modules of publishing that decide how a chapter is executed."""
 
 
 def fingerprints(project: Project, pages: Iterable[Page], parameters: Parameters) -> dict[str, str]:
-    """Fingerprint of each page, by its name: of its text and of all that its results depend on."""
-    lock = project.root / "requirements.lock"
+    """The key of each page by the page's name.
+
+    A key covers the page's text, the parameters, the versions of the packages, the code that
+    executes chapters, and what the page's cells reach: code of the two packages with the files that
+    it embeds, the image data on this machine, and the recorded trainings.
+    """
+    code, lock = Code(project.root), project.root / "requirements.lock"
     shared = {
-        "package": _digest_files(
-            project.root,
-            [
-                path
-                for part in ("anode", "anode_lab")
-                for path in sorted((project.root / part).rglob("*.py"))
-            ],
-        ),
-        "executing": _digest_files(HOME, [HOME / "publishing" / f"{n}.py" for n in _EXECUTING]),
+        "executing": _executing(),
         "lock": lock.read_text(encoding="utf8") if lock.is_file() else "",
         "parameters": parameters.as_dict(),
-        "versions": versions(),
-        "data": data_identity(),
-        "records": records_identity(),
+        "versions": versions(SHOWN_PACKAGES),
     }
-    return {page.name: _digest(json.dumps([page.text, shared], sort_keys=True)) for page in pages}
+    return {page.name: _digest([page.text, shared, _reached(code, page)]) for page in pages}
 
 
-def data_identity() -> str:
-    """Which image data a chapter would find here: it depends on what is installed."""
-    try:
-        images = importlib.import_module("anode.data.images.downloaded")
-    except ModuleNotFoundError:
-        return ""
-    identity = getattr(images, "images_identity", None)
-    return str(identity()) if identity else ""
+def _reached(code: Code, page: Page) -> list[str]:
+    source = page.source()
+    return [
+        code.digest_of_source(source),
+        images_identity() if code.reaches(source, ImageSet) else "",
+        records() if code.reaches(source, results_folder) else "",
+    ]
 
 
-def records_identity() -> str:
-    """Which recorded trainings a chapter would find here; each record has a digest of its own."""
-    try:
-        runs = importlib.import_module("anode_lab.runs")
-    except ModuleNotFoundError:
-        return ""
-    folder: Path = runs.results_folder()
-    return _digest_files(folder, sorted(folder.rglob("*.json")))
+def records() -> str:
+    """Digest of the recorded trainings; each record has a digest of its arrays in it."""
+    folder: Path = results_folder()
+    files = sorted(folder.rglob("*.json"))
+    return _digest([[str(f.relative_to(folder)), f.read_text(encoding="utf8")] for f in files])
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _executing() -> list[str]:
+    texts = ((HOME / "publishing" / f"{name}.py").read_text("utf8") for name in _EXECUTING)
+    return [structure(ast.parse(text)) for text in texts]
 
 
-def _digest_files(root: Path, files: Iterable[Path]) -> str:
-    return _digest(
-        "\0".join(f"{file.relative_to(root)}\0{file.read_text(encoding='utf8')}" for file in files)
-    )
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,12 +1,12 @@
 """The parameters that a chapter is executed with, checked before anything runs."""
 
-import os
-import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+
+import torch
 
 from anode_lab.experiments import Profile
+from anode_lab.runs.machine import CPU, cores, devices, processor
 
 PROFILES = tuple(profile.value for profile in Profile)
 
@@ -20,12 +20,12 @@ class Parameters:
     """What papermill injects into every chapter.
 
     Attributes:
-        profile: how much of the experiments is run.
-        seed: the first seed of the experiments, 0 or more.
-        device: ``cpu``, or a GPU that torch sees.
+        profile: Name of a profile: how much of the experiments is run.
+        seed: First seed of the experiments, 0 or more.
+        device: "cpu", or a GPU that torch sees.
 
     Raises:
-        ParameterError: if a value is not valid.
+        ParameterError: If a value is not valid.
     """
 
     profile: str = "laptop"
@@ -39,10 +39,9 @@ class Parameters:
             )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ParameterError(f"seed must be an integer of 0 or more, not {self.seed!r}")
-        if self.device not in (devices := valid_devices()):
+        if self.device not in (valid := devices()):
             raise ParameterError(
-                f"device {self.device!r} is not on this machine; valid devices: "
-                + ", ".join(devices)
+                f"device {self.device!r} is not on this machine; valid devices: " + ", ".join(valid)
             )
 
     def as_dict(self) -> dict[str, str | int]:
@@ -54,10 +53,10 @@ NAMES = tuple(Parameters.__dataclass_fields__)
 
 
 def parse(pairs: Iterable[str]) -> Parameters:
-    """Parameters from texts like ``seed=3``; those that are not named keep their defaults.
+    """Read parameters from texts like ``seed=3``; those that are not named keep their defaults.
 
     Raises:
-        ParameterError: if a text is no ``name=value``, or a name or a value is not valid.
+        ParameterError: If a text is no ``name=value``, or a name or a value is not valid.
     """
     values: dict[str, str | int] = {}
     for pair in pairs:
@@ -79,35 +78,8 @@ def _integer(text: str) -> int | str:
         return text
 
 
-def valid_devices() -> tuple[str, ...]:
-    """``cpu``, and the GPUs that torch sees."""
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    gpus = ("cuda", *(f"cuda:{index}" for index in range(count))) if count else ()
-    return ("cpu", *gpus)
-
-
 def device_name(device: str) -> str:
     """The device in words, for the record of a run."""
-    if device != "cpu":
-        import torch
-
+    if device != CPU:
         return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {cores()} cores"
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return f"{processor()}, {cores()} cores"

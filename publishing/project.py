@@ -1,6 +1,5 @@
 """Where things lie: the project's folders, its repository's address and its current commit."""
 
-import subprocess
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,8 @@ from urllib.parse import urlsplit
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from anode_lab.runs.provenance import Commit
 
 HOME = Path(__file__).resolve().parent.parent
 """The folder of this checkout."""
@@ -49,26 +50,13 @@ class Repository:
 
 
 @dataclass(frozen=True)
-class Commit:
-    """The state of the checkout: its commit, and whether files differ from it."""
-
-    sha: str | None
-    dirty: bool
-
-    def __str__(self) -> str:
-        if self.sha is None:
-            return "no commit"
-        return self.sha[:10] + (" with uncommitted changes" if self.dirty else "")
-
-
-@dataclass(frozen=True)
 class Project:
     """A book's folder and the folder that it is built in.
 
     Attributes:
-        root: holds ``_toc.yml``, ``_config.yml`` and ``book/``.
-        build: everything that is generated; ``root/_build`` unless told.
-        html: the site; ``build/html`` unless told.
+        root: Folder of ``_toc.yml``, ``_config.yml`` and ``book/``.
+        build: Folder of everything that is generated; ``root/_build`` by default.
+        html: Folder of the site; ``build/html`` by default.
     """
 
     root: Path = HOME
@@ -102,7 +90,7 @@ class Project:
         """The public repository.
 
         Raises:
-            ProjectError: if ``_config.yml`` does not name it.
+            ProjectError: If ``_config.yml`` does not name it.
         """
         config = yaml.safe_load((self.root / "_config.yml").read_text(encoding="utf8"))
         try:
@@ -131,15 +119,5 @@ class Project:
         return found
 
     def commit(self) -> Commit:
-        """The current commit; without git or a commit, ``Commit(None, True)``."""
-        try:
-            sha = self._git("rev-parse", "HEAD")
-            changes = self._git("status", "--porcelain", "--", *_SOURCES)
-        except (OSError, subprocess.CalledProcessError):
-            return Commit(None, True)
-        return Commit(sha, bool(changes))
-
-    def _git(self, *arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], cwd=self.root, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        """The current commit, and whether what decides the book's content differs from it."""
+        return Commit.of(self.root, _SOURCES)

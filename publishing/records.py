@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
+
+from anode.atomic_write import write_whole
 
 
 class Status(Enum):
@@ -23,17 +23,18 @@ class Record:
     """One run of one chapter.
 
     Attributes:
-        chapter: its name.
-        status: how it ended.
-        fingerprint: of everything that its results depend on.
-        notebook: digest of the notebook that it made.
-        started: UTC, ISO 8601.
-        seconds: wall time.
-        figures: number of figures that it drew.
-        profile, seed, device: its parameters.
-        device_name: the device in words.
-        commit, dirty: of the checkout it ran in.
-        versions: of Python and of the packages that matter.
+        chapter: Name of the chapter.
+        status: How the run ended.
+        fingerprint: Key of the run, see :mod:`publishing.fingerprint`.
+        notebook: Digest of the notebook that the run made.
+        started: Start of the run, UTC, ISO 8601.
+        seconds: Wall time in seconds.
+        figures: Number of figures that were drawn.
+        profile, seed, device: Parameters of the run.
+        device_name: The device in words.
+        commit: Commit of the checkout; None outside a repository.
+        dirty: Whether files differed from that commit.
+        versions: Versions of Python and of the packages that matter.
     """
 
     chapter: str
@@ -71,20 +72,11 @@ def load(folder: Path, chapter: str) -> Record | None:
 
 
 def digest(content: bytes) -> str:
-    """What `Record.notebook` holds of a notebook."""
+    """The digest of a notebook's content that a record holds."""
     return hashlib.sha256(content).hexdigest()
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write a file so that nobody ever reads half of it."""
+    """Write a file as a whole or not at all; its folder is made if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, content.encode() if isinstance(content, str) else content)

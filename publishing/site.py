@@ -110,12 +110,10 @@ def _replace(new: Path, site: Path) -> None:
 def _key(folder: Path) -> str:
     """Digest of all that decides what the site looks like."""
     digest = hashlib.sha256()
-    code = [
-        path
-        for part in ("publishing", "anode", "anode_lab")
-        for path in (HOME / part).rglob("*.py")
-    ]
-    for path in [*stage_files(folder), *sorted(code), HOME / "requirements.lock"]:
+    parts = ("publishing", "anode", "anode_lab")  # the reference pages show the packages' texts
+    files = (path for part in parts for path in sorted((HOME / part).rglob("*")))
+    code = [path for path in files if path.is_file() and "__pycache__" not in path.parts]
+    for path in [*stage_files(folder), *code, HOME / "requirements.lock"]:
         digest.update(f"\0{path}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

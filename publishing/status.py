@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from anode_lab.runs.provenance import Commit
 from publishing.execute import Outcome
-from publishing.project import Commit
 from publishing.records import Record, Status
 
 STATUS_MARKER = "% build-status"

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from anode_lab.runs import STORE_VARIABLE
-from anode_lab.runs.provenance import Provenance
+from anode_lab.runs.machine import cores, processor
 from publishing import records
 from publishing.chapters import Page
 from publishing.execute import execute
-from publishing.parameters import Parameters, cores
+from publishing.parameters import Parameters
 from publishing.project import Project, ProjectError
 
 FILE = Path("notebooks") / "times.json"
@@ -81,9 +81,9 @@ def measure(
     with ThreadPoolExecutor(cores()) as pool:
         alone = partial(_alone, project, parameters, report)
         taken = list(pool.map(alone, pages))
-    made = Provenance.now(parameters.device, datetime.now(UTC), 0.0)
+    day = datetime.now(UTC).date().isoformat()
     for page, seconds in zip(pages, taken, strict=True):
-        chapters[page.name] = Time(round(seconds, 1), made.started[:10], made.processor)
+        chapters[page.name] = Time(round(seconds, 1), day, processor())
     before = load(project)
     if before and before.profile == parameters.profile:
         chapters = {**before.chapters, **chapters}

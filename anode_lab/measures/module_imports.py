@@ -4,8 +4,7 @@ import ast
 from collections.abc import Mapping
 from pathlib import Path
 
-_ROOT = Path(__file__).parents[2]
-_PACKAGES = ("anode", "anode_lab")
+from anode_lab.runs.code_digest import sources
 
 
 def purposes() -> dict[str, str]:
@@ -45,15 +44,12 @@ def in_order(found: Mapping[str, set[str]]) -> list[str]:
 
 
 def _doors() -> dict[str, Path]:
-    """Return each top module's own file, a package's being its ``__init__``."""
-    found = {}
-    for package in _PACKAGES:
-        root = _ROOT / package
-        paths = [path for path in root.glob("*.py") if not path.stem.startswith("_")]
-        for path in [*paths, *root.glob("*/__init__.py")]:
-            top = path.parent if path.stem == "__init__" else path.with_suffix("")
-            found[".".join(top.relative_to(_ROOT).parts)] = path
-    return dict(sorted(found.items()))
+    """Each top module's own file, a package's being its ``__init__``."""
+    return {
+        name: path
+        for name, path in sources().items()
+        if name.count(".") == 1 and not name.partition(".")[2].startswith("_")
+    }
 
 
 def _imported(door: Path) -> set[str]:

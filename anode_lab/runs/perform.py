@@ -7,18 +7,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import torch
 
 from anode.training import Checkpoint, accuracy
 from anode.training.checkpoint import SUFFIX
+from anode_lab.runs.machine import devices
 from anode_lab.runs.provenance import Provenance, numerics, versions
 from anode_lab.runs.store import DamagedError, Identity, Record, Store, StoreError
 from anode_lab.runs.task import Task
+from anode_lab.runs.training_key import training_key
 
 
 def identity_in(store: Store, task: Task, device: str) -> Identity:
-    """The task's in that store: a lasting one keeps what any device gave, another each one's."""
-    return task.identity if store.lasting else task.identity | {"device": device}
+    """The task's in that store: a lasting one keeps what any device and any code gave."""
+    if store.lasting:
+        return task.identity
+    return task.identity | {"device": device, "key": training_key(task)}
 
 
 def checkpoint_in(store: Store, task: Task, device: str, seconds: float = 30.0) -> Checkpoint:
@@ -109,9 +112,6 @@ def check_device(device: str) -> str:
     Raises:
         ValueError: if it is no CPU or CUDA device, or not here.
     """
-    available = ["cpu"]
-    if torch.cuda.is_available():
-        available += ["cuda"] + [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    if device not in available:
+    if device not in (available := devices()):
         raise ValueError(f"device must be one of {', '.join(available)} here, got {device!r}")
     return device

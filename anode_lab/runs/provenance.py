@@ -1,11 +1,10 @@
-"""Where a result comes from: what made it, with which versions, on which machine, when."""
+"""Where a result comes from: which code, versions and machine made it, and when."""
 
-import ast
-import hashlib
 import os
 import platform
 import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -15,22 +14,25 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("torch", "torchdiffeq", "numpy", "numba", "scikit-learn", "scikit-image")
-"""Those whose version can change a number."""
+from anode_lab.runs.code_digest import HOME, Code
+from anode_lab.runs.machine import CPU, processor
 
-NUMERICS = (
-    "anode/atomic_write",
-    "anode/seeding",
-    "anode/convolutions",
-    "anode/fields",
-    "anode/solve",
-    "anode/models",
-    "anode/data",
-    "anode/training",
-    "anode_lab/experiments",
-    "anode_lab/runs/task",
+PACKAGES = ("torch", "torchdiffeq", "numpy", "numba", "scikit-learn", "scikit-image")
+"""The packages whose version can change a number."""
+
+SHOWN_PACKAGES = (
+    *PACKAGES,
+    "torchvision",
+    "gudhi",
+    "matplotlib",
+    "ipykernel",
+    "ipywidgets",
+    "anywidget",
+    "jupytext",
+    "nbclient",
+    "papermill",
 )
-"""Modules of the package that a training's numbers depend on: ``tasks`` and all that it needs."""
+"""The packages whose version can change what an executed chapter shows."""
 
 VARIABLES = (
     "ATEN_CPU_CAPABILITY",
@@ -48,7 +50,40 @@ VARIABLES = (
 )
 """Variables of the environment by which libraries choose how they compute."""
 
-_HOME = Path(__file__).parents[2]
+# Names that lead to all that any training runs; the registry of models has the others.
+_TRAINING = "from anode import NeuralODE, ResNet, train; NeuralODE, ResNet, train"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The state of a checkout.
+
+    Attributes:
+        sha: Name of its commit; None outside a repository, or in one without a commit.
+        dirty: Whether files differ from that commit.
+    """
+
+    sha: str | None
+    dirty: bool
+
+    def __str__(self) -> str:
+        if self.sha is None:
+            return "no commit"
+        return self.sha[:10] + (" with uncommitted changes" if self.dirty else "")
+
+    @classmethod
+    def of(cls, folder: Path, parts: Iterable[str] = (".",)) -> "Commit":
+        """The state of a folder's checkout, with a look at some parts of it for changes."""
+        try:
+            sha, changes = (
+                subprocess.run(
+                    ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+                ).stdout.strip()
+                for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", *parts))
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return cls(None, True)
+        return cls(sha, bool(changes))
 
 
 @dataclass(frozen=True)
@@ -56,19 +91,20 @@ class Provenance:
     """What made a result.
 
     Attributes:
-        started: date and time, UTC, ISO 8601.
-        seconds: of the training.
-        device: the device's name.
-        threads: of torch on the CPU.
-        numerics: :func:`numerics`.
-        commit: of the repository that the package is run from; None outside one.
-        versions: of Python and of :data:`PACKAGES`.
-        system: operating system and processor.
-        packages: distribution -> version, of all that the package needs; empty in records from
-            before this was kept, as is what follows.
-        processor: its model, and the instructions that torch uses of it.
-        gpu: versions of what a GPU is driven by; empty on a CPU.
-        environment: those of :data:`VARIABLES` that are set.
+        started: Date and time of the start, UTC, ISO 8601.
+        seconds: Duration of the training.
+        device: Name of the device.
+        threads: Number of threads of torch on the CPU.
+        numerics: Digest of the code, see :func:`numerics`.
+        commit: Commit of the code, with a plus sign if files differed from it; None outside a
+            repository.
+        versions: Versions of Python and of :data:`PACKAGES`.
+        system: Operating system, kind of processor and number of cores.
+        packages: Version of each distribution that the package needs. This and what follows is
+            empty in older records.
+        processor: Model of the processor, and the instructions that torch uses.
+        gpu: Versions of CUDA and cuDNN; empty on a CPU.
+        environment: Those of :data:`VARIABLES` that are set.
     """
 
     started: str
@@ -86,8 +122,14 @@ class Provenance:
 
     @classmethod
     def now(cls, device: str, started: datetime, seconds: float) -> "Provenance":
-        """Of a run that has just ended."""
-        name = "CPU" if device == "cpu" else torch.cuda.get_device_name(device)
+        """The provenance of a run that has just ended.
+
+        Args:
+            device: Device of the run, "cpu" or "cuda:N".
+            started: When the run started.
+            seconds: Duration of the run.
+        """
+        name = "CPU" if device == CPU else torch.cuda.get_device_name(device)
         return cls(
             started=started.astimezone(UTC).isoformat(timespec="seconds"),
             seconds=round(seconds, 2),
@@ -99,19 +141,19 @@ class Provenance:
             system=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             packages=packages(),
             processor=processor(),
-            gpu="" if device == "cpu" else _gpu(),
+            gpu="" if device == CPU else _gpu(),
             environment={name: os.environ[name] for name in VARIABLES if name in os.environ},
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The provenance as JSON holds it."""
         return asdict(self)
 
 
-def versions() -> dict[str, str]:
-    """Python and the packages whose version can change a number."""
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """The version of Python and of each package, "missing" where it is not installed."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -121,7 +163,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def packages() -> dict[str, str]:
-    """What this package needs, and what that needs, as far as it is installed, with versions."""
+    """The version of each installed distribution that this package needs, directly or not."""
     found: dict[str, str] = {}
     open_ends = ["anode", *PACKAGES]
     while open_ends:
@@ -140,66 +182,21 @@ def packages() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-@cache
-def processor() -> str:
-    """Model of the processor, where the system tells, and the instructions that torch uses."""
-    names = []
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text(encoding="utf8").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
-
-
 def _gpu() -> str:
     return f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
 
 
 @cache
 def numerics() -> str:
-    """A digest of the code of :data:`NUMERICS`, 16 hexadecimal digits.
+    """Digest of the code that trainings run, of any model, as 16 hexadecimal digits.
 
-    Comments, layout and Python's version do not count.
+    It says whether two machines or two days have the same code. The key of one training covers only
+    the code that this one runs, see :mod:`anode_lab.runs.training_key`.
     """
-    digest = hashlib.sha256()
-    paths = [
-        path for part in ("anode", "anode_lab") for path in sorted((_HOME / part).rglob("*.py"))
-    ]
-    for path in paths:
-        name = path.relative_to(_HOME)
-        if name.with_suffix("").as_posix().startswith(NUMERICS):
-            code = _structure(ast.parse(path.read_text(encoding="utf8")))
-            digest.update(f"{name.as_posix()}\0{code}\0".encode())
-    return digest.hexdigest()[:16]
-
-
-def _structure(node: object) -> str:
-    """As :func:`ast.dump`, but what is empty is left out: some versions have more of that."""
-    if isinstance(node, ast.JoinedStr):  # of which 3.12 has empty parts
-        node.values = [part for part in node.values if getattr(part, "value", None) != ""]
-    if isinstance(node, ast.AST):
-        parts = [
-            f"{name}={_structure(value)}"
-            for name, value in ast.iter_fields(node)
-            if value is not None and value != []
-        ]
-        return f"{type(node).__name__}({', '.join(parts)})"
-    if isinstance(node, list):
-        return f"[{', '.join(map(_structure, node))}]"
-    return repr(node)
+    return Code(HOME).digest_of_source(_TRAINING)[:16]
 
 
 @cache
 def _commit() -> str | None:
-    """The commit, with a plus sign if files have changed since."""
-    try:
-        sha, changes = (
-            subprocess.run(
-                ["git", *arguments], cwd=_HOME / "anode", capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", "."))
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return sha[:12] + ("+" if changes else "")
+    commit = Commit.of(HOME / "anode")
+    return commit.sha and commit.sha[:12] + ("+" if commit.dirty else "")

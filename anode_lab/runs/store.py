@@ -25,7 +25,7 @@ from torch import Tensor
 
 from anode.atomic_write import write_whole
 from anode.training import Floats, History, TrainingFailure
-from anode_lab.runs.provenance import Provenance, numerics, versions
+from anode_lab.runs.provenance import Provenance, versions
 
 Identity = Mapping[str, Any]
 """What was run; it has ``experiment`` and ``model``."""
@@ -81,8 +81,8 @@ class Store:
         self.lasting = lasting
 
     def path(self, identity: Identity) -> Path:
-        """The record's JSON file; its name changes with the code and the libraries' versions."""
-        made_by = () if self.lasting else (numerics(), versions())
+        """The record's JSON file; its name changes with the libraries' versions."""
+        made_by = () if self.lasting else (versions(),)
         return self.folder / name_of(identity, *made_by)
 
     def prepare(self) -> str:
@@ -231,8 +231,7 @@ class Store:
 
 
 def name_of(identity: Identity, *made_by: object) -> Path:
-    """The JSON file of what was run, in a store's folder; with the code's digest and the versions
-    in one that is not lasting."""
+    """The JSON file of what was run in a folder; with the versions if the store is not lasting."""
     key = json.dumps([dict(identity), *made_by], sort_keys=True)
     name = re.sub(r"[^a-z0-9]+", "-", str(identity["model"]).lower()).strip("-")
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]

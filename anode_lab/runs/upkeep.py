@@ -164,7 +164,7 @@ def _check(path: Path, folder: Path) -> Finding | None:
 def _names(head: Mapping[str, Any]) -> tuple[Path, Path]:
     """A record's in a store that is lasting, and in one that is not."""
     made = head["provenance"]
-    return name_of(head["run"]), name_of(head["run"], made["numerics"], made["versions"])
+    return name_of(head["run"]), name_of(head["run"], made["versions"])
 
 
 def _superfluous(folder: Path, outdated: bool) -> Iterator[Finding]:
@@ -193,8 +193,9 @@ def _is_outdated(path: Path, folder: Path) -> bool:
         lasting, _ = _names(head)
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    current = name_of(head["run"], numerics(), versions())
-    return path.relative_to(folder) not in (lasting, current)
+    name = path.relative_to(folder)
+    now = head["provenance"]["numerics"] == numerics()
+    return name != lasting and not (now and name == name_of(head["run"], versions()))
 
 
 def _lock(path: Path) -> Path:

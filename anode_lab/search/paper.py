@@ -1,25 +1,26 @@
 """The paper's search (appendix F.2.1): its grids, what it chose, and the search run once more."""
 
-import ast
-import hashlib
 import os
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from anode.data import concentric_spheres
+from anode import Loss
+from anode.data import Data, concentric_spheres
 from anode_lab.experiments import NODE, ModelSpec, Profile, Size, check_profile
 from anode_lab.experiments.profiles import sizes
 from anode_lab.runs import STORE_VARIABLE
+from anode_lab.runs.code_digest import Code
 from anode_lab.runs.executors import Place
 from anode_lab.runs.perform import check_device
 from anode_lab.runs.provenance import Provenance
 from anode_lab.runs.store import Store
 from anode_lab.search.grid import Grid, Setting
 from anode_lab.search.results import SearchResult, load, save
-from anode_lab.search.trials import folds, search
+from anode_lab.search.trials import CrossValidation, Fold, folds, search
 
+_LOSS = Loss.HUBER
 _TEST_SEED = 1_000_033  # of no replica
 
 
@@ -96,6 +97,8 @@ def run(
         "seed": seed,
         "device": device,
         "settings": [str(setting) for setting in grid.settings()],
+        "size": str(SIZES[profile]),
+        "loss": _LOSS.value,
         "code": _code(),
     }
     with records.locked(identity):
@@ -117,15 +120,15 @@ def _run(
     place: Place | None,
     progress: bool,
 ) -> SearchResult:
-    inner = size.samples // 3  # 1000 of 3000, the paper's proportion
-    data = concentric_spheres(dim, inner, size.samples - inner, seed=seed)
+    divided, test = _sets(dim, size, seed)
     started = datetime.now(UTC)
     trials = search(
         grid,
-        folds(data, size.seeds, seed=seed),
+        divided,
         epochs=size.epochs,
+        loss=_LOSS,
         seeds=range(seed, seed + size.seeds),
-        test=concentric_spheres(dim, inner, size.samples - inner, seed=_TEST_SEED),
+        test=test,
         device=device,
         place=place,
         progress=progress,
@@ -134,12 +137,17 @@ def _run(
     return SearchResult(grid, dim, trials, Provenance.now(device, started, seconds))
 
 
-_DECIDING = ("grid", "trials", "paper")
+def _sets(dim: int, size: Size, seed: int) -> tuple[tuple[Fold, ...], Data]:
+    """The folds, and the data that no choice is made on."""
+    inner = size.samples // 3  # 1000 of 3000, the paper's proportion
+    outer = size.samples - inner
+    data = concentric_spheres(dim, inner, outer, seed=seed)
+    return folds(data, size.seeds, seed=seed), concentric_spheres(
+        dim, inner, outer, seed=_TEST_SEED
+    )
 
 
 @cache
 def _code() -> str:
-    """A digest of the code that decides a search's numbers, besides that of any training."""
-    files = [Path(__file__).with_name(f"{name}.py") for name in _DECIDING]
-    code = "".join(ast.dump(ast.parse(file.read_text(encoding="utf8"))) for file in files)
-    return hashlib.sha256(code.encode()).hexdigest()[:16]
+    """Digest of the code that decides a search's numbers: of its data and of its trainings."""
+    return Code().digest(_sets, CrossValidation, registries=True)

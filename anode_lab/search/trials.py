@@ -127,7 +127,7 @@ def search(
     own = tuple(range(len(divided)) if seeds is None else seeds)
     if len(own) != len(divided):
         raise ValueError(f"seeds must be {len(divided)}, one a fold, got {own}")
-    task = _Task(tuple(divided), own, epochs, loss, test, device)
+    task = CrossValidation(tuple(divided), own, epochs, loss, test, device)
     stacks = list(grid.stacks())
     found: dict[int, tuple[Trial, ...]] = {}
     with tqdm(total=len(stacks), unit="stack", disable=not progress) as bar:
@@ -142,7 +142,7 @@ def search(
 
 
 @dataclass(frozen=True)
-class _Task:
+class CrossValidation:
     """All that the stacks of a search have in common."""
 
     folds: tuple[Fold, ...]
@@ -184,7 +184,7 @@ class _Task:
             )
 
 
-_Call = tuple[int, _Task, tuple[Setting, ...]]
+_Call = tuple[int, CrossValidation, tuple[Setting, ...]]
 """Number of the stack, what all have in common, and its settings."""
 
 

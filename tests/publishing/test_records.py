@@ -59,19 +59,3 @@ def test_record_describes_only_its_own_notebook(tmp_path: Path) -> None:
     assert RECORD.describes(path)
     path.write_bytes(b"notebook, altered")
     assert not RECORD.describes(path)
-
-
-def test_failed_write_leaves_the_old_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "file"
-    records.write(path, "old")
-
-    def fail(source: str, target: Path) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(records.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        records.write(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from anode_lab.runs.provenance import Commit
 from publishing.execute import Outcome
-from publishing.project import Commit
 from publishing.records import Record, Status
 from publishing.status import fill_in, status_page, terminal_table
 from tests.publishing.test_records import RECORD

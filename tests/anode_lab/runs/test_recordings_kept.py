@@ -137,7 +137,7 @@ def test_a_damaged_record_is_named_and_made_again(
 
 def test_records_outlive_code_and_libraries(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They say which they were of."""
-    monkeypatch.setattr("anode_lab.runs.store.numerics", lambda: "0123456789abcdef")
+    monkeypatch.setattr("anode_lab.runs.perform.training_key", lambda _: "0123456789abcdef")
     monkeypatch.setattr("anode_lab.runs.store.versions", lambda: {"torch": "9"})
     assert missing(tasks(OVERFIT), made) == []
     for each in run(OVERFIT, store=made).runs.values():

@@ -262,15 +262,18 @@ def test_nothing_is_found_in_a_folder_that_is_not_there(store: Store) -> None:
 def test_a_record_is_of_what_was_run_and_of_the_code_that_ran(
     store: Store, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another seed, another digest of the code, another version: another file."""
+    """Another seed, another key of the training, another version: another file."""
     first = save(store, trained)
     paths = {first}
-    for change in ({"seeds": [4, 0, 8]}, {"model": "ANODE (p = 5)"}, {"experiment": "other"}):
+    for change in (
+        {"seeds": [4, 0, 8]},
+        {"model": "ANODE (p = 5)"},
+        {"experiment": "other"},
+        {"key": "0123456789abcdef"},
+    ):
         other = IDENTITY | change
         paths.add(store.path(other))
         assert store.read(other) is None
-    monkeypatch.setattr("anode_lab.runs.store.numerics", lambda: "0123456789abcdef")
-    paths.add(store.path(IDENTITY))
     monkeypatch.setattr(
         "anode_lab.runs.store.versions", lambda: provenance.versions() | {"torch": "9"}
     )
@@ -352,7 +355,6 @@ def test_a_lasting_record_is_found_whatever_the_code_and_an_ordinary_one_is_not(
     ordinary, lasting = Store(tmp_path), Store(tmp_path, lasting=True)
     paths = {save(ordinary, trained), save(lasting, trained)}
     assert len(paths) == 2
-    monkeypatch.setattr("anode_lab.runs.store.numerics", lambda: "0123456789abcdef")
     monkeypatch.setattr(
         "anode_lab.runs.store.versions", lambda: provenance.versions() | {"torch": "9"}
     )
