@@ -16,7 +16,7 @@ import nbformat
 from anode_lab.runs import STORE_VARIABLE
 from anode_lab.runs.machine import cores
 from anode_lab.runs.provenance import SHOWN_PACKAGES, versions
-from publishing import records
+from publishing import records, times
 from publishing.chapters import Page
 from publishing.fingerprint import fingerprints
 from publishing.inspection import count_figures
@@ -25,12 +25,13 @@ from publishing.parameters import NAMES, Parameters, device_name
 from publishing.project import Project, ProjectError
 from publishing.records import Record, Status
 from publishing.run import Papermill
+from publishing.times import Times
 
 TIME_LIMITS = {"smoke": 180.0, "laptop": 3600.0, "paper": 12 * 3600.0}
 """Seconds that a chapter may take, by profile: far more than it should."""
 
 _THREADS = 1
-"""Of a chapter, whose numbers must not depend on how many others are executed beside it."""
+"""Threads of a chapter, so that its numbers do not depend on what is executed beside it."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Outcome:
     """What became of a chapter in this build.
 
     Attributes:
-        record: of its last run.
-        fresh: whether that run was in this build.
+        record: Record of its last run.
+        fresh: Whether that run was in this build.
     """
 
     record: Record
@@ -69,17 +70,20 @@ def execute(
 ) -> list[Outcome]:
     """Execute the chapters that changed since their last run, several at once.
 
-    Finished notebooks and their records go to ``project.executed(profile)``. One that fails goes to
-    ``project.failed(profile)`` instead, as far as it came; the others go on.
+    Finished notebooks and their records go to ``project.executed(profile)``. A chapter that fails
+    goes to ``project.failed(profile)`` instead, as far as it came, and the others go on.
 
     Args:
-        jobs: chapters at once; one a core unless told.
-        fresh: execute also what did not change, and train again what it trained.
-        time_limit: seconds for a chapter; `TIME_LIMITS` unless told.
-        report: takes a line for each event, and the whole story of a failure.
+        project: The book.
+        pages: Pages of the book; those that are no chapters are left out.
+        parameters: Parameters of the chapters.
+        jobs: Number of chapters at once; by default one for each core.
+        fresh: Whether to execute also what did not change, and to train again what it trained.
+        time_limit: Seconds for a chapter; by default `TIME_LIMITS`.
+        report: Function that takes a line for each event, and the whole story of a failure.
 
     Raises:
-        ProjectError: if a chapter's parameters cell does not hold the parameters that all have.
+        ProjectError: If a chapter's parameters cell does not hold the parameters that all have.
     """
     chapters = [page for page in pages if page.is_chapter]
     for page in chapters:
@@ -109,8 +113,11 @@ def execute(
             if record.describes(folder / f"{name}.ipynb")
         }
         todo = [page for page in chapters if page.name not in outcomes]
-        # The longest goes first, so that it does not start when the others end.
-        todo.sort(key=lambda page: _expected_seconds(last[page.name]), reverse=True)
+        # The longest goes first, so that it does not start when the others end. Where nothing was
+        # executed yet, it also trains what the others share while they have work of their own,
+        # instead of all of them waiting for the same trainings.
+        measured = times.load(project)
+        todo.sort(key=lambda page: _expected_seconds(page, last[page.name], measured), reverse=True)
         with ThreadPoolExecutor(max_workers=jobs) as pool:
             try:
                 done = list(pool.map(run, todo))
@@ -130,8 +137,10 @@ def _check_parameters(page: Page) -> None:
         )
 
 
-def _expected_seconds(last: Record | None) -> float:
-    return last.seconds if last else float("inf")
+def _expected_seconds(page: Page, last: Record | None, measured: Times | None) -> float:
+    if last:
+        return last.seconds
+    return measured.seconds(page.name) if measured else float("inf")
 
 
 def _execute(

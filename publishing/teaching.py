@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 from anode_lab import formatting as report
-from publishing import timing
 from publishing.assignments.source import read_assignments
 from publishing.chapters import Page
 from publishing.project import Project
+from publishing.times import load
 
 MARKER = "% build-chapters"
 """Line of a page that stands for the table."""
@@ -23,7 +23,7 @@ def table(project: Project, pages: Iterable[Page]) -> str:
         project: the book.
         pages: the chapters.
     """
-    times = timing.load(project)
+    times = load(project)
     assignments = {each.chapter: each for each in read_assignments(project)}
     rows = []
     for page in pages:

@@ -11,7 +11,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
-from publishing import records, timing
+from publishing import records
 from publishing.chapters import Page, read_pages
 from publishing.colab.blocks import Block, Directive, Prose, parse_page
 from publishing.colab.errors import Problems
@@ -19,7 +19,7 @@ from publishing.colab.labels import HEADING, Labels, collect
 from publishing.colab.literature import Literature
 from publishing.colab.markdown import Translator
 from publishing.project import Project, Repository
-from publishing.timing import Times
+from publishing.times import Times, load
 
 FOLDER = "notebooks"
 """Where the notebooks are committed, and where the site's Colab buttons lead."""
@@ -127,7 +127,7 @@ def read_book(project: Project, pages: Sequence[Page], problems: Problems) -> Bo
         repository,
         collect(pages, toc, sphinx, repository.site_url, problems),
         Literature(project.root / name for name in config.get("bibtex_bibfiles", ())),
-        timing.load(project),
+        load(project),
     )
 
 

@@ -13,7 +13,7 @@ from publishing.chapters import read_pages, select
 from publishing.colab.errors import ExportError
 from publishing.project import HOME, Project
 from publishing.stage import stage
-from publishing.timing import Time, Times
+from publishing.times import Time, Times
 from tests.publishing.fixture_book import SMOKE, Book, FakePapermill, figure, picture
 
 STATEMENT = """

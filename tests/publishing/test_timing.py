@@ -7,7 +7,8 @@ import pytest
 from anode_lab.runs import STORE_VARIABLE
 from publishing.chapters import read_pages, select
 from publishing.project import HOME, Project, ProjectError
-from publishing.timing import FILE, Time, Times, load, measure
+from publishing.times import FILE, Time, Times, load
+from publishing.timing import measure
 from tests.publishing.fixture_book import SMOKE, Book, FakePapermill
 
 
