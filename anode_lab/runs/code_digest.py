@@ -87,7 +87,7 @@ class Code:
                 not, what a result takes from one must be among the roots.
         """
         texts = [_text_outside(root) for root in roots if root.__module__ not in self._paths]
-        outside = sorted({_hash(structure(ast.parse(text))) for text in texts})
+        outside = sorted({_hash(structure(ast.parse(text))) for text in texts if text})
         reached = self._reached(self._of_roots(*roots), registries=registries)
         return _hash(json.dumps([outside, self._lines(reached)]))[:16]
 
