@@ -163,7 +163,7 @@ def test_no_file_of_the_packages_goes_unnamed() -> None:
     modules = {name: path.read_text(encoding="utf8") for name, path in sources().items()}
     for package in ("anode", "anode_lab"):
         for file in (HOME / package).rglob("*"):
-            if file.is_file() and file.suffix not in (".py", ".pyc"):
+            if file.is_file() and file.suffix != ".py" and "__pycache__" not in file.parts:
                 beside = [t for n, t in modules.items() if sources()[n].parent == file.parent]
                 assert any(f'"{file.name}"' in text for text in beside), file
 
