@@ -16,7 +16,8 @@ Where the text does not say what is used, more counts rather than less:
   a file beside its module counts as that file.
 - What registers itself counts as soon as its registry does: a subclass, where the class has
   ``__init_subclass__``; and what is made, decorated or given away at the top of a module by a class
-  or a function that keeps things in a container.
+  or a function that keeps things in a container. So do all modules of a package that looks for
+  its modules by ``__path__``.
 - Whoever uses :func:`sources` reads the text of all modules, so all of it counts.
 
 A name that is put together at run time is not seen. A test therefore compares what real trainings
@@ -210,13 +211,24 @@ class Code:
         return found
 
     def _registered(self, found: set[Statement]) -> set[Statement]:
-        """Those who fill the containers among some statements, and all that they are given."""
-        makers = {keeper for keeper, kept in self._keepers.items() if kept & found}
+        """What the registries among some statements have in them.
+
+        That is those who fill a container, all that they are given, and all modules of a package
+        that looks for its modules.
+        """
+        makers = {s for each in found for s in self._looked_for(each)}
+        makers |= {keeper for keeper, kept in self._keepers.items() if kept & found}
         new = makers
         while new:
             new = {entry for entry, by in self._entries.items() if by & makers} - makers
             makers |= new
         return makers
+
+    def _looked_for(self, statement: Statement) -> set[Statement]:
+        if ("__path__",) not in chains(self._node(statement)):
+            return set()
+        below = [name for name in self._paths if name.startswith(f"{statement.module}.")]
+        return {found for name in below for found in self._whole(name)}
 
     @cached_property
     def _keepers(self) -> dict[Statement, frozenset[Statement]]:

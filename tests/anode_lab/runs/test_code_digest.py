@@ -149,6 +149,15 @@ def test_what_registers_itself_counts_with_its_registry(
     assert not tree.sees("anode/one.py", entry.replace("1", "2"))
 
 
+def test_modules_that_a_package_looks_for_count(tree: Tree) -> None:
+    tree.write("anode/door.py", "from anode.parts import ALL\ndef entry(): return ALL")
+    tree.write("anode/parts/__init__.py", "ALL = [load(each) for each in iter(__path__)]")
+    tree.write("anode/parts/one.py", "TABLE = [1]")
+    assert tree.sees("anode/parts/one.py", "TABLE = [2]")
+    assert tree.sees("anode/parts/two.py", "TABLE = [2]"), "a new one"
+    assert not tree.sees("anode/two.py", "TABLE = [2]")
+
+
 def test_files_count_where_they_are_named(tree: Tree) -> None:
     tree.write(
         "anode/door.py", "def entry(): return HERE / 'script.js'\ndef other(): return 'other.js'"
