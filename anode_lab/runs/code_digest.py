@@ -77,6 +77,7 @@ class Code:
         self._hashes: dict[Statement, str] = {}
         self._written: dict[Statement, str] = {}
         self._named: dict[Statement, list[Path]] = {}
+        self._names: dict[Statement, frozenset[Chain]] = {}
 
     def digest(self, *roots: Any, registries: bool = False) -> str:
         """Digest functions and classes with all that they reach, as 16 hexadecimal digits.
@@ -181,6 +182,11 @@ class Code:
             self._found[statement] = self._used(here, here.body[statement.number])
         return self._found[statement]
 
+    def _chains(self, statement: Statement) -> frozenset[Chain]:
+        if statement not in self._names:
+            self._names[statement] = frozenset(chains(self._node(statement)))
+        return self._names[statement]
+
     def _used(self, here: Module, node: ast.stmt) -> dict[Chain, frozenset[Statement]]:
         imports = here.imports | here.imported(node)
         found: dict[Chain, frozenset[Statement]] = {}
@@ -225,7 +231,7 @@ class Code:
         return makers
 
     def _looked_for(self, statement: Statement) -> set[Statement]:
-        if ("__path__",) not in chains(self._node(statement)):
+        if ("__path__",) not in self._chains(statement):
             return set()
         below = [name for name in self._paths if name.startswith(f"{statement.module}.")]
         return {found for name in below for found in self._whole(name)}
@@ -260,7 +266,7 @@ class Code:
             here, node = self._module(statement.module), self._node(statement)
             imports = here.imports | here.imported(node)
             named = {c: sorted(map(self._digest, to)) for c, to in self._uses(statement).items()}
-            heads = {c[0] for c in chains(node)} & imports.keys()
+            heads = {c[0] for c in self._chains(statement)} & imports.keys()
             libraries = [
                 (h, str(imports[h])) for h in heads if imports[h].module not in self._paths
             ]
