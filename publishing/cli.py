@@ -8,7 +8,7 @@ from pathlib import Path
 
 from publishing import records, status
 from publishing.assets import AssetsError
-from publishing.assignments import Course, make, read_assignments, read_course
+from publishing.assignments import Course, make, read_course
 from publishing.browser import BrowserError, screenshots
 from publishing.chapters import Page, read_pages, select
 from publishing.colab import ExportError, export_all
@@ -113,7 +113,7 @@ def _build(options: argparse.Namespace) -> int:
     outcomes = _run(project, pages, parameters, options)
     if any(outcome.failed for outcome in outcomes):
         return _close(outcomes, "The site was not built.", BUILD_ERROR)
-    export_all(project.root)
+    export_all(project)
     html = build_site(project, pages, parameters)
     return _close(outcomes, status.closing(html), 0)
 
@@ -174,15 +174,14 @@ def _links(options: argparse.Namespace) -> int:
 
 
 def _notebooks(options: argparse.Namespace) -> int:
-    export_all(Project().root)
+    export_all(Project())
     return 0
 
 
 def _assignments(options: argparse.Namespace) -> int:
     project = Project()
     course = read_course(options.course) if options.course else Course()
-    chosen = read_assignments(project, options.chapters or course.chapters)
-    for folder in make(project, chosen, course, options.out):
+    for folder in make(project, options.chapters or course.chapters, course, options.out):
         print(folder)
     return 0
 

@@ -6,6 +6,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Sequence
+from copy import deepcopy
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,16 @@ from packaging.utils import canonicalize_name
 import anode
 from publishing.assignments.course import Course
 from publishing.assignments.marks import with_seed
-from publishing.assignments.source import FOLDER, Assignment, AssignmentError, Part, Question
-from publishing.colab.blocks import parse
-from publishing.colab.errors import Problems
-from publishing.colab.notebooks import LANGUAGE, install_source, name_cells
-from publishing.colab.quotes import Quoter
+from publishing.assignments.source import (
+    Assignment,
+    AssignmentError,
+    Part,
+    Question,
+    parse,
+    read_assignments,
+)
+from publishing.colab.notebooks import book_title, install_source, name_cells, references
+from publishing.colab.plain import ASSIGNMENTS, LANGUAGE, Plain, translate
 from publishing.project import Project
 
 _FILES = "/autograder/source/files"
@@ -51,31 +57,35 @@ ones too. Proofs are graded by a person.*"""
 
 
 def make(
-    project: Project,
-    assignments: Sequence[Assignment],
-    course: Course,
-    out: Path,
-    *,
-    run_tests: bool = True,
+    project: Project, chapters: Sequence[str], course: Course, out: Path, *, run_tests: bool = True
 ) -> list[Path]:
     """Write ``student/`` and ``autograder/`` of each assignment into a folder of its name.
 
     Args:
-        project: the book.
-        assignments: what to make.
-        course: points and seed.
-        out: gets the folders; those of these assignments are replaced, each when it is whole.
-        run_tests: have otter execute each notebook with its solutions, which must get all points.
+        project: The book.
+        chapters: Names of the chapters; none for all that have an assignment.
+        course: Points and seed.
+        out: Folder for the results; a folder in it is replaced when its new version is whole.
+        run_tests: Whether otter executes each notebook with its solutions, which must get all
+            points.
+
+    Returns:
+        The folders.
 
     Raises:
-        AssignmentError: if the course's points do not fit, or solutions do not get all points.
-        ExportError: if a text refers to something that is not in the book.
+        AssignmentError: If the course's points do not fit, or solutions do not get all points.
+        ExportError: If a text refers to something that is not in the book.
     """
-    course.check(tuple(assignments))
-    problems = Problems()
-    writer = _Writer(project, problems)
-    masters = {each.chapter: writer.master(each, course) for each in assignments}
-    problems.raise_any()
+    assignments = read_assignments(project, chapters)
+    course.check(assignments)
+    translated = translate(project)
+    pages = {each.name: each for each in translated.values() if each.is_chapter}
+    writer = _Writer(project)
+    masters = {}
+    for name in (each.chapter for each in assignments):
+        if name not in pages:
+            raise AssignmentError(f"{ASSIGNMENTS}/{name}.md: the book has no such chapter")
+        masters[name] = writer.master(translated[f"{ASSIGNMENTS}/{name}"], pages[name], course)
     made = []
     with tempfile.TemporaryDirectory() as folder:
         archive = _archive(project, Path(folder))
@@ -102,7 +112,7 @@ def _otter(
         try:
             otter_assign(str(folder / f"{name}.ipynb"), str(out), no_run_tests=not run_tests)
         except RuntimeError as error:
-            raise AssignmentError(f"{FOLDER}/{name}.md: {error}") from error
+            raise AssignmentError(f"{ASSIGNMENTS}/{name}.md: {error}") from error
     for kind in ("student", "autograder"):
         path = out / kind / f"{name}.ipynb"
         notebook = nbformat.read(path, 4)
@@ -127,43 +137,47 @@ def _archive(project: Project, folder: Path) -> Path:
     return Path(shutil.make_archive(str(folder / name), "zip", sources.parent, name))
 
 
+def in_plain_markdown(plain: Plain, name: str) -> Assignment:
+    """Return the assignment of a chapter with its texts in the Markdown of notebooks."""
+    cells = deepcopy(plain.source.cells)
+    for cell, text in zip(cells, plain.texts(), strict=True):
+        if cell.cell_type == "markdown":
+            cell.source = text
+    return parse(Path(f"{name}.md"), cells)
+
+
 class _Writer:
     """Sources as otter's master notebooks."""
 
-    def __init__(self, project: Project, problems: Problems) -> None:
-        self.quoter = Quoter(project, problems)
-        self.book = self.quoter.book
-        self.pins = _pins(project)
+    def __init__(self, project: Project) -> None:
+        self._repository = project.repository()
+        self._title = book_title(project)
+        self._pins = _pins(project)
 
-    def master(self, assignment: Assignment, course: Course) -> NotebookNode:
-        """One assignment as a notebook that otter reads."""
-        if assignment.chapter not in self.quoter.pages:
-            raise AssignmentError(f"{FOLDER}/{assignment.chapter}.md: the book has no such chapter")
-        # Not the chapter's own name, whose lines have numbers.
-        name = f"{FOLDER}/{assignment.chapter}-assignment.md"
-        self.translator = self.quoter.translator(name)
-        label = self.book.labels.pages[assignment.chapter]
+    def master(self, plain: Plain, chapter: Plain, course: Course) -> NotebookNode:
+        """Return one assignment as a notebook that otter reads."""
+        assignment = in_plain_markdown(plain, chapter.name)
         points = sum(q.points * course.scale(assignment.chapter, q) for q in assignment.questions)
         lead = _LEAD.format(
-            title=label.title,
-            url=label.url,
-            book=self.book.title,
-            site=self.book.repository.site_url,
+            title=chapter.title,
+            url=chapter.url,
+            book=self._title,
+            site=self._repository.site_url,
             points=f"{points:g}",
         )
         parameters, *setup = assignment.setup
         cells = [
             _raw("ASSIGNMENT CONFIG", self._config(assignment.chapter)),
-            new_markdown_cell(f"# {assignment.title}\n\n{lead}\n\n{self._text(assignment.lead)}"),
-            new_code_cell(install_source(self.book.repository)),
+            new_markdown_cell(f"# {assignment.title}\n\n{lead}\n\n{assignment.lead}"),
+            new_code_cell(install_source(self._repository)),
             new_code_cell(_INSTALL_OTTER.format(version=version("otter-grader"))),
             new_code_cell(with_seed(parameters, course.seed)),
             *map(new_code_cell, setup),
         ]
         for question in assignment.questions:
-            cells += self._question(question, course.scale(assignment.chapter, question))
-        if references := self.book.literature.section(self.translator.cited):
-            cells.append(new_markdown_cell(references))
+            cells += _question(question, course.scale(assignment.chapter, question))
+        if plain.references:
+            cells.append(new_markdown_cell(references(plain.references)))
         return new_notebook(cells=cells, metadata=LANGUAGE)
 
     def _config(self, name: str) -> dict[str, Any]:
@@ -175,45 +189,42 @@ class _Writer:
             "tests": {"files": True},
             "show_question_points": True,
             "autograder_files": [package],
-            "requirements": [f"anode[lab] @ file://{_FILES}/{package}", *self.pins],
+            "requirements": [f"anode[lab] @ file://{_FILES}/{package}", *self._pins],
             "python_version": ".".join(platform.python_version_tuple()[:2]),
             "generate": {"show_stdout": True},
         }
 
-    def _question(self, question: Question, scale: float) -> list[NotebookNode]:
-        config: dict[str, Any] = {"name": question.name}
-        if question.manual:
-            config |= {"manual": True, "points": question.points * scale}
-        cells = [_raw("BEGIN QUESTION", config), new_markdown_cell(self._text(question.statement))]
-        cells += map(new_code_cell, question.given)
-        cells.append(_raw("BEGIN SOLUTION"))
-        if question.manual:
-            cells += map(new_markdown_cell, self._graders_text(question, scale))
-        else:
-            cells.append(new_code_cell(question.solution))
-        cells.append(_raw("END SOLUTION"))
-        if not question.manual:
-            cells.append(_raw("BEGIN TESTS"))
-            cells += [_test(part, scale) for part in question.parts]
-            cells.append(_raw("END TESTS"))
-        return [*cells, _raw("END QUESTION")]
 
-    def _graders_text(self, question: Question, scale: float) -> list[str]:
-        """Solution, rubric and what wrong answers lose, of a question that a person grades."""
-        rubric = [
-            f"{n}. ({part.points * scale:g}) {part.text}"
-            for n, part in enumerate(question.parts, 1)
-        ]
-        texts = [question.solution, "**Rubric**\n\n" + "\n".join(rubric)]
-        for wrong in question.wrong:
-            lost = sum(question.parts[n - 1].points for n in wrong.loses) * scale
-            lines = ", ".join(map(str, wrong.loses))
-            texts.append(f"**Loses {lost:g} (line {lines} of the rubric).** {wrong.answer}")
-        return [self._text(text) for text in texts]
+def _question(question: Question, scale: float) -> list[NotebookNode]:
+    config: dict[str, Any] = {"name": question.name}
+    if question.manual:
+        config |= {"manual": True, "points": question.points * scale}
+    cells = [_raw("BEGIN QUESTION", config), new_markdown_cell(question.statement)]
+    cells += map(new_code_cell, question.given)
+    cells.append(_raw("BEGIN SOLUTION"))
+    if question.manual:
+        cells += map(new_markdown_cell, _graders_text(question, scale))
+    else:
+        cells.append(new_code_cell(question.solution))
+    cells.append(_raw("END SOLUTION"))
+    if not question.manual:
+        cells.append(_raw("BEGIN TESTS"))
+        cells += [_test(part, scale) for part in question.parts]
+        cells.append(_raw("END TESTS"))
+    return [*cells, _raw("END QUESTION")]
 
-    def _text(self, text: str) -> str:
-        """Plain Markdown of MyST, with quoted statements in full."""
-        return self.quoter.markdown(parse(text.split("\n"), 1), self.translator)
+
+def _graders_text(question: Question, scale: float) -> list[str]:
+    """Return solution, rubric and losses of wrong answers, of a question that a person grades."""
+    rubric = [
+        f"{n}. ({part.points * scale:g}) {part.text}" for n, part in enumerate(question.parts, 1)
+    ]
+    texts = [question.solution, "**Rubric**\n\n" + "\n".join(rubric)]
+    for wrong in question.wrong:
+        lost = sum(question.parts[n - 1].points for n in wrong.loses) * scale
+        lines = ", ".join(map(str, wrong.loses))
+        texts.append(f"**Loses {lost:g} (line {lines} of the rubric).** {wrong.answer}")
+    return texts
 
 
 def _raw(kind: str, config: dict[str, Any] | None = None) -> NotebookNode:

@@ -22,9 +22,9 @@ from typing import Any
 import jupytext
 from nbformat import NotebookNode
 
+from publishing.colab.plain import ASSIGNMENTS
 from publishing.project import Project, ProjectError
 
-FOLDER = "assignments"
 LEAST_WRONG = 3
 """Wrong answers that each question has at least."""
 
@@ -121,7 +121,7 @@ def read_assignments(project: Project, chapters: Sequence[str] = ()) -> tuple[As
     Raises:
         AssignmentError: if a chapter has none, or a source is not right.
     """
-    found = {path.stem: path for path in sorted((project.root / FOLDER).glob("*.md"))}
+    found = {path.stem: path for path in sorted((project.root / ASSIGNMENTS).glob("*.md"))}
     if unknown := [name for name in chapters if name not in found]:
         raise AssignmentError(
             f"{unknown[0]!r} has no assignment; chapters with one: {', '.join(found) or 'none'}"
@@ -135,7 +135,15 @@ def read(path: Path) -> Assignment:
     Raises:
         AssignmentError: if it is not right; the message names the file and the question.
     """
-    cells = jupytext.reads(path.read_text(encoding="utf8"), fmt="md:myst").cells
+    return parse(path, jupytext.reads(path.read_text(encoding="utf8"), fmt="md:myst").cells)
+
+
+def parse(path: Path, cells: Sequence[NotebookNode]) -> Assignment:
+    """Read the cells of one source.
+
+    Raises:
+        AssignmentError: As `read`; the message names ``path``.
+    """
     first = next((i for i, c in enumerate(cells) if "question" in c.metadata), len(cells))
     heading, _, lead = cells[0].source.partition("\n")
     if not heading.startswith("# ") or cells[0].cell_type != "markdown":

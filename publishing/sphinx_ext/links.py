@@ -28,22 +28,24 @@ _UNWANTED = ("download-source-button", "download-notebook-button")
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.connect("config-inited", _name_site)
-    app.connect("config-inited", _drop_thebe)
+    app.connect("config-inited", drop_thebe)
     app.connect("html-page-context", _correct_page, priority=_AFTER_THEME)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
+def site_address(config: Config) -> str:
+    """Return the site's address, which follows from the repository's, with a slash at its end."""
+    url = config.html_theme_options["repository_url"]
+    owner, name = urlsplit(url).path.strip("/").split("/")
+    return f"https://{owner}.github.io/{name}/"
+
+
 def _name_site(app: Sphinx, config: Config) -> None:
-    """The site's address follows from the repository's."""
-    options = config.html_theme_options
-    owner, name = urlsplit(options["repository_url"]).path.strip("/").split("/")
-    site = f"https://{owner}.github.io/{name}/"
-    config["html_baseurl"] = site
-    config["ogp_site_url"] = site
+    config["html_baseurl"] = config["ogp_site_url"] = site_address(config)
 
 
-def _drop_thebe(app: Sphinx, config: Config) -> None:
-    """Jupyter Book always loads sphinx_thebe, which would run code on other hosts."""
+def drop_thebe(app: Sphinx, config: Config) -> None:
+    """Disconnect sphinx_thebe, which Jupyter Book always loads and which runs code elsewhere."""
     for listeners in app.events.listeners.values():
         for listener in listeners.copy():
             if listener.handler.__module__ == "sphinx_thebe":

@@ -1,6 +1,7 @@
 """Solutions get all points, wrong answers lose the right ones, and students see neither."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from publishing.assignments import (
     read_assignments,
     read_course,
 )
+from publishing.assignments.make import in_plain_markdown
 from publishing.assignments.source import LEAST_WRONG, read
 from publishing.chapters import read_pages, select
-from publishing.colab.errors import ExportError
+from publishing.colab import ExportError
+from publishing.colab.plain import translate
 from publishing.project import HOME, Project
 
 ASSIGNMENTS = {each.chapter: each for each in read_assignments(Project())}
@@ -34,7 +37,7 @@ FIRST_LINES = 40
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All assignments, as an instructor gets them."""
     out = tmp_path_factory.mktemp("assignments")
-    make(Project(), tuple(ASSIGNMENTS.values()), Course(seed=5), out, run_tests=False)
+    make(Project(), (), Course(seed=5), out, run_tests=False)
     return out
 
 
@@ -92,7 +95,8 @@ def test_a_student_gets_no_solution_and_no_hidden_test(made: Path, name: str) ->
     notebook = nbformat.read(made / name / "student" / f"{name}.ipynb", as_version=4)
     text = "\n".join(cell.source for cell in notebook.cells)
     tests = "\n".join(path.read_text() for path in files if path.suffix == ".py")
-    assignment = ASSIGNMENTS[name]
+    plain = translate(Project())[f"assignments/{name}"]
+    assignment = in_plain_markdown(plain, name)
     stated = {line for q in assignment.questions for line in telling(q.statement)}
     given = stated | {line for q in assignment.questions for g in q.given for line in telling(g)}
     public = {
@@ -168,7 +172,7 @@ def test_the_seed_of_the_class_is_in_both_versions(made: Path) -> None:
 
 
 def test_the_same_course_gives_the_same_files(made: Path, tmp_path: Path) -> None:
-    make(Project(), [ASSIGNMENTS[SMALL]], Course(seed=5), tmp_path, run_tests=False)
+    make(Project(), [SMALL], Course(seed=5), tmp_path, run_tests=False)
     for path in sorted((tmp_path / SMALL / "student").rglob("*")):
         if path.is_file():
             assert path.read_bytes() == (made / path.relative_to(tmp_path)).read_bytes()
@@ -177,7 +181,7 @@ def test_the_same_course_gives_the_same_files(made: Path, tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_otter_gives_a_solution_all_points_and_an_untouched_notebook_none(tmp_path: Path) -> None:
     points = {SMALL: {"finish": 30, "write": 7.5}}
-    make(Project(), [ASSIGNMENTS[SMALL]], Course(points=points), tmp_path)
+    make(Project(), [SMALL], Course(points=points), tmp_path)
     folder = tmp_path / SMALL
     grader = str(folder / "autograder" / f"{SMALL}-autograder.zip")
     solved = grade_submission(str(folder / f"autograder/{SMALL}.ipynb"), grader, quiet=True)
@@ -188,13 +192,28 @@ def test_otter_gives_a_solution_all_points_and_an_untouched_notebook_none(tmp_pa
 
 @pytest.mark.slow
 def test_solutions_that_do_not_get_all_points_stop_the_making(tmp_path: Path) -> None:
-    source = (HOME / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
-    (tmp_path / f"{SMALL}.md").write_text(
-        source.replace("return max(free)\n    # END", "return 0\n    # END")
-    )
+    project = altered(tmp_path, ("return max(free)\n    # END", "return 0\n    # END"))
     with pytest.raises(AssignmentError, match=r"assignments/at-scale.md: Some autograder tests"):
-        make(Project(), [read(tmp_path / f"{SMALL}.md")], Course(), tmp_path / "out")
+        make(project, [SMALL], Course(), tmp_path / "out")
     assert not (tmp_path / "out" / SMALL).exists()
+
+
+def altered(tmp_path: Path, *changes: tuple[str, str]) -> Project:
+    """The real book with another assignment; what is translated from the real one still holds."""
+    root = tmp_path / "root"
+    (root / "assignments").mkdir(parents=True)
+    for path in HOME.iterdir():
+        if path.name != "assignments" and not path.name.startswith("."):
+            (root / path.name).symlink_to(path)
+    text = (HOME / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    for path in (HOME / "assignments").iterdir():
+        if path.stem != SMALL:
+            (root / "assignments" / path.name).symlink_to(path)
+    (root / "assignments" / f"{SMALL}.md").write_text(text, encoding="utf8")
+    return Project(root)
 
 
 def changed(tmp_path: Path, before: str, after: str) -> Path:
@@ -243,18 +262,17 @@ def test_hidden_and_public_tests_are_both_needed(tmp_path: Path) -> None:
         read(path)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "message"),
-    [
-        ("prop-scale-time", "prop-scale-none", "no statement has the label 'prop-scale-none'"),
-        ("You distribute", "{ref}`ch:nowhere` You distribute", "ch:nowhere"),
-    ],
-)
-def test_texts_may_refer_to_what_the_book_has(
-    tmp_path: Path, before: str, after: str, message: str
-) -> None:
-    with pytest.raises(ExportError, match=message):
-        make(Project(), [read(changed(tmp_path, before, after))], Course(), tmp_path / "out")
+def test_texts_may_refer_to_what_the_book_has(tmp_path: Path) -> None:
+    project = altered(
+        tmp_path,
+        ("prop-scale-time", "prop-scale-none"),
+        ("You distribute", "{ref}`ch:nowhere` You distribute"),
+    )
+    with pytest.raises(ExportError) as error:
+        make(Project(project.root, build=tmp_path / "build"), [SMALL], Course(), tmp_path / "out")
+    said = str(error.value)
+    assert re.search(r"at-scale\.md:\d+: no statement has the label 'prop-scale-none'", said)
+    assert re.search(r"at-scale\.md:\d+: undefined label: 'ch:nowhere'", said)
 
 
 def test_a_course_chooses_chapters_points_and_a_seed(tmp_path: Path) -> None:
@@ -301,7 +319,7 @@ def test_what_is_wrong_in_a_course_is_named(tmp_path: Path, text: str, message: 
 )
 def test_points_are_for_questions_that_there_are(points, message: str, tmp_path: Path) -> None:
     with pytest.raises(AssignmentError, match=message):
-        make(Project(), [ASSIGNMENTS[SMALL]], Course(points=points), tmp_path)
+        make(Project(), [SMALL], Course(points=points), tmp_path)
 
 
 def test_a_chapter_without_an_assignment_is_named() -> None:

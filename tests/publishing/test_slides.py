@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup, Tag
 
 from publishing import slides, teaching
 from publishing.chapters import read_pages, select
-from publishing.colab.errors import ExportError
+from publishing.colab import ExportError
 from publishing.project import HOME, Project
 from publishing.stage import stage
 from publishing.times import Time, Times
