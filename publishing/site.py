@@ -2,21 +2,17 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from publishing import records
 from publishing.chapters import Page
+from publishing.jupyter_book import STRICT, jupyter_book
 from publishing.locks import one_at_a_time
 from publishing.parameters import Parameters
 from publishing.project import HOME, Project
 from publishing.sphinx_ext.links import PDF_VARIABLE
 from publishing.stage import stage, stage_files
-
-_FLAGS = ("-W", "-n", "--keep-going", "--quiet")
 
 
 class SiteError(RuntimeError):
@@ -57,7 +53,7 @@ def broken_links(project: Project, pages: tuple[Page, ...], parameters: Paramete
     """
     with one_at_a_time(project.build / ".site.lock"):
         folder, output = stage(project, pages, parameters), project.build / "links"
-        result = _jupyter_book(folder, output, "--builder", "linkcheck")
+        result = jupyter_book(folder, output, "--builder", "linkcheck")
     found = next(output.rglob("output.json"), None)
     if found is None:
         raise SiteError(f"no link was followed:\n{result.stdout}{result.stderr}".rstrip())
@@ -71,28 +67,8 @@ def broken_links(project: Project, pages: tuple[Page, ...], parameters: Paramete
     )
 
 
-def _jupyter_book(
-    folder: Path, output: Path, *options: str, pdf: bool = False
-) -> subprocess.CompletedProcess[str]:
-    # jupyter-book keeps pages that it does not build any more.
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    # jupyter_book cannot be run with -m.
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-    command += ["build", str(folder), "--path-output", str(output), *options]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        # The extensions of the book are imported from this checkout.
-        env=os.environ | {"PYTHONPATH": str(HOME), "NO_COLOR": "1", PDF_VARIABLE: str(int(pdf))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def _sphinx(folder: Path, output: Path, *, pdf: bool) -> Path:
-    result = _jupyter_book(folder, output, *_FLAGS, pdf=pdf)
+    result = jupyter_book(folder, output, *STRICT, **{PDF_VARIABLE: str(int(pdf))})
     html = output / "_build" / "html"
     if result.returncode or not (html / "index.html").is_file():
         raise SiteError(f"the site was not built:\n{result.stdout}{result.stderr}".rstrip())

@@ -129,7 +129,7 @@ def print_decks(site: Path, names: Sequence[str], folder: Path) -> list[Path]:
     """Print decks of a site as ``folder/NAME.pdf``, a page a slide.
 
     Raises:
-        BrowserError: if Chromium is missing, or what drives it.
+        BrowserError: If Chromium or Playwright is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = []

@@ -1,4 +1,4 @@
-"""What the chapters ask of a class: the table of the page for instructors."""
+"""The table of chapters on the page for instructors."""
 
 import re
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ _CHAPTER = re.compile(r"\{ref\}`(ch:[\w-]+)`")
 
 
 def table(project: Project, pages: Iterable[Page]) -> str:
-    """A row for each chapter with an assignment: what it builds on, minutes, points.
+    """Return a table of the chapters with an assignment: what each builds on, minutes, points.
 
     Args:
-        project: the book.
-        pages: the chapters.
+        project: The book.
+        pages: Its chapters.
     """
     times = load(project)
     assignments = {each.chapter: each for each in read_assignments(project)}

@@ -1,4 +1,4 @@
-"""What an instructor chooses: chapters, points and a seed, in a YAML file."""
+"""The choices of an instructor, read from a YAML file: chapters, points and a seed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ _KEYS = ("chapters", "seed", "points")
 
 @dataclass(frozen=True)
 class Course:
-    """A course's choices.
+    """The choices for a course.
 
     Attributes:
-        chapters: whose assignments are made; none is all that have one.
-        seed: of the class's data.
-        points: chapter -> question -> its points; the rest has those of the source.
+        chapters: Names of the chapters whose assignments are made; none stands for all.
+        seed: Seed of the class's data.
+        points: Points by chapter and question, where they differ from the source.
     """
 
     chapters: tuple[str, ...] = ()
@@ -27,14 +27,14 @@ class Course:
     points: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def scale(self, chapter: str, question: Question) -> float:
-        """By which the points of a question's parts are multiplied."""
+        """Return the factor for the points of a question's parts."""
         return self.points.get(chapter, {}).get(question.name, question.points) / question.points
 
     def check(self, assignments: tuple[Assignment, ...]) -> None:
-        """Whether the points are those of questions that there are.
+        """Check that all points belong to questions that exist.
 
         Raises:
-            AssignmentError: if not; it names the chapter or the question and what there is.
+            AssignmentError: If a chapter or a question does not exist; it lists those that do.
         """
         names = {each.chapter: [q.name for q in each.questions] for each in assignments}
         for chapter, questions in self.points.items():
@@ -54,7 +54,7 @@ def read_course(path: Path) -> Course:
     """Read a course's file.
 
     Raises:
-        AssignmentError: if it is missing or has something else than chapters, seed and points.
+        AssignmentError: If it is missing, or has keys other than chapters, seed and points.
     """
     try:
         found = yaml.safe_load(path.read_text(encoding="utf8")) or {}

@@ -1,4 +1,4 @@
-"""Sources become a folder for students and one for graders, by otter-grader, without a network."""
+"""Otter-grader turns each source into a folder for students and one for graders, offline."""
 
 import contextlib
 import io
@@ -34,7 +34,7 @@ from publishing.colab.plain import ASSIGNMENTS, LANGUAGE, Plain, translate
 from publishing.project import Project
 
 _FILES = "/autograder/source/files"
-"""Where Gradescope's machine keeps the files of an autograder."""
+"""Folder of an autograder's files on Gradescope's machine."""
 _INSTALL_OTTER = """\
 # Installs otter-grader where it is missing; `tests` came with this notebook.
 import subprocess
@@ -102,7 +102,7 @@ def make(
 def _otter(
     folder: Path, name: str, master: NotebookNode, package: Path, *, run_tests: bool
 ) -> Path:
-    """The two folders of one assignment, in ``folder/out``."""
+    """Make the two folders of one assignment in ``folder/out``, and return it."""
     folder.mkdir()
     shutil.copy(package, folder)
     nbformat.write(master, folder / f"{name}.ipynb")
@@ -125,7 +125,7 @@ def _otter(
 
 
 def _archive(project: Project, folder: Path) -> Path:
-    """The package's sources, which pip installs on a grader's machine."""
+    """Pack the packages' sources, which pip installs on a grader's machine."""
     name = f"anode-{anode.__version__}"
     sources = folder / "archive" / name
     sources.mkdir(parents=True)
@@ -147,7 +147,7 @@ def in_plain_markdown(plain: Plain, name: str) -> Assignment:
 
 
 class _Writer:
-    """Sources as otter's master notebooks."""
+    """Writes assignments as the notebooks that otter reads."""
 
     def __init__(self, project: Project) -> None:
         self._repository = project.repository()
@@ -239,7 +239,7 @@ def _test(part: Part, scale: float) -> NotebookNode:
 
 
 def _pins(project: Project) -> list[str]:
-    """What the package needs, in the versions that the book is built with."""
+    """Return what the package needs, in the versions that the book is built with."""
     needed = project.requirements("lab")
     lines = (project.root / "requirements.lock").read_text(encoding="utf8").splitlines()
     return [line for line in lines if canonicalize_name(line.partition("==")[0]) in needed]

@@ -1,4 +1,4 @@
-"""The points that answers get, by otter's own tests, without a notebook."""
+"""The points of answers, by otter's own tests and without a notebook."""
 
 import ast
 import contextlib
@@ -16,12 +16,15 @@ from publishing.assignments.source import Assignment, Question
 def marks(
     assignment: Assignment, answers: Mapping[str, str] | None = None, seed: int = 0
 ) -> dict[str, list[bool]]:
-    """Which tests of each code question the answers pass; where there is none, the solution.
+    """Run the tests of each code question.
 
     Args:
-        assignment: whose.
-        answers: question -> code.
-        seed: of the class.
+        assignment: The assignment.
+        answers: Code by question; a question without an answer gets the solution.
+        seed: Seed of the class.
+
+    Returns:
+        For each question, whether each of its tests passed.
     """
     answers = answers or {}
     parameters, *setup = assignment.setup
@@ -37,7 +40,7 @@ def marks(
 
 
 def passes(question: Question, part: int, names: dict[str, Any]) -> bool:
-    """Whether a test passes, given the names that an answer leaves behind."""
+    """Return whether a test passes, given the names that an answer defines."""
     code = ast.unparse(ast.parse(question.parts[part].text))  # as otter does: one line a statement
     body = "\n".join(str_to_doctest(code.split("\n"), []))
     passed, _ = run_doctest(question.name, body, dict(names))
@@ -45,13 +48,13 @@ def passes(question: Question, part: int, names: dict[str, Any]) -> bool:
 
 
 def with_seed(parameters: str, seed: int) -> str:
-    """The cell of parameters with the class's seed in the line ``seed = 0``."""
+    """Return the parameters cell with the class's seed in the line ``seed = 0``."""
     return parameters.replace("seed = 0", f"seed = {seed}")
 
 
 @cache
 def _after(sources: tuple[str, ...]) -> dict[str, Any]:
-    """The names that these cells leave behind."""
+    """Return the names that these cells define."""
     names: dict[str, Any] = {"__name__": "__main__"}
     for source in sources:
         exec(compile(source, "<setup>", "exec"), names)
@@ -59,6 +62,6 @@ def _after(sources: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _execute(source: str, names: dict[str, Any]) -> None:
-    """As a notebook would, where a cell that fails does not end the grading."""
+    """Execute a cell as a notebook does: a failure does not end the grading."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
         exec(compile(source, "<answer>", "exec"), names)

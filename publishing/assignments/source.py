@@ -26,23 +26,23 @@ from publishing.colab.plain import ASSIGNMENTS
 from publishing.project import Project, ProjectError
 
 LEAST_WRONG = 3
-"""Wrong answers that each question has at least."""
+"""Least number of wrong answers of a question."""
 
 _ITEM = re.compile(r"^- (?P<points>\d+(?:\.\d+)?): (?P<text>.+)$")
 
 
 class AssignmentError(ProjectError):
-    """An assignment's source, or what an instructor asks of it, is not right; it names what."""
+    """An assignment's source, or a request of the instructor, is wrong; the message says how."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What points are given for: a test, or a line of a rubric.
+    """A test or a line of a rubric, for which points are given.
 
     Attributes:
-        points: for passing it.
-        text: the test's code, or what the grader looks for.
-        hidden: whether students do not see it; of a rubric they see nothing.
+        points: Points for passing it.
+        text: Code of the test, or what the grader looks for.
+        hidden: Whether students do not see it; they never see a rubric.
     """
 
     points: float
@@ -55,8 +55,8 @@ class Wrong:
     """An answer that loses points.
 
     Attributes:
-        answer: code in the solution's place, or text.
-        loses: numbers of the parts that it does not get, from 1 on.
+        answer: Code in place of the solution, or text.
+        loses: Numbers of the parts whose points it loses, from 1 on.
     """
 
     answer: str
@@ -68,13 +68,13 @@ class Question:
     """One question.
 
     Attributes:
-        name: unique in its assignment.
-        manual: whether a person grades it.
-        statement: Markdown.
-        given: code that students get before their answer.
-        solution: code with otter's marks, or Markdown.
-        parts: what points are given for.
-        wrong: answers that lose some of them.
+        name: Name, unique in its assignment.
+        manual: Whether a person grades it.
+        statement: Statement in Markdown.
+        given: Code that students get before their answer.
+        solution: Code with otter's marks, or Markdown.
+        parts: Tests, or lines of the rubric.
+        wrong: Answers that lose points.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Question:
 
     @property
     def points(self) -> float:
-        """Of all parts together."""
+        """Points of all parts together."""
         return sum(part.points for part in self.parts)
 
 
@@ -96,11 +96,11 @@ class Assignment:
     """The assignment of a chapter.
 
     Attributes:
-        chapter: its name.
-        title: its first heading.
+        chapter: Name of the chapter.
+        title: First heading.
         lead: Markdown between the heading and the first code.
-        setup: code that comes before all questions; the first cell holds the parameters.
-        questions: in their order.
+        setup: Code before all questions; the first cell holds the parameters.
+        questions: The questions in their order.
     """
 
     chapter: str
@@ -111,15 +111,15 @@ class Assignment:
 
     @property
     def points(self) -> float:
-        """Of all questions together."""
+        """Points of all questions together."""
         return sum(question.points for question in self.questions)
 
 
 def read_assignments(project: Project, chapters: Sequence[str] = ()) -> tuple[Assignment, ...]:
-    """The assignments of those chapters, or of all that have one, in the order of their names.
+    """Return the assignments of some chapters, or all of them in the order of their names.
 
     Raises:
-        AssignmentError: if a chapter has none, or a source is not right.
+        AssignmentError: If a chapter has none, or a source is wrong.
     """
     found = {path.stem: path for path in sorted((project.root / ASSIGNMENTS).glob("*.md"))}
     if unknown := [name for name in chapters if name not in found]:
@@ -133,7 +133,7 @@ def read(path: Path) -> Assignment:
     """Read one source.
 
     Raises:
-        AssignmentError: if it is not right; the message names the file and the question.
+        AssignmentError: If it is wrong; the message names the file and the question.
     """
     return parse(path, jupytext.reads(path.read_text(encoding="utf8"), fmt="md:myst").cells)
 
@@ -169,7 +169,7 @@ def _tags(cell: NotebookNode) -> list[str]:
 
 
 def _add(question: Question, cell: NotebookNode, path: Path) -> None:
-    """What a cell says about the question that it belongs to."""
+    """Add the content of a cell to its question."""
     kind = cell.metadata.get("part") if cell.cell_type == "markdown" else None
     options: dict[str, Any] = cell.metadata
     for tag in _tags(cell):

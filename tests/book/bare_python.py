@@ -22,9 +22,10 @@ class BarePython:
     """An environment in the folder `folder`; `python` is its interpreter."""
 
     def __init__(self, folder: Path) -> None:
-        venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
         self.folder = folder
         self.python = folder / "bin" / "python"
+        if not self.python.exists():
+            venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
         (self.packages,) = (folder / "lib").glob("python*/site-packages")
 
     @property

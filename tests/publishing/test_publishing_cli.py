@@ -22,7 +22,7 @@ def built(book: Book, papermill: FakePapermill, monkeypatch: pytest.MonkeyPatch)
         return book.project.html
 
     monkeypatch.setattr(cli, "Project", lambda: book.project)
-    monkeypatch.setattr(cli, "export_all", made.append)
+    monkeypatch.setattr(cli, "export_all", lambda project: made.append(project.root))
     monkeypatch.setattr(cli, "build_site", site)
     book.chapter("one", "1")
     return made
