@@ -111,7 +111,7 @@ def test_first_cell_installs_and_first_text_leads_to_the_page(
 ) -> None:
     cells = notebooks["second"].cells
     ast.parse(cells[0].source)
-    assert '"git+https://github.com/owner/labels@trunk"' in cells[0].source
+    assert '"anode[lab] @ git+https://github.com/owner/labels@trunk"' in cells[0].source
     title, lead = cells[1].source.split("\n\n")[:2]
     assert title == "# 2. The second chapter"
     assert lead.startswith(f"*This is chapter 2 of the book [Labels]({SITE}/).")
