@@ -6,11 +6,6 @@ its name, also a model that is not listed here.
 
 from anode.fields import Activation, ConvField, MLPField, VectorField
 from anode.models import Model, ModelOutput, NeuralODE, ResNet
-from anode.models.cnf import DensityField, NormalisingFlow
-from anode.models.learned_augmentation import InputLayer, LearnedAugmentation
-from anode.models.mean_of_two import MeanOfTwo
-from anode.models.noisy import NoisyNeuralODE
-from anode.models.second_order import SecondOrder
 from anode.seeding import Stream, generator
 from anode.serialization import in_double, load, save, select
 from anode.solve import (
@@ -42,23 +37,16 @@ __all__ = [
     "Batches",
     "Checkpoint",
     "ConvField",
-    "DensityField",
     "Engine",
     "Gradient",
     "History",
-    "InputLayer",
-    "LearnedAugmentation",
     "Loss",
     "MLPField",
-    "MeanOfTwo",
     "Method",
     "Model",
     "ModelOutput",
     "NeuralODE",
-    "NoisyNeuralODE",
-    "NormalisingFlow",
     "ResNet",
-    "SecondOrder",
     "Solution",
     "SolveFailure",
     "SolveStatus",

@@ -39,6 +39,7 @@ ORDER = {
     ),
     "anode_lab": (
         "formatting",
+        "models",
         "experiments",
         "theory",
         "runs",

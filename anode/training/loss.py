@@ -18,7 +18,7 @@ class Loss(Enum):
 
     For regression the paper's text says mean squared error; the authors' released code uses the
     Huber loss (with threshold 1, "smooth L1"). The negative log-likelihood is for a model that
-    predicts log densities, such as :class:`~anode.models.cnf.NormalisingFlow`.
+    predicts log densities, such as a normalising flow.
     """
 
     MSE = "mean squared error"

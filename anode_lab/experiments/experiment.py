@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import anode_lab.models  # noqa: F401 (so that an experiment finds them by their names)
 from anode.data import Data
 from anode.models import Model
 from anode.serialization import to_json

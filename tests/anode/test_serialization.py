@@ -29,9 +29,8 @@ from anode import (
 )
 from anode import serialization as weights
 from anode.data import concentric_spheres
-from anode.models.mean_of_two import MeanOfTwo
-from anode.models.second_order import SecondOrder
 from anode.seeding import Stream, generator
+from anode_lab.models import MeanOfTwo, SecondOrder
 
 SEEDS = (4, 0, 9)
 

@@ -29,8 +29,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from anode.data.images.base import Bytes, ImageSet, Split, register_image_set
-from anode.extras import extra
+from anode.data import ImageSet, register_image_set
+from anode.data.images.base import Bytes, Split
 from anode.seeding import Stream, generator
 
 SIDE = 32
@@ -62,9 +62,8 @@ class ColourPatches(ImageSet):
 
 def photographs() -> dict[str, Callable[[], Bytes]]:
     """Return the reader of each photograph ``(H, W, 3)`` by its name, in the order of classes."""
-    with extra("lab"):
-        from skimage import data
-        from sklearn.datasets import load_sample_image
+    from skimage import data
+    from sklearn.datasets import load_sample_image
 
     return {
         "astronaut": data.astronaut,
@@ -122,16 +121,15 @@ def _scale(photo: Bytes) -> Tensor:
     return F.interpolate(image, size, mode="bilinear", antialias=True)[0].clamp(0, 1)
 
 
-register_image_set(
-    ColourPatches(
-        name="colour-patches",
-        title="colour patches of ten photographs (a stand-in for CIFAR-10)",
-        citation="photographs of scikit-image and scikit-learn, by the authors that "
-        "anode/data/images/patches.py lists",
-        classes=(
-            "astronaut", "chelsea", "coffee", "hubble", "ihc", "motorcycle", "retina", "rocket",
-            "china", "flower",
-        ),
-        offline="scikit-image",
-    )
+COLOUR_PATCHES = ColourPatches(
+    name="colour-patches",
+    title="colour patches of ten photographs (a stand-in for CIFAR-10)",
+    citation="photographs of scikit-image and scikit-learn, by the authors that "
+    "anode_lab/experiments/patches.py lists",
+    classes=(
+        "astronaut", "chelsea", "coffee", "hubble", "ihc", "motorcycle", "retina", "rocket",
+        "china", "flower",
+    ),
+    offline="scikit-image",
 )  # fmt: skip
+register_image_set(COLOUR_PATCHES)

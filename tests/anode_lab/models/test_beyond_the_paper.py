@@ -9,10 +9,13 @@ from torchdiffeq import odeint
 
 from anode import Model, NeuralODE, SolverSettings, TrainingSettings, train
 from anode.data import concentric_spheres
-from anode.models.learned_augmentation import InputLayer, LearnedAugmentation
-from anode.models.mean_of_two import MeanOfTwo
-from anode.models.noisy import NoisyNeuralODE
-from anode.models.second_order import SecondOrder
+from anode_lab.models import (
+    InputLayer,
+    LearnedAugmentation,
+    MeanOfTwo,
+    NoisyNeuralODE,
+    SecondOrder,
+)
 
 SEEDS = (5, 0, 2)
 TIGHT = SolverSettings(rtol=1e-8, atol=1e-8)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from anode import SolverSettings
 from anode.data import concentric_spheres
-from anode.models.cnf import DensityField, NormalisingFlow, log_normal
+from anode_lab.models.cnf import DensityField, NormalisingFlow, log_normal
 
 TIGHT = SolverSettings(rtol=1e-8, atol=1e-8)
 

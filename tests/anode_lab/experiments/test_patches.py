@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from anode.data import image_set
-from anode.data.images.patches import FLAT, HEIGHT, SIDE, corners, cut, photographs, scaled
+from anode_lab.experiments.patches import FLAT, HEIGHT, SIDE, corners, cut, photographs, scaled
 
 CLASSES = image_set("colour-patches").class_names()
 
