@@ -86,12 +86,8 @@ def load(path: Path | str, device: str = "cpu") -> Model:
         dtype = next(iter(tensors.values())).dtype
         model = model.to(device, dtype)
         model.load_state_dict(tensors)
-    except FileNotFoundError:
-        raise
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} is not a model that anode.serialization wrote: {error}"
-        ) from error
+        raise ValueError(f"{path} is not a model that anode.save wrote: {error}") from error
     return model
 
 

@@ -43,9 +43,7 @@ def concentric_spheres(
     rng = generator(seed, Stream.DATA)
     inner = uniform_shell(n_inner, dim, 0.0, r1, rng)
     outer = uniform_shell(n_outer, dim, r2, r3, rng)
-    return Data(
-        torch.cat([inner, outer]), _labels(n_inner, n_outer), name=f"concentric spheres, d = {dim}"
-    )
+    return _two_classes(inner, outer, f"concentric spheres, d = {dim}")
 
 
 def separable(dim: int, n_negative: int = 1000, n_positive: int = 2000, *, seed: int = 0) -> Data:
@@ -60,15 +58,10 @@ def separable(dim: int, n_negative: int = 1000, n_positive: int = 2000, *, seed:
     """
     _check_counts(dim=dim, n_negative=n_negative, n_positive=n_positive)
     rng = generator(seed, Stream.DATA)
-    centre = torch.zeros(dim)
-    centre[0] = 1.0
+    centre = torch.eye(dim)[0]
     negative = uniform_shell(n_negative, dim, 0.0, 0.4, rng) - centre
     positive = uniform_shell(n_positive, dim, 0.0, 0.8, rng) + centre
-    return Data(
-        torch.cat([negative, positive]),
-        _labels(n_negative, n_positive),
-        name=f"separable, d = {dim}",
-    )
+    return _two_classes(negative, positive, f"separable, d = {dim}")
 
 
 def g1d(repeats: int = 32) -> Data:
@@ -124,31 +117,27 @@ def spheres_without_slice(
     share = (stop - start) / (2 * pi)
     inside = (round(share * n_inner), round(share * n_outer))
     outside = (n_inner - inside[0], n_outer - inside[1])
-    rest = (stop, start + 2 * pi)
     rng = generator(seed, Stream.DATA)
-    return (
-        _sector(outside, rest, "spheres without a slice", rng),
-        _sector(inside, (start, stop), "the slice left out", rng),
-    )
+
+    def sector(counts: tuple[int, int], start: float, stop: float, name: str) -> Data:
+        """Points of the ball and of the annulus, of uniform density, between two angles."""
+        _check_counts(inner_points=counts[0], outer_points=counts[1])
+        parts = []
+        for n, (inner, outer) in zip(counts, ((0.0, RADII[0]), RADII[1:]), strict=True):
+            angle = torch.rand(n, 1, generator=rng) * (stop - start) + start
+            direction = torch.cat([angle.cos(), angle.sin()], dim=1)
+            area = torch.rand(n, 1, generator=rng) * (outer**2 - inner**2) + inner**2
+            parts.append(direction * area.sqrt())
+        return _two_classes(parts[0], parts[1], name)
+
+    rest = sector(outside, stop, start + 2 * pi, "spheres without a slice")
+    return rest, sector(inside, start, stop, "the slice left out")
 
 
-def _sector(
-    counts: tuple[int, int], angles: tuple[float, float], name: str, rng: torch.Generator
-) -> Data:
-    """Points of the ball and of the annulus, of uniform density, between two angles."""
-    _check_counts(inner_points=counts[0], outer_points=counts[1])
-    r1, r2, r3 = RADII
-    parts = []
-    for n, (inner, outer) in zip(counts, ((0.0, r1), (r2, r3)), strict=True):
-        angle = torch.rand(n, 1, generator=rng) * (angles[1] - angles[0]) + angles[0]
-        direction = torch.cat([angle.cos(), angle.sin()], dim=1)
-        area = torch.rand(n, 1, generator=rng) * (outer**2 - inner**2) + inner**2
-        parts.append(direction * area.sqrt())
-    return Data(torch.cat(parts), _labels(*counts), name=name)
-
-
-def _labels(n_negative: int, n_positive: int) -> Tensor:
-    return torch.cat([-torch.ones(n_negative, 1), torch.ones(n_positive, 1)])
+def _two_classes(negative: Tensor, positive: Tensor, name: str) -> Data:
+    """Points with targets -1 and +1."""
+    y = torch.cat([-torch.ones(len(negative), 1), torch.ones(len(positive), 1)])
+    return Data(torch.cat([negative, positive]), y, name)
 
 
 def _two_points(repeats: int) -> Tensor:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+BETAS, EPS = (0.9, 0.999), 1e-8
+"""Decay rates of the two moments, and the constant in the denominator: Adam's usual ones."""
 _ALIGNED = 16
 """The weights of each parameter begin at a multiple of this many numbers, in every replica."""
 
@@ -19,7 +21,6 @@ class StackedAdam:
         parameters: Parameters, each of shape ``(R, ...)``.
         learning_rate: Learning rate of each replica.
         weight_decay: Weight decay of each replica, added to the gradient (L2).
-        betas, eps: Decay rates of the moments and the constant in the denominator.
     """
 
     STATE = ("weights", "mean", "square", "active")
@@ -29,19 +30,17 @@ class StackedAdam:
         parameters: Sequence[nn.Parameter],
         learning_rate: Sequence[float],
         weight_decay: Sequence[float],
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
     ) -> None:
-        self.parameters, self.betas, self.eps = list(parameters), betas, eps
+        self.parameters = list(parameters)
         first = self.parameters[0]
         self.sizes = [p[0].numel() for p in self.parameters]
         self.padded = [-(-size // _ALIGNED) * _ALIGNED for size in self.sizes]
-        self.weights = first.new_zeros(len(first), sum(self.padded))
-        self.gradient = torch.zeros_like(self.weights)
+        self.weights, self.gradient, self.mean, self.square = (
+            first.new_zeros(len(first), sum(self.padded)) for _ in range(4)
+        )
         for parameter, part in zip(self.parameters, self._parts(self.weights), strict=True):
             part.copy_(parameter.detach().reshape(part.shape))
             parameter.data = part.view_as(parameter)
-        self.mean, self.square = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
         self.learning_rate = first.new_tensor(learning_rate)[:, None]  # (R, 1)
         self.decay = first.new_tensor(weight_decay)[:, None] if any(weight_decay) else None
         self.active = torch.ones_like(self.learning_rate, dtype=torch.bool)
@@ -61,10 +60,8 @@ class StackedAdam:
     def gather(self) -> Tensor:
         """The gradients of all weights as one tensor ``(R, P)``; zero where there is none."""
         for parameter, part in zip(self.parameters, self._parts(self.gradient), strict=True):
-            if parameter.grad is None:
-                part.zero_()
-            else:
-                part.copy_(parameter.grad.reshape(part.shape))
+            grad = parameter.grad
+            part.copy_(torch.zeros_like(part) if grad is None else grad.reshape(part.shape))
         return self.gradient
 
     def hold(self, replicas: Sequence[int]) -> None:
@@ -83,10 +80,10 @@ class StackedAdam:
         if not self.all_active:
             g = torch.where(self.active, g, 0.0)
             rate = torch.where(self.active, rate, 0.0)
-        first, second = self.betas
+        first, second = BETAS
         self.mean.lerp_(g, 1 - first)
         self.square.mul_(second).addcmul_(g, g, value=1 - second)
-        size = self.square.sqrt().div_((1 - second**self.steps) ** 0.5).add_(self.eps)
+        size = self.square.sqrt().div_((1 - second**self.steps) ** 0.5).add_(EPS)
         self.weights.addcmul_(self.mean / size, rate, value=-1 / (1 - first**self.steps))
 
     def state(self) -> dict[str, Tensor]:

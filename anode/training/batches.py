@@ -36,16 +36,13 @@ class Batches:
         device: torch.device,
     ) -> None:
         x, y = stacked(data, len(seeds))
-        self.device = device
+        self.batch_size, self.device = batch_size, device
         self.streamed = device.type == "cuda" and x.nbytes > RESIDENT_BYTES
-        if not self.streamed:
-            x, y = x.to(device), y.to(device)
-        self.x, self.y = x, y  # (1 or R, N, ...)
-        self.batch_size = batch_size
+        home = x.device if self.streamed else device
+        self.x, self.y = x.to(home), y.to(home)  # (1 or R, N, ...)
         self.orders = [generator(seed, Stream.ORDER) for seed in seeds]
         # Index of the data set that each replica reads, shape (R, 1).
-        own = torch.arange(len(seeds)) if len(x) > 1 else torch.zeros(len(seeds)).long()
-        self.own = own[:, None].to(self.x.device)
+        self.own = torch.arange(len(seeds), device=home)[:, None] % len(x)
 
     @property
     def per_epoch(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,9 @@ from anode.arrays import Floats
 from anode.solve import SolveFailure, SolveStatus
 
 Phase = Literal["forward", "backward"]
+
+STEPS = ("step_loss", "step_nfe", "step_backward_nfe")
+"""Attributes of a history that have one value for each step."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,8 @@ class TrainingFailure:
         return cls(**dict(values) | {"cause": cause})
 
     def __str__(self) -> str:
-        return (
-            f"seed {self.seed}, epoch {self.epoch}, iteration {self.iteration}, "
-            f"{self.phase} pass: {self.cause}"
-        )
+        place = f"seed {self.seed}, epoch {self.epoch}, iteration {self.iteration}"
+        return f"{place}, {self.phase} pass: {self.cause}"
 
 
 @dataclass(frozen=True)
@@ -96,24 +98,17 @@ class History:
     def join(cls, histories: Sequence["History"]) -> "History":
         """One history of several trainings that differ in their seeds only."""
         first = histories[0]
-        failures: dict[int, TrainingFailure] = {}
-        replicas = 0
-        for each in histories:
-            failures |= {replicas + r: failure for r, failure in each.failures.items()}
-            replicas += len(each.seeds)
-
-        def stack(values: list[Floats]) -> Floats:
-            return np.concatenate(values, axis=0)
-
+        starts = accumulate((len(each.seeds) for each in histories), initial=0)
+        both = list(zip(starts, histories, strict=False))
         validation = [h.validation_loss for h in histories if h.validation_loss is not None]
         return cls(
-            step_loss=stack([h.step_loss for h in histories]),
-            step_nfe=stack([h.step_nfe for h in histories]),
-            step_backward_nfe=stack([h.step_backward_nfe for h in histories]),
+            **{name: np.concatenate([getattr(h, name) for h in histories]) for name in STEPS},
             steps_per_epoch=first.steps_per_epoch,
-            validation_loss=stack(validation) if validation else None,
-            snapshots={e: stack([h.snapshots[e] for h in histories]) for e in first.snapshots},
-            failures=failures,
+            validation_loss=np.concatenate(validation) if validation else None,
+            snapshots={
+                e: np.concatenate([h.snapshots[e] for h in histories]) for e in first.snapshots
+            },
+            failures={start + r: each for start, h in both for r, each in h.failures.items()},
             seconds=sum(h.seconds for h in histories),
             seeds=tuple(seed for h in histories for seed in h.seeds),
         )
@@ -129,15 +124,13 @@ class Recorder:
 
     Attributes:
         seeds: Seed of each replica.
-        losses, nfe, backward_nfe: One tensor ``(R,)`` for each step.
+        steps: Loss, NFE and NFE of the backward pass for each step, each of shape ``(R,)``.
         validation: Validation loss ``(R,)`` after each epoch.
         snapshots, failures, seconds: As in :class:`History`.
     """
 
     seeds: tuple[int, ...]
-    losses: list[Tensor] = field(default_factory=list)
-    nfe: list[Tensor] = field(default_factory=list)
-    backward_nfe: list[Tensor] = field(default_factory=list)
+    steps: list[tuple[Tensor, ...]] = field(default_factory=list)
     validation: list[Floats] = field(default_factory=list)
     snapshots: dict[int, Floats] = field(default_factory=dict)
     failures: dict[int, TrainingFailure] = field(default_factory=dict)
@@ -149,26 +142,20 @@ class Recorder:
         return tuple(self.failures)
 
     def fail(self, epoch: int, phase: Phase, causes: Mapping[int, SolveFailure | str]) -> None:
-        """Record the first failure of each replica, in the step whose loss was recorded last."""
-        iteration = len(self.losses)
-        for replica, cause in causes.items():
-            if replica not in self.failures:
-                seed = self.seeds[replica]
-                self.failures[replica] = TrainingFailure(seed, epoch, iteration, phase, cause)
+        """Record the first failure of each replica, in the step that is recorded next."""
+        step = len(self.steps) + 1
+        for r, cause in causes.items():
+            failure = TrainingFailure(self.seeds[r], epoch, step, phase, cause)
+            self.failures.setdefault(r, failure)
 
     def history(self, steps_per_epoch: int) -> History:
         """The record as arrays, with NaN from the failure of a replica on."""
-
-        def stack(values: list[Tensor]) -> Floats:
-            array = torch.stack(values, dim=1).double().cpu().numpy()  # (R, S)
-            for replica, failure in self.failures.items():
-                array[replica, failure.iteration - 1 :] = np.nan
-            return array
-
+        steps = {name: values.double().cpu().numpy() for name, values in self._by_name().items()}
+        for replica, failure in self.failures.items():
+            for values in steps.values():  # (R, S)
+                values[replica, failure.iteration - 1 :] = np.nan
         return History(
-            step_loss=stack(self.losses),
-            step_nfe=stack(self.nfe),
-            step_backward_nfe=stack(self.backward_nfe),
+            **steps,
             steps_per_epoch=steps_per_epoch,
             validation_loss=np.stack(self.validation, axis=1) if self.validation else None,
             snapshots=self.snapshots,
@@ -184,8 +171,7 @@ class Recorder:
 
     def arrays(self) -> dict[str, Tensor]:
         """The rest of the record, by name."""
-        steps = {"losses": self.losses, "nfe": self.nfe, "backward_nfe": self.backward_nfe}
-        found = {name: torch.stack(values, dim=1) for name, values in steps.items()}
+        found = self._by_name()
         found |= {f"snapshot/{e}": torch.from_numpy(x) for e, x in self.snapshots.items()}
         if self.validation:
             found["validation"] = torch.from_numpy(np.stack(self.validation, axis=1))
@@ -195,15 +181,18 @@ class Recorder:
         self, plain: Mapping[str, Any], arrays: Mapping[str, Tensor], device: torch.device
     ) -> None:
         """Take over the record of :meth:`plain` and :meth:`arrays`."""
-        self.losses, self.nfe, self.backward_nfe = (
-            list(arrays[name].to(device).unbind(dim=1))
-            for name in ("losses", "nfe", "backward_nfe")
-        )
+        columns = (arrays[name].to(device).unbind(dim=1) for name in STEPS)
+        self.steps = list(zip(*columns, strict=True))
         if "validation" in arrays:
             self.validation = list(arrays["validation"].numpy().T)
         for name, values in arrays.items():
             if name.startswith("snapshot/"):
                 self.snapshots[int(name.partition("/")[2])] = values.numpy()
-        for replica, failure in plain["failures"].items():
-            self.failures[int(replica)] = TrainingFailure.from_dict(failure)
+        failures = plain["failures"].items()
+        self.failures = {int(r): TrainingFailure.from_dict(failure) for r, failure in failures}
         self.seconds = plain["seconds"]
+
+    def _by_name(self) -> dict[str, Tensor]:
+        """The values of all steps, each ``(R, S)``."""
+        columns = [torch.stack(values, dim=1) for values in zip(*self.steps, strict=True)]
+        return dict(zip(STEPS, columns, strict=True))

@@ -29,8 +29,7 @@ class TrainingSettings:
     Attributes:
         epochs: Number of passes over the data.
         batch_size: Number of samples in a step; the last batch of an epoch may be smaller.
-        learning_rate: Learning rate of Adam, one for all replicas or a tuple of one for each.
-        weight_decay: Weight decay of Adam, one for all replicas or a tuple of one for each.
+        learning_rate, weight_decay: Of Adam, one for all replicas or a tuple of one for each.
         loss: Loss that is minimised.
         batches: Largest number of batches in an epoch; None for all.
         snapshot_epochs: Epochs after which features are kept; 0 is before training.
@@ -114,13 +113,19 @@ def train(
     settings = settings or TrainingSettings()
     if settings.snapshot_epochs and snapshot_x is None:
         raise ValueError("snapshot_epochs needs snapshot_x: inputs (n, *input_shape)")
-    batches = Batches(model.seeds, data, settings.batch_size, next(model.parameters()).device)
+    device = next(model.parameters()).device
+    batches = Batches(model.seeds, data, settings.batch_size, device)
     optimizer = StackedAdam(list(model.parameters()), *settings.per_replica(model.replicas))
     recorder = Recorder(model.seeds)
     done = _resume(checkpoint, optimizer, batches, recorder)
 
     def observe(epoch: int) -> None:
-        _observe(model, settings, recorder, epoch, validation=validation, snapshot_x=snapshot_x)
+        """Record features and validation loss after an epoch; 0 is before training."""
+        if snapshot_x is not None and epoch in settings.snapshot_epochs:
+            recorder.snapshots[epoch] = features_of(model, snapshot_x.to(device), recorder.stopped)
+        if validation is not None and epoch > 0:
+            found = evaluate(model, validation, settings.loss, stopped=recorder.stopped)
+            recorder.validation.append(found)
         if after_epoch is not None:
             after_epoch(epoch)
 
@@ -154,15 +159,13 @@ def _step(
     optimizer.zero_grad()
     output = model.run(with_nan(x, recorder.stopped))
     losses = loss(output.prediction, y)  # (R,)
-    recorder.losses.append(losses.detach())
-    recorder.nfe.append(output.nfe)
     recorder.fail(epoch, "forward", output.failures)
     recorder.fail(epoch, "forward", _not_finite(losses[:, None], "loss"))
     if losses.requires_grad:  # unless every replica failed in a model without a head
         losses.sum().backward()
     recorder.fail(epoch, "backward", output.backward_failures())
     recorder.fail(epoch, "backward", _not_finite(optimizer.gather(), "gradient"))
-    recorder.backward_nfe.append(output.backward_nfe())
+    recorder.steps.append((losses.detach(), output.nfe, output.backward_nfe()))
     if recorder.failures:
         optimizer.hold(recorder.stopped)
     optimizer.step()
@@ -173,25 +176,6 @@ def _not_finite(values: Tensor, what: str) -> dict[int, str]:
     # The sum is not finite if an entry is not, and takes a fifth of the time of a look at each.
     bad = ~torch.isfinite(values.sum(1))
     return dict.fromkeys(bad.nonzero().flatten().tolist(), f"non-finite {what}")
-
-
-def _observe(
-    model: Model,
-    settings: TrainingSettings,
-    recorder: Recorder,
-    epoch: int,
-    *,
-    validation: Data | Sequence[Data] | None,
-    snapshot_x: Tensor | None,
-) -> None:
-    """Record the features and the validation loss after an epoch; 0 is before training."""
-    stopped = recorder.stopped
-    if snapshot_x is not None and epoch in settings.snapshot_epochs:
-        x = snapshot_x.to(next(model.parameters()).device)
-        recorder.snapshots[epoch] = features_of(model, x, stopped)
-    if validation is not None and epoch > 0:
-        found = evaluate(model, validation, settings.loss, stopped=stopped)
-        recorder.validation.append(found)
 
 
 def _resume(

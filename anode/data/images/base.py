@@ -53,27 +53,18 @@ class ImageSet(ABC):
 
     @abstractmethod
     def split(self, n_train: int, n_test: int, seed: int) -> Sequence[Split]:
-        """Choose training and test images at random.
-
-        Args:
-            n_train: Number of training images, or all of them if there are fewer.
-            n_test: Number of test images, or all of them if there are fewer.
-            seed: Seed of the choice. Fewer images of the same seed are the first of more.
-
-        Returns:
-            The training and the test images, with labels.
-        """
+        """Training and test images, chosen as :meth:`load` says."""
 
     def available(self) -> bool:
-        """Tell whether :meth:`load` finds the set on this machine."""
+        """Whether :meth:`load` finds the set on this machine."""
         return True
 
     def class_names(self) -> tuple[str, ...]:
-        """Return the names of the classes in the order of their indices."""
+        """Names of the classes in the order of their indices."""
         return self.classes
 
     def checksums(self) -> dict[str, str]:
-        """Return the checksums of the set's files by name; none if a package brings the set."""
+        """Checksums of the set's files by name; none if a package brings the set."""
         return {}
 
     def load(
@@ -82,10 +73,9 @@ class ImageSet(ABC):
         """Load training and test images, chosen at random, with pixels from 0 to 1.
 
         Args:
-            n_train: Number of training images, or all of them if there are fewer.
-            n_test: Number of test images, or all of them if there are fewer.
+            n_train, n_test: Number of training and of test images, or all if there are fewer.
             max_side: Largest side in pixels. Larger images are averaged over squares of pixels.
-            seed: Seed of the choice.
+            seed: Seed of the choice. Fewer images of the same seed are the first of more.
 
         Returns:
             Training and test data with ``x`` of shape ``(N, c, H, W)`` and ``y`` of shape ``(N,)``.

@@ -35,7 +35,7 @@ RETRIES = 2
 
 
 def data_folder() -> Path:
-    """Return the folder of downloaded data: $ANODE_DATA if it is set, else ``~/.cache/anode``."""
+    """Folder of downloaded data: $ANODE_DATA if it is set, else ``~/.cache/anode``."""
     return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "anode")
 
 
@@ -47,6 +47,9 @@ def megabytes(size: int) -> str:
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DownloadedSet(ImageSet):
     """A set whose files are downloaded on request, and checked.
+
+    All that reads the files raises a :class:`DataError` if one of them is missing, damaged or not
+    the set's; the message names it and says what to do.
 
     Attributes:
         place: Folder of the set within the data folder.
@@ -69,40 +72,21 @@ class DownloadedSet(ImageSet):
 
     @abstractmethod
     def read(self, folder: Path) -> Sequence[tuple[Images, Bytes]]:
-        """Read the set in ``folder``.
-
-        Returns:
-            Images ``(N, c, H, W)`` and labels ``(N,)`` of the training and of the test set.
-
-        Raises:
-            DataError: If a file is missing, damaged or not the set's.
-        """
+        """Images ``(N, c, H, W)`` and labels ``(N,)`` of the training and of the test set."""
 
     def present(self, folder: Path) -> bool:
-        """Tell whether the set is in ``folder``, by the names of its files.
-
-        Raises:
-            DataError: If only a part of the set is there.
-        """
+        """Whether the set is in ``folder``, by the names of its files; a part is an error."""
         missing = [name for name in self.sha256 if not _path(folder, name).is_file()]
         if 0 < len(missing) < len(self.sha256):
             raise DataError(f"{folder} lacks {', '.join(missing)}{self._advice}")
         return not missing
 
     def verify(self, folder: Path) -> None:
-        """Check the set in ``folder`` as thoroughly as seconds allow.
-
-        Raises:
-            DataError: If a file is missing, damaged or not the set's.
-        """
+        """Check the set in ``folder`` as thoroughly as seconds allow."""
         self.read(folder)
 
     def content(self, folder: Path, name: str) -> bytes:
-        """Read a file of the set, uncompressed, and check it.
-
-        Raises:
-            DataError: If the file is missing, damaged or not the set's.
-        """
+        """Content of a file of the set, uncompressed and checked."""
         path = _path(folder, name)
         try:
             content = path.read_bytes()
@@ -126,11 +110,10 @@ class DownloadedSet(ImageSet):
         return dict(self.sha256)
 
     def find(self) -> Path | None:
-        """Return the folder of the set, or None if it is not on this machine.
+        """Folder of the set, or None if it is not on this machine.
 
         Raises:
             ValueError: If ``ANODE_DATA`` names no folder.
-            DataError: If only a part of the set is there.
         """
         root = data_folder()
         if os.environ.get(FOLDER_VARIABLE) and not root.is_dir():
@@ -142,12 +125,7 @@ class DownloadedSet(ImageSet):
         return next((place for place in places if self.present(place)), None)
 
     def folder(self) -> Path:
-        """Return the folder of the set.
-
-        Raises:
-            ValueError: If ``ANODE_DATA`` names no folder.
-            DataError: If the set is not on this machine; the message says how to get it.
-        """
+        """Folder of the set, as :meth:`find` has it; a set that is not there is an error."""
         if (folder := self.find()) is None:
             raise DataError(
                 f"{self.title} is not on this machine. 'anode data fetch {self.name}' downloads it "
@@ -168,7 +146,7 @@ class DownloadedSet(ImageSet):
         return chosen
 
     def identity(self) -> str:
-        """Describe the files that :meth:`load` would read here; it changes when they do."""
+        """Names and checksums of the files that :meth:`load` would read here."""
         try:
             if (folder := self.find()) is None:
                 return "none"

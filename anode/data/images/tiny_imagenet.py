@@ -94,12 +94,7 @@ class TinyImageNet(DownloadedSet):
 
 @dataclass(frozen=True)
 class Jpegs:
-    """Images that are decoded when an index asks for them.
-
-    Attributes:
-        paths: File of each image.
-        advice: End of the message of an error.
-    """
+    """Images that are decoded when an index asks for them; errors end with ``advice``."""
 
     paths: list[Path]
     advice: str
