@@ -1,7 +1,7 @@
 """Augmented Neural ODEs: vector fields, solvers, models and training for stacks of networks.
 
-This namespace and :mod:`anode.data` are the public ones. Every registered model is in this one by
-its name, also a model that is not listed here.
+This namespace and :mod:`anode.data` are the public ones. This one has every registered model by its
+name, also a model that is not listed here.
 """
 
 from anode.fields import Activation, ConvField, MLPField, VectorField
@@ -33,38 +33,12 @@ from anode.training import (
 __version__ = "0.1.0"
 
 __all__ = [
-    "Activation",
-    "Batches",
-    "Checkpoint",
-    "ConvField",
-    "Engine",
-    "Gradient",
-    "History",
-    "Loss",
-    "MLPField",
-    "Method",
-    "Model",
-    "ModelOutput",
-    "NeuralODE",
-    "ResNet",
-    "Solution",
-    "SolveFailure",
-    "SolveStatus",
-    "SolverSettings",
-    "Stream",
-    "TrainingSettings",
-    "VectorField",
-    "accuracy",
-    "evaluate",
-    "features_of",
-    "generator",
-    "in_double",
-    "integrate",
-    "load",
-    "save",
-    "select",
-    "train",
-]
+    "Activation", "Batches", "Checkpoint", "ConvField", "Engine", "Gradient", "History", "Loss",
+    "MLPField", "Method", "Model", "ModelOutput", "NeuralODE", "ResNet", "Solution",
+    "SolveFailure", "SolveStatus", "SolverSettings", "Stream", "TrainingSettings",
+    "VectorField", "accuracy", "evaluate", "features_of", "generator", "in_double", "integrate",
+    "load", "save", "select", "train",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> type[Model]:

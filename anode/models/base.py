@@ -5,6 +5,7 @@ L(phi(x)). To add a model, write one class in one file of this folder: defining 
 :class:`Model` registers it, and it can then be saved, loaded, selected and named in an experiment.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -53,13 +54,7 @@ class ModelOutput:
 
 
 class LinearHead(nn.Module):
-    """Linear layer L(z) = W z + b on the flattened features, for R replicas.
-
-    Args:
-        inputs: Number of features.
-        outputs: Number of outputs.
-        seeds: Seed of each replica.
-    """
+    """Linear layer L(z) = W z + b on the flattened features, for R replicas with these seeds."""
 
     def __init__(self, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
         super().__init__()
@@ -103,13 +98,13 @@ class Model(nn.Module, ABC):
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         model = super().__new__(cls)
-        parameters = signature(cls).parameters.values()
         # Partial, because copying makes the object first and gives it its attributes later.
         bound = signature(cls).bind_partial(*args, **options)
         bound.apply_defaults()
         found = dict(bound.arguments)
-        for rest in (each.name for each in parameters if each.kind is Parameter.VAR_KEYWORD):
-            found |= found.pop(rest)
+        for name, parameter in bound.signature.parameters.items():
+            if parameter.kind is Parameter.VAR_KEYWORD:
+                found |= found.pop(name)
         found.pop("seeds", None)
         model.__dict__["_arguments"] = found
         return model
@@ -128,8 +123,7 @@ class Model(nn.Module, ABC):
         self.head: LinearHead | None = None
         if outputs is not None:
             check_positive(outputs=outputs)
-            size = int(torch.Size(self.state_shape).numel())
-            self.head = LinearHead(size, outputs, self.seeds)
+            self.head = LinearHead(math.prod(self.state_shape), outputs, self.seeds)
 
     @staticmethod
     def named(name: str) -> type["Model"]:
@@ -185,8 +179,7 @@ class Model(nn.Module, ABC):
         Raises:
             ValueError: If the shape of ``x`` does not fit the model.
         """
-        fits = x.dim() == len(self.input_shape) + 2 and tuple(x.shape[2:]) == self.input_shape
-        if not fits or x.shape[0] not in (1, self.replicas):
+        if tuple(x.shape[2:]) != self.input_shape or len(x) not in (1, self.replicas):
             shape = ", ".join(map(str, self.input_shape))
             raise ValueError(
                 f"x must have shape ({self.replicas}, B, {shape}), or (1, B, {shape}) for the same "

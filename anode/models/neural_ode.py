@@ -1,6 +1,7 @@
 """The Neural ODE and the Augmented Neural ODE: one class, with p = 0 or p > 0 zeros appended."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,24 +58,16 @@ class NeuralODE(Model):
         self.augment_dim = augment_dim
         self.end_time = end_time
         self.solver = solver or SolverSettings()
+        options: dict[str, Any] = {
+            "activation": activation,
+            "time_dependent": time_dependent,
+            "seeds": self.seeds,
+        }
         self.field: VectorField
-        if not size:
-            self.field = MLPField(
-                width,
-                hidden=hidden,
-                activation=activation,
-                time_dependent=time_dependent,
-                seeds=self.seeds,
-            )
+        if size:
+            self.field = ConvField(width, (size[0], size[1]), filters=hidden, **options)
         else:
-            self.field = ConvField(
-                width,
-                (size[0], size[1]),
-                filters=hidden,
-                activation=activation,
-                time_dependent=time_dependent,
-                seeds=self.seeds,
-            )
+            self.field = MLPField(width, hidden=hidden, **options)
 
     def augment(self, x: Tensor) -> Tensor:
         """Initial state h(0): the inputs with p zeros appended along the feature axis.

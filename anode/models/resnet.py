@@ -1,6 +1,7 @@
 """The residual network that the paper compares with."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,15 +40,9 @@ class ResNet(Model):
         dim = point_dim(input_shape)
         check_positive(blocks=blocks)
         super().__init__(input_shape, input_shape, outputs, seeds)
+        options: dict[str, Any] = {"activation": activation, "seeds": self.seeds}
         self.blocks = nn.ModuleList(
-            MLPField(
-                dim,
-                hidden=hidden,
-                activation=activation,
-                time_dependent=False,
-                seeds=self.seeds,
-                index=index,
-            )
+            MLPField(dim, hidden=hidden, time_dependent=False, index=index, **options)
             for index in range(blocks)
         )
 

@@ -156,7 +156,7 @@ class DownloadedSet(ImageSet):
             return type(error).__name__  # its message may name a path
 
     def fetch(self, folder: Path | None = None, *, progress: bool = True) -> Path:
-        """Download the set, unless it is there.
+        """Download the set, unless it is there, and return its folder.
 
         If several processes fetch the same set, one downloads it and the others wait. A damaged set
         in its place is replaced. Files get the permissions that the umask gives.
@@ -166,12 +166,8 @@ class DownloadedSet(ImageSet):
                 :func:`data_folder`; then a set that the system's package installed will do.
             progress: Whether to show the progress on a terminal.
 
-        Returns:
-            The folder of the set.
-
         Raises:
-            DataError: If no mirror has the set, there is too little space, or the folder cannot be
-                written.
+            DataError: If no mirror has the set, space is short, or the folder cannot be written.
         """
         root = data_folder() if folder is None else Path(folder)
         target = root / self.place
