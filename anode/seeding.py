@@ -1,11 +1,9 @@
 """Independent streams of random numbers: one seed gives the same numbers wherever it is used."""
 
-from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
 import torch
-from torch import Tensor
 
 
 class Stream(IntEnum):
@@ -39,8 +37,3 @@ def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:
     state = np.random.SeedSequence([seed, int(stream), index]).generate_state(1, np.uint64)[0]
     # torch takes a signed 64-bit seed.
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
-
-
-def normal(rngs: Sequence[torch.Generator], shape: Sequence[int], like: Tensor) -> Tensor:
-    """Normal numbers ``(R, *shape)``, one generator for each replica, of the type of ``like``."""
-    return torch.stack([torch.randn(tuple(shape), generator=rng) for rng in rngs]).to(like)

@@ -40,7 +40,3 @@ class Data:
     def select(self, index: Tensor) -> "Data":
         """The samples at ``index``, which is a mask or a tensor of indices."""
         return Data(self.x[index], self.y[index], self.name)
-
-    def to(self, device: str) -> "Data":
-        """The same data on ``device``."""
-        return Data(self.x.to(device), self.y.to(device), self.name)

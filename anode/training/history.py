@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from anode.arrays import Floats
+from anode.serialization import to_json
 from anode.solve import SolveFailure, SolveStatus
 
 Phase = Literal["forward", "backward"]
@@ -38,10 +39,7 @@ class TrainingFailure:
 
     def as_dict(self) -> dict[str, Any]:
         """The failure as JSON."""
-        cause: Any = self.cause
-        if isinstance(cause, SolveFailure):
-            cause = vars(cause) | {"status": cause.status.value}
-        return vars(self) | {"cause": cause}
+        return dict(to_json(self))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrainingFailure":

@@ -15,8 +15,9 @@ from tqdm.auto import tqdm
 
 from anode.fields import Activation, MLPField, VectorField
 from anode.models.base import Model, ModelOutput, point_dim
-from anode.seeding import Stream, generator, normal
+from anode.seeding import Stream, generator
 from anode.solve import Solution, SolverSettings, integrate
+from anode_lab.models.noisy import normal
 
 
 class DensityField(VectorField):

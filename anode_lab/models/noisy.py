@@ -8,7 +8,7 @@ from torch import Tensor
 
 from anode.fields import MLPField, check_positive
 from anode.models.base import Model, ModelOutput, point_dim
-from anode.seeding import Stream, generator, normal
+from anode.seeding import Stream, generator
 
 
 class NoisyNeuralODE(Model):
@@ -62,3 +62,8 @@ class NoisyNeuralODE(Model):
         prediction = self._predict(h).unflatten(1, (self.paths, batch)).mean(1)
         nfe = torch.full((self.replicas,), self.steps)
         return ModelOutput(prediction, h.unflatten(1, (self.paths, batch))[:, 0], nfe)
+
+
+def normal(rngs: Sequence[torch.Generator], shape: Sequence[int], like: Tensor) -> Tensor:
+    """Normal numbers ``(R, *shape)``, one generator for each replica, of the type of ``like``."""
+    return torch.stack([torch.randn(tuple(shape), generator=rng) for rng in rngs]).to(like)

@@ -119,8 +119,8 @@ def test_bad_arguments_are_named_with_their_value(call: object, message: str) ->
         call()
 
 
-def test_selecting_and_moving_keep_the_name() -> None:
+def test_selecting_keeps_the_name() -> None:
     data = concentric_spheres(2, 3, 4)
-    chosen = data.select(data.y[:, 0] > 0).to("cpu")
+    chosen = data.select(data.y[:, 0] > 0)
     assert len(chosen) == 4
     assert chosen.name == data.name == "concentric spheres, d = 2"
