@@ -29,7 +29,8 @@ class TrainingSettings:
     Attributes:
         epochs: Number of passes over the data.
         batch_size: Number of samples in a step; the last batch of an epoch may be smaller.
-        learning_rate, weight_decay: Of Adam, one for all replicas or a tuple of one for each.
+        learning_rate: Learning rate of Adam, one for all replicas or a tuple of one for each.
+        weight_decay: Weight decay of Adam, one for all replicas or a tuple of one for each.
         loss: Loss that is minimised.
         batches: Largest number of batches in an epoch; None for all.
         snapshot_epochs: Epochs after which features are kept; 0 is before training.
