@@ -267,7 +267,7 @@ def test_an_experiment_trains_on_a_set_from_outside(
         "stripes",
         "a test",
         grey.data,
-        (ModelSpec("p = 1", augment_dim=1),),
+        (ModelSpec("p = 1", options={"augment_dim": 1}),),
         {Profile.SMOKE: size},
         data_per_seed=False,
         outputs=2,
@@ -320,17 +320,16 @@ def test_importing_the_data_loads_none_of_the_laboratorys_packages() -> None:
     assert run(f"sys.argv.append({' '.join(LAB)!r})\n{code}") == ""
 
 
-@pytest.mark.parametrize("name", ALWAYS)
-def test_where_a_package_is_missing_the_message_names_the_extra(name: str) -> None:
+def test_where_a_package_is_missing_the_message_names_the_extra() -> None:
     message = run(
-        f"""
+        """
 from anode.data import image_set
 try:
-    image_set({name!r}).load(n_train=1, n_test=1)
+    image_set("digits").load(n_train=1, n_test=1)
 except ModuleNotFoundError as error:
     print(error)
 """,
-        ("sklearn", "skimage"),
+        ("sklearn",),
     )
+    assert message.startswith("sklearn")
     assert "pip install 'anode[lab]'" in message
-    assert message.startswith(("sklearn", "skimage"))
