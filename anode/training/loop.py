@@ -94,9 +94,8 @@ def train(
 ) -> History:
     """Train all replicas of ``model`` with Adam, in place and on the device where it is.
 
-    Each replica has its own loss and its own order of the data, which its seed determines. A
-    replica whose solve fails, or whose loss or gradient is not finite, keeps the weights from
-    before that step and stops; the others continue.
+    The seed of a replica determines its order of the data. A replica whose solve fails, or whose
+    loss or gradient is not finite, stops with the weights from before that step; others continue.
 
     Args:
         model: R replicas.
@@ -114,16 +113,13 @@ def train(
     settings = settings or TrainingSettings()
     if settings.snapshot_epochs and snapshot_x is None:
         raise ValueError("snapshot_epochs needs snapshot_x: inputs (n, *input_shape)")
-    device = next(model.parameters()).device
-    batches = Batches(model.seeds, data, settings.batch_size, device)
+    batches = Batches(model.seeds, data, settings.batch_size, next(model.parameters()).device)
     optimizer = StackedAdam(list(model.parameters()), *settings.per_replica(model.replicas))
-    recorder = Recorder(model.seeds)
-    done = _resume(checkpoint, optimizer, batches, recorder)
+    recorder, done = _resume(checkpoint, optimizer, batches, model.seeds)
 
     def observe(epoch: int) -> None:
-        """Record features and validation loss after an epoch; 0 is before training."""
         if snapshot_x is not None and epoch in settings.snapshot_epochs:
-            recorder.snapshots[epoch] = features_of(model, snapshot_x.to(device), recorder.stopped)
+            recorder.snapshots[epoch] = features_of(model, snapshot_x, recorder.stopped)
         if validation is not None and epoch > 0:
             found = evaluate(model, validation, settings.loss, stopped=recorder.stopped)
             recorder.validation.append(found)
@@ -180,16 +176,16 @@ def _not_finite(values: Tensor, what: str) -> dict[int, str]:
 
 
 def _resume(
-    checkpoint: Checkpoint | None, optimizer: StackedAdam, batches: Batches, recorder: Recorder
-) -> int:
-    """Number of epochs done according to the checkpoint, from which everything is restored."""
-    found = checkpoint.read() if checkpoint else None
+    checkpoint: Checkpoint | None, optimizer: StackedAdam, batches: Batches, seeds: tuple[int, ...]
+) -> tuple[Recorder, int]:
+    """The record and the number of epochs so far; everything is restored from the checkpoint."""
+    recorder, found = Recorder(seeds), checkpoint.read() if checkpoint else None
     if found is None:
-        return 0
+        return recorder, 0
     optimizer.restore(found.arrays, found.plain["steps"])
     batches.restore(found.arrays["orders"])
     recorder.restore(found.plain, found.arrays, batches.device)
-    return found.epoch
+    return recorder, found.epoch
 
 
 def _state(epoch: int, optimizer: StackedAdam, batches: Batches, recorder: Recorder) -> State:

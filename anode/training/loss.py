@@ -95,6 +95,7 @@ def features_of(model: Model, x: Tensor, stopped: Sequence[int] = ()) -> Floats:
 
     They are NaN for the replicas in ``stopped``, and for those whose solve fails.
     """
+    x = x.to(next(model.parameters()).device)
     inputs = with_nan(x.expand(model.replicas, *x.shape), stopped)
     features: Floats = model.run(inputs).features.double().cpu().numpy()
     return features
