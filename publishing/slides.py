@@ -1,7 +1,7 @@
 """Lectures as slides: they quote the book's statements and show the figures of its own pages.
 
-A deck is a Markdown file in ``slides/``. Lines of ``---`` divide it into slides. Its directives
-beside those of chapters are in :mod:`publishing.sphinx_ext.decks`.
+A deck is a Markdown file in ``book/slides/``. Lines of ``---`` divide it into slides.
+Its directives beside those of chapters are in :mod:`publishing.sphinx_ext.decks`.
 """
 
 import html
@@ -26,6 +26,9 @@ MARKER = "% build-slides"
 
 WIDTH, HEIGHT = 1280, 720
 """Width and height of a slide in pixels."""
+
+FOLDER = "slides"
+"""Folder of the decks in the site's ``_static``."""
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
 _BREAK = re.compile(r"^---\s*$", re.MULTILINE)
@@ -91,7 +94,7 @@ def write_decks(project: Project, folder: Path, results: str, made: str) -> tupl
         # Seen from the deck, so that a copy of the site links to itself.
         text = text.replace(f'href="{project.repository().site_url}/', 'href="../../')
         text = _with_pictures(text, folder / "figures", f"{SLIDES}/{deck.name}.md")
-        records.write(folder / SLIDES / f"{deck.name}.html", text)
+        records.write(folder / FOLDER / f"{deck.name}.html", text)
     return decks
 
 
@@ -114,7 +117,7 @@ def _markdown() -> MarkdownIt:
 def links(decks: Sequence[Deck]) -> str:
     """Return a list of links to the decks, for a page of the site."""
     return "\n".join(
-        f'- <a href="../_static/{SLIDES}/{deck.name}.html">{html.escape(deck.title)}</a>, '
+        f'- <a href="../_static/{FOLDER}/{deck.name}.html">{html.escape(deck.title)}</a>, '
         f"{len(deck.slides)} slides"
         for deck in decks
     )
@@ -136,7 +139,7 @@ def print_decks(site: Path, names: Sequence[str], folder: Path) -> list[Path]:
     with chromium() as browser, served(site) as address:
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         for name in names:
-            page.goto(f"{address}_static/{SLIDES}/{name}.html?print-pdf")
+            page.goto(f"{address}_static/{FOLDER}/{name}.html?print-pdf")
             page.wait_for_selector(".reveal.ready", state="attached")
             page.wait_for_selector(".pdf-page", state="attached")
             target = folder / f"{name}.pdf"

@@ -23,7 +23,7 @@ RESULTS_MARKER = "% build-results"
 ASSETS = "assets"
 """Folder of the files that pages load; the site serves it as ``_static``."""
 
-_STATIC = HOME / "publishing" / "static"
+_STATIC = HOME / "book" / "theme"
 _SETTINGS = ("_config.yml", "_toc.yml", "references.bib")
 
 

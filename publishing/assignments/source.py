@@ -1,4 +1,4 @@
-"""The sources in ``assignments/``: questions with answers, tests, rubrics and wrong answers.
+"""The sources in ``book/assignments/``: questions with answers, tests, rubrics and wrong answers.
 
 A file is a notebook in MyST Markdown like a chapter. Text whose cell starts with
 ``+++ {"question": NAME}`` states a question, ``"manual": true`` one that a person grades; what

@@ -26,7 +26,7 @@ from publishing.locks import one_at_a_time
 from publishing.project import HOME, Project, ProjectError
 from publishing.sphinx_ext.plain import BESIDE
 
-ASSIGNMENTS, SLIDES = "assignments", "slides"
+ASSIGNMENTS, SLIDES = "book/assignments", "book/slides"
 """Folders of the texts that quote the book."""
 
 _EXTENSION = "publishing.sphinx_ext.plain"
@@ -152,7 +152,7 @@ def _translated(project: Project, sources: Mapping[str, NotebookNode]) -> dict[s
 
 
 def _place(name: str) -> str:
-    is_beside = name.partition("/")[0] in (ASSIGNMENTS, SLIDES)
+    is_beside = name.rpartition("/")[0] in (ASSIGNMENTS, SLIDES)
     return f"{BESIDE}/{name}" if is_beside else name
 
 

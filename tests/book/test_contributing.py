@@ -29,4 +29,5 @@ def test_contributors_are_told_of_commands_that_exist() -> None:
         r"`((?:anode|tests|book|results)/[\w./-]+|[\w-]+\.(?:md|cff|bib|yml))`", text
     )
     assert files
-    assert [name for name in files if not (HOME / name).exists()] == []
+    placeholders = [name for name in files if "NAME" in name or "CHAPTER" in name]
+    assert [n for n in files if n not in placeholders and not (HOME / n).exists()] == []

@@ -95,7 +95,7 @@ def test_a_student_gets_no_solution_and_no_hidden_test(made: Path, name: str) ->
     notebook = nbformat.read(made / name / "student" / f"{name}.ipynb", as_version=4)
     text = "\n".join(cell.source for cell in notebook.cells)
     tests = "\n".join(path.read_text() for path in files if path.suffix == ".py")
-    plain = translate(Project())[f"assignments/{name}"]
+    plain = translate(Project())[f"book/assignments/{name}"]
     assignment = in_plain_markdown(plain, name)
     stated = {line for q in assignment.questions for line in telling(q.statement)}
     given = stated | {line for q in assignment.questions for g in q.given for line in telling(g)}
@@ -193,7 +193,7 @@ def test_otter_gives_a_solution_all_points_and_an_untouched_notebook_none(tmp_pa
 @pytest.mark.slow
 def test_solutions_that_do_not_get_all_points_stop_the_making(tmp_path: Path) -> None:
     project = altered(tmp_path, ("return max(free)\n    # END", "return 0\n    # END"))
-    with pytest.raises(AssignmentError, match=r"assignments/at-scale.md: Some autograder tests"):
+    with pytest.raises(AssignmentError, match=r"at-scale.md: Some autograder tests"):
         make(project, [SMALL], Course(), tmp_path / "out")
     assert not (tmp_path / "out" / SMALL).exists()
 
@@ -201,23 +201,24 @@ def test_solutions_that_do_not_get_all_points_stop_the_making(tmp_path: Path) ->
 def altered(tmp_path: Path, *changes: tuple[str, str]) -> Project:
     """The real book with another assignment; what is translated from the real one still holds."""
     root = tmp_path / "root"
-    (root / "assignments").mkdir(parents=True)
-    for path in HOME.iterdir():
-        if path.name != "assignments" and not path.name.startswith("."):
-            (root / path.name).symlink_to(path)
-    text = (HOME / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
+    own = root / "book" / "assignments"
+    own.mkdir(parents=True)
+    for path in [*HOME.iterdir(), *(HOME / "book").iterdir()]:
+        if path.name not in ("book", "assignments") and not path.name.startswith("."):
+            (root / path.relative_to(HOME)).symlink_to(path)
+    text = (HOME / "book" / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
     for before, after in changes:
         assert before in text
         text = text.replace(before, after)
-    for path in (HOME / "assignments").iterdir():
+    for path in (HOME / "book" / "assignments").iterdir():
         if path.stem != SMALL:
-            (root / "assignments" / path.name).symlink_to(path)
-    (root / "assignments" / f"{SMALL}.md").write_text(text, encoding="utf8")
+            (own / path.name).symlink_to(path)
+    (own / f"{SMALL}.md").write_text(text, encoding="utf8")
     return Project(root)
 
 
 def changed(tmp_path: Path, before: str, after: str) -> Path:
-    source = (HOME / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
+    source = (HOME / "book" / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
     assert before in source
     path = tmp_path / f"{SMALL}.md"
     path.write_text(source.replace(before, after, 1), encoding="utf8")
@@ -253,7 +254,7 @@ def test_what_is_wrong_in_a_source_is_named(
 
 
 def test_hidden_and_public_tests_are_both_needed(tmp_path: Path) -> None:
-    source = (HOME / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
+    source = (HOME / "book" / "assignments" / f"{SMALL}.md").read_text(encoding="utf8")
     path = tmp_path / "all-public.md"
     path.write_text(source.replace("hidden: true\n", ""), encoding="utf8")
     with pytest.raises(

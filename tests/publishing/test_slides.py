@@ -70,7 +70,7 @@ def lecture(book: Book, papermill: FakePapermill) -> Path:
     book.page("teach", "# Teach\n\n% build-slides\n")
     papermill.outputs = {("a", 2): [picture()], ("a", 3): [TABLE]}
     book.execute()
-    (folder := book.project.root / "slides").mkdir()
+    (folder := book.project.root / "book" / "slides").mkdir()
     path = folder / "lecture.md"
     path.write_text(DECK, encoding="utf8")
     return path
@@ -148,7 +148,9 @@ def test_what_a_deck_names_must_be_there(book: Book, deck: Path) -> None:
         r"7: no statement has the label 'thm-none'",
         r"10: no chapter has the figure 'fig-none'",
     ):
-        assert re.search(rf"^slides/lecture\.md:{problem}", str(error.value), re.MULTILINE), problem
+        assert re.search(rf"^book/slides/lecture\.md:{problem}", str(error.value), re.MULTILINE), (
+            problem
+        )
 
 
 def test_a_figure_that_is_no_picture_is_named(
@@ -157,7 +159,7 @@ def test_a_figure_that_is_no_picture_is_named(
     book.chapter("a", figure("draw()"), prose=STATEMENT + "\nMore.\n")
     papermill.outputs = {("a", 2): [picture(dark=False)]}
     book.execute()
-    with pytest.raises(ExportError, match=r"slides/lecture\.md: a-fig-line is no picture"):
+    with pytest.raises(ExportError, match=r"book/slides/lecture\.md: a-fig-line is no picture"):
         stage(book.project, book.pages(), SMOKE, assets=False)
 
 
@@ -176,9 +178,10 @@ def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> N
     book.chapter("a", prose=f"*Reading time: 20 minutes. {needs}*")
     book.chapter("b")
     book.chapter("c")
-    (book.project.root / "assignments").mkdir()
+    (book.project.root / "book" / "assignments").mkdir()
     for name in ("a", "b"):
-        shutil.copy(HOME / "assignments/at-scale.md", book.project.root / f"assignments/{name}.md")
+        source = HOME / "book/assignments/at-scale.md"
+        shutil.copy(source, book.project.root / f"book/assignments/{name}.md")
     (book.project.root / "notebooks").mkdir()
     times = {name: Time(seconds, "", "") for name, seconds in (("a", 190.0), ("b", 3.0))}
     text = json.dumps(asdict(Times("laptop", times)))
