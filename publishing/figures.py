@@ -31,8 +31,8 @@ class FigureFiles:
     """Where the images of one page go.
 
     Attributes:
-        folder: of the files.
-        url: of that folder, as seen from the page.
+        folder: Folder of the files.
+        url: Address of the folder, relative to the page.
     """
 
     folder: Path
@@ -47,7 +47,7 @@ def prepare(notebook: NotebookNode, page: str, files: FigureFiles, provenance: s
     caption gets a second paragraph: what made the figure.
 
     Raises:
-        FigureError: if a figure has no alternative text, or a figure's cell drew nothing.
+        FigureError: If a figure has no alternative text, or a figure's cell drew nothing.
     """
     for cell in code_cells(notebook):
         alt = str(cell.cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")).strip()

@@ -18,8 +18,8 @@ class CodeCell:
     """A code cell of the chapter's source, as it was executed.
 
     Attributes:
-        number: 1 for the chapter's first code cell.
-        cell: the notebook's.
+        number: Number of the cell among the chapter's code cells, from 1.
+        cell: The cell in the notebook.
     """
 
     number: int

@@ -11,11 +11,15 @@ KERNEL = "python3"
 
 
 def kernel_environment(folder: Path, threads: int, results: Path) -> dict[str, str]:
-    """Environment variables for papermill; ``folder`` gets the kernel's description.
+    """Make the environment variables of papermill.
 
     A kernel called ``python3`` may be installed for the whole machine and start another Python, so
-    the one written here goes before it. Startup files and settings of the user's are not read.
-    Chapters keep the models that they train in ``results``, and find those of others there.
+    the kernel written here takes precedence. The user's startup files and settings are not read.
+
+    Args:
+        folder: Folder that the kernel's description is written to.
+        threads: Number of threads for numerical libraries.
+        results: Folder in which chapters keep the models that they train, and find those of others.
     """
     spec = folder / "kernels" / KERNEL
     spec.mkdir(parents=True)

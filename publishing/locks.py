@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def one_at_a_time(lock: Path) -> Iterator[None]:
-    """Hold the file `lock`; wait as long as another process (or thread) holds it."""
+    """Hold a lock file; wait as long as another process or thread holds it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
         try:

@@ -36,10 +36,10 @@ class Ending:
     """How papermill's run of a chapter ended.
 
     Attributes:
-        notebook: the file as far as it came; empty if papermill did not start.
-        over_time: whether time ran out.
-        exit_status: papermill's.
-        log: what papermill printed.
+        notebook: Content of the notebook as far as it came; empty if papermill did not start.
+        over_time: Whether time ran out.
+        exit_status: Exit status of papermill.
+        log: Output of papermill.
     """
 
     notebook: bytes
@@ -49,18 +49,19 @@ class Ending:
 
     @property
     def status(self) -> Status:
-        """Executed only if papermill ended well and so did every cell."""
+        """Whether the chapter was executed: papermill and every cell have to end well."""
         if self.over_time:
             return Status.OVER_TIME
         failed = self.exit_status or not self.notebook or first_incomplete(self._parsed())
         return Status.FAILED if failed else Status.EXECUTED
 
     def story(self, page: Page, limit: float, kept: Path) -> str:
-        """What a reader of the terminal needs to know of a run that failed.
+        """Tell the reader of the terminal why a run failed.
 
         Args:
-            limit: seconds that the chapter had.
-            kept: where the notebook lies.
+            page: The chapter.
+            limit: Seconds that the chapter had.
+            kept: File that the notebook was written to.
         """
         if not self.notebook:
             return (
@@ -96,10 +97,10 @@ class Papermill:
     """Runs papermill; its processes can all be stopped from another thread.
 
     Attributes:
-        parameters: injected into each chapter.
-        threads: that a kernel may use for numerics.
-        results: folder in which the chapters share what they train.
-        time_limit: seconds for a chapter.
+        parameters: Parameters that are injected into each chapter.
+        threads: Number of threads that a kernel may compute with.
+        results: Folder in which the chapters share what they train.
+        time_limit: Seconds for a chapter.
     """
 
     parameters: Parameters
@@ -110,10 +111,10 @@ class Papermill:
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self, page: Page, scratch: Path) -> Ending:
-        """Execute a chapter, in a folder of its own below ``scratch``.
+        """Execute a chapter in an empty folder below ``scratch``.
 
         Raises:
-            StoppedError: if `stop` was called.
+            StoppedError: If `stop` was called.
         """
         source, output = scratch / "source.ipynb", scratch / "output.ipynb"
         (empty := scratch / "work").mkdir()
@@ -140,13 +141,13 @@ class Papermill:
         return Ending(_readable(output), over_time, process.returncode, log)
 
     def stop(self) -> None:
-        """Stop all chapters that run, and those that would start."""
+        """Stop all chapters that run, and keep others from starting."""
         self._stopped.set()
         for process in tuple(self._running):
             process.send_signal(signal.SIGINT)
 
     def _wait(self, process: subprocess.Popen[str]) -> tuple[bool, str]:
-        """Whether time ran out, and what was printed."""
+        """Wait for papermill; whether time ran out, and what was printed."""
         if self._stopped.is_set():
             process.send_signal(signal.SIGINT)
         try:
@@ -161,7 +162,7 @@ class Papermill:
 
 
 def _readable(path: Path) -> bytes:
-    """A notebook's file; empty if there is none, or one that was cut off while it was written."""
+    """Content of a notebook's file; empty if the file is missing or was cut off while written."""
     if not path.is_file():
         return b""
     content = path.read_bytes()

@@ -27,11 +27,14 @@ def build_site(
     The site that stands there is only replaced by one that is complete.
 
     Args:
-        pdf: whether the pages are also printed (:mod:`publishing.pdf`); then they link to that.
+        project: The book.
+        pages: Pages to publish.
+        parameters: Parameters that the chapters were executed with.
+        pdf: Whether the pages are also printed (:mod:`publishing.pdf`) and link to the result.
 
     Raises:
-        SiteError: if Sphinx gives a warning.
-        StageError, FigureError, AssetsError: as `stage`.
+        SiteError: If Sphinx gives a warning.
+        StageError, FigureError, AssetsError: As `stage`.
     """
     with one_at_a_time(project.build / ".site.lock"):
         folder = stage(project, pages, parameters)
@@ -48,8 +51,8 @@ def broken_links(project: Project, pages: tuple[Page, ...], parameters: Paramete
     """Follow every link that leaves the book; "page: address: what is wrong", of those that fail.
 
     Raises:
-        SiteError: if the links were not followed at all.
-        StageError, FigureError, AssetsError: as `stage`.
+        SiteError: If the links were not followed at all.
+        StageError, FigureError, AssetsError: As `stage`.
     """
     with one_at_a_time(project.build / ".site.lock"):
         folder, output = stage(project, pages, parameters), project.build / "links"
@@ -84,7 +87,7 @@ def _replace(new: Path, site: Path) -> None:
 
 
 def _key(folder: Path) -> str:
-    """Digest of all that decides what the site looks like."""
+    """Digest of all that decides what the site looks like: also scripts, styles and templates."""
     digest = hashlib.sha256()
     parts = ("publishing", "anode", "anode_lab")  # the reference pages show the packages' texts
     files = (path for part in parts for path in sorted((HOME / part).rglob("*")))

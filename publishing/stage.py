@@ -37,13 +37,16 @@ def stage(
     """Fill the staging folder anew and return it.
 
     Args:
-        assets: also fetch what pages load in the browser.
+        project: The book.
+        pages: Pages to publish.
+        parameters: Parameters that the chapters were executed with.
+        assets: Whether to fetch also what pages load in the browser.
 
     Raises:
-        StageError: if a chapter was not executed as it stands now, or not to its end.
-        FigureError: if a figure lacks its alternative text or is missing.
-        ExportError: if a lecture refers to what the book does not have.
-        AssetsError: if the browser's files cannot be fetched.
+        StageError: If a chapter was not executed as it stands now, or not to its end.
+        FigureError: If a figure lacks its alternative text or is missing.
+        ExportError: If a lecture refers to what the book does not have.
+        AssetsError: If the browser's files cannot be fetched.
     """
     folder = project.stage(parameters.profile)
     shutil.rmtree(folder, ignore_errors=True)

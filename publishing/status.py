@@ -30,9 +30,10 @@ def fill_in(text: str, commit: Commit, runs: Sequence[Record], made: Mapping[str
     """A plain page with the marker lines replaced by what they stand for.
 
     Args:
-        text: of the page.
-        commit, runs: what the book was made from.
-        made: other marker lines and their texts.
+        text: Text of the page.
+        commit: Commit that the book was made from.
+        runs: Records of the chapters' runs.
+        made: Other marker lines and their texts.
     """
     texts = {
         STATUS_MARKER: status_page(runs),
