@@ -9,6 +9,7 @@ from anode.models import Model, ModelOutput, NeuralODE, ResNet
 from anode.seeding import Stream, generator
 from anode.serialization import in_double, load, save, select
 from anode.solve import (
+    Controller,
     Engine,
     Gradient,
     Method,
@@ -16,6 +17,7 @@ from anode.solve import (
     SolveFailure,
     SolverSettings,
     SolveStatus,
+    Tableau,
     integrate,
 )
 from anode.training import (
@@ -33,10 +35,10 @@ from anode.training import (
 __version__ = "0.1.0"
 
 __all__ = [
-    "Activation", "Batches", "Checkpoint", "ConvField", "Engine", "Gradient", "History", "Loss",
-    "MLPField", "Method", "Model", "ModelOutput", "NeuralODE", "ResNet", "Solution",
-    "SolveFailure", "SolveStatus", "SolverSettings", "Stream", "TrainingSettings",
-    "VectorField", "accuracy", "evaluate", "features_of", "generator", "in_double", "integrate",
+    "Activation", "Batches", "Checkpoint", "Controller", "ConvField", "Engine", "Gradient", "History",
+    "Loss", "MLPField", "Method", "Model", "ModelOutput", "NeuralODE", "ResNet", "Solution",
+    "SolveFailure", "SolveStatus", "SolverSettings", "Stream", "Tableau",
+    "TrainingSettings", "VectorField", "accuracy", "evaluate", "features_of", "generator", "in_double", "integrate",
     "load", "save", "select", "train",
 ]  # fmt: skip
 

@@ -9,12 +9,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from anode.convolutions import Convolution
 from anode.seeding import Stream, generator
 
 Dynamics = Callable[[Tensor, Tensor], Tensor]
@@ -193,6 +193,67 @@ class MLPField(VectorField):
         z = self.activation(torch.baddbmm(b1, h, w1))  # (R, B, hidden)
         z = self.activation(torch.baddbmm(b2, z, w2))  # (R, B, hidden)
         return torch.baddbmm(b3, z, w3)  # (R, B, dim)
+
+
+class Convolution(NamedTuple):
+    """A layer's weights.
+
+    The kernel of the time's channel is kept apart, or None. Its response to the time is
+    ``t * s``, where s is its convolution with ones: by the zeros beyond the border, s is constant
+    only if the kernel is 1x1.
+
+    Attributes:
+        kernel: ``(outputs, inputs, width, width)``, of odd width.
+        bias: ``(outputs,)``.
+        time_kernel: ``(outputs, 1, width, width)``.
+    """
+
+    kernel: Tensor
+    bias: Tensor
+    time_kernel: Tensor | None
+
+    def __call__(self, z: Tensor, t: Tensor) -> Tensor:
+        """``z (B, inputs, H, W)`` and a time ``()`` -> ``(B, outputs, H, W)``."""
+        kernel, bias, time_kernel = self
+        if time_kernel is None:
+            return F.conv2d(z, kernel, bias, padding=self.padding)
+        if self.padding == 0:
+            return F.conv2d(z, kernel, bias + t * time_kernel.flatten())
+        ramp = F.conv2d(_ones(z), time_kernel, padding=self.padding)[0]  # (outputs, H, W)
+        return F.conv2d(z, kernel, padding=self.padding).add_(t * ramp + bias[:, None, None])
+
+    def pull_back(self, gradient: Tensor, z: Tensor, t: Tensor) -> tuple[Tensor, "Convolution"]:
+        """From the gradient of what it gave for z and t to those of z and of its weights."""
+        constant = self.time_kernel is None or self.padding == 0
+        of_z, of_kernel, of_bias = _convolution_back(gradient, z, self.kernel, constant)
+        if self.time_kernel is None:
+            return of_z, Convolution(of_kernel, of_bias, None)
+        if constant:
+            return of_z, Convolution(of_kernel, of_bias, (t * of_bias).view_as(self.time_kernel))
+        shares = gradient.sum(0, keepdim=True)
+        _, of_time_kernel, _ = _convolution_back(t * shares, _ones(z), self.time_kernel, False)
+        return of_z, Convolution(of_kernel, shares.sum((0, 2, 3)), of_time_kernel)
+
+    @property
+    def padding(self) -> int:
+        """Zeros beyond the border that keep height and width."""
+        return self.kernel.shape[-1] // 2
+
+
+def _ones(z: Tensor) -> Tensor:
+    return z.new_ones(1, 1, *z.shape[2:])
+
+
+def _convolution_back(
+    gradient: Tensor, z: Tensor, kernel: Tensor, bias: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of z, of the kernel and, if asked for, of a bias."""
+    padding = [kernel.shape[-1] // 2] * 2
+    found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+        gradient, z, kernel, [len(kernel)], [1, 1], padding, [1, 1], False, [0, 0], 1,
+        [True, True, bias],
+    )  # fmt: skip
+    return found
 
 
 class ConvField(VectorField):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from anode.models import Model
-from anode.solve import SolverSettings
+from anode.solve import METHODS, SolverSettings, Tableau
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -92,15 +92,17 @@ def load(path: Path | str, device: str = "cpu") -> Model:
 
 
 def to_json(value: Any) -> Any:
-    """A value as JSON: an enum by its value, a dataclass as a mapping, a tuple as a list.
+    """A value as JSON: an enum by its value, a method by its name, a dataclass as a mapping.
 
     Raises:
         TypeError: If there is no JSON for it.
     """
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, Tableau) and METHODS.get(value.name) == value:
+        return value.name
     if is_dataclass(value) and not isinstance(value, type):
-        return to_json(asdict(value))
+        return {each.name: to_json(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         return {str(name): to_json(each) for name, each in value.items()}
     if isinstance(value, tuple | list):
@@ -129,6 +131,8 @@ def _decoded(value: Any, kind: Any) -> Any:
         if isinstance(each, type) and value is not None:
             if issubclass(each, Enum):
                 return each(value)
+            if each is Tableau and isinstance(value, str):
+                return METHODS[value]
             if is_dataclass(each):
                 return each(**_from_json(value, get_type_hints(each)))
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(_decoded(each, None) for each in value) if isinstance(value, list) else value

@@ -28,7 +28,10 @@ class Parts:
         training = PACKAGE.prepare(task)
         training.run()
         training.reset()
-        with _clock("run") as forward, _clock("pull_back") as backward:
+        with (
+            _clock(compiled, "forward") as forward,
+            _clock(compiled.Solved, "pull_back") as backward,
+        ):
             start = time.perf_counter()
             training.run()
             whole = time.perf_counter() - start
@@ -38,9 +41,9 @@ class Parts:
 
 
 @contextmanager
-def _clock(method: str) -> Iterator[list[float]]:
-    """Seconds of each call of a method of the compiled solver's solves."""
-    plain: Callable[..., Any] = getattr(compiled.Solve, method)
+def _clock(owner: object, name: str) -> Iterator[list[float]]:
+    """Seconds of each call of a function of the compiled solver."""
+    plain: Callable[..., Any] = getattr(owner, name)
     seconds: list[float] = []
 
     def timed(*arguments: Any) -> Any:
@@ -49,8 +52,8 @@ def _clock(method: str) -> Iterator[list[float]]:
         seconds.append(time.perf_counter() - start)
         return found
 
-    setattr(compiled.Solve, method, timed)
+    setattr(owner, name, timed)
     try:
         yield seconds
     finally:
-        setattr(compiled.Solve, method, plain)
+        setattr(owner, name, plain)

@@ -29,7 +29,6 @@ ORDER = {
         "atomic_write",
         "extras",
         "seeding",
-        "convolutions",
         "fields",
         "solve",
         "models",

@@ -1,14 +1,16 @@
-"""dopri5 for stacks of MLP fields on a CPU, compiled: :mod:`anode.solve.kernels` for torch.
+"""Embedded pairs for stacks of MLP fields on a CPU, compiled: :mod:`anode.solve.kernels` for torch.
 
 Each problem is solved whole before the next, so none depends on which others are in the stack.
-Torch's number of threads is how many are solved at a time.
+Torch's number of threads is how many are solved at a time. This needs numba, which is imported when
+a solve first wants it; without it :mod:`anode.solve.runge_kutta` takes the same steps.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anode.fields import Activation, MLPField, VectorField
-from anode.solve import kernels
-from anode.solve.solver import Outcome, Solver, Weights
-from anode.solve.status import SolveStatus
+from anode.solve.backward import attach
+from anode.solve.settings import Controller, SolverSettings
+from anode.solve.solution import Solution, SolveStatus, adaptive_solution
 
 Array = NDArray[Any]
 
 _MATRICES = (0, 2, 4)
-"""Which of a field's weights are no biases."""
+"""Indices of those of a field's weights that are no biases."""
 
 _ROOM = 4
 """Steps that are recorded before more room is made. A trained NODE takes from 2 to 10."""
@@ -37,151 +39,185 @@ An array of twice as many comes fresh from the system, which fills it with zeros
 _LEAST = 4
 """Problems for which a thread of their own is worth its start, a tenth of a millisecond."""
 
-_STATUS = {
-    kernels.UNDERFLOW: SolveStatus.UNDERFLOW,
-    kernels.TOO_MANY_STEPS: SolveStatus.TOO_MANY_STEPS,
-    kernels.NON_FINITE: SolveStatus.NON_FINITE,
-}
-
-
-def suits(field: VectorField, h0: Tensor) -> bool:
-    """Whether a problem can be solved here; a subclass of a field may evaluate something else."""
-    return type(field) is MLPField and h0.device.type == "cpu" and h0.dtype in _DTYPES
-
-
 _DTYPES = (torch.float32, torch.float64)
 
 
-def dopri5(
-    field: VectorField, h0: Tensor, times: Tensor, *, rtol: float, atol: float, max_steps: int
-) -> Outcome:
-    """As :func:`anode.solve.dopri5.dopri5`, for fields and states that :func:`suits`."""
+@cache
+def _kernels() -> Any:
+    """The compiled functions; None without numba."""
+    try:
+        return import_module("anode.solve.kernels")
+    except ImportError:
+        return None
+
+
+def suits(field: VectorField, h0: Tensor, settings: SolverSettings) -> bool:
+    """Whether :func:`solve` serves a problem.
+
+    The method must be an embedded pair whose last stage is its solution. A subclass of the field or
+    of the controller may compute something else.
+    """
+    method = settings.method
+    return (
+        settings.stacked
+        and (method.adaptive and method.first_same_as_last)
+        and (type(field) is MLPField and type(settings.controller) is Controller)
+        and (h0.device.type == "cpu" and h0.dtype in _DTYPES)
+        and _kernels() is not None
+    )
+
+
+def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings) -> Solution:
+    """As :func:`anode.solve.runge_kutta.solve`, for problems that :func:`suits`."""
     assert isinstance(field, MLPField)
-    return Solve(field, times, rtol, atol, max_steps).solve(h0, field.weights)
-
-
-class _Record(NamedTuple):
-    """Accepted steps of a share's problems, at most ``_ROOM`` each; see :func:`kernels.advance`."""
-
-    values: Array
-    steps: Array
-    taken: Array
+    inputs = (h0, *field.weights)
+    keep = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
+    solved = forward(field, h0, times, settings, keep)
+    states = torch.from_numpy(_samples(solved.state.out, h0.shape[1], h0.shape[2]))
+    if keep:
+        states = attach(states, solved.pull_back, inputs)
+    kernels, counts = _kernels(), solved.state.counts
+    statuses = {
+        kernels.UNDERFLOW: SolveStatus.UNDERFLOW,
+        kernels.TOO_MANY_STEPS: SolveStatus.TOO_MANY_STEPS,
+        kernels.NON_FINITE: SolveStatus.NON_FINITE,
+    }
+    failed = {
+        r: statuses[status]
+        for r, status in enumerate(counts[:, kernels.STATUS].tolist())
+        if status != kernels.DONE
+    }
+    time = solved.problem.sign * solved.state.clock[:, 0]
+    return adaptive_solution(
+        states, counts[:, kernels.MADE], time, failed, len(settings.method.nodes)
+    )
 
 
 @dataclass(frozen=True)
 class _Share:
-    """Problems that one thread solves, and what it recorded."""
+    """Problems ``(n,)`` that one thread solves, and its records, see :class:`kernels.Record`."""
 
     problems: Array
-    records: list[_Record]
+    records: list[Any]
 
 
-class Solve(Solver):
-    """One solve of a stack, forwards and back."""
+@dataclass(frozen=True)
+class Solved:
+    """What the kernels leave of a solve.
 
-    def __init__(
-        self, field: MLPField, times: Tensor, rtol: float, atol: float, max_steps: int
-    ) -> None:
-        super().__init__(times, rtol, atol, max_steps)
-        self.relu = field.activation is Activation.RELU
+    Attributes:
+        problem, state: See :mod:`anode.solve.kernels`.
+        shares: All problems.
+        shapes: Shapes of the field's weights, without the first axis.
+    """
 
-    def run(self, h0: Tensor, weights: Weights) -> Tensor:
-        replicas, self.batch, self.width = h0.shape
-        self.shapes = [tuple(w.shape[1:]) for w in weights]
-        arrays = [_rounded(_array(w), i) for i, w in enumerate(weights)]
-        if len(arrays) == 6:  # without a time
-            arrays.append(np.zeros_like(arrays[1]))
-        self.weights = tuple(arrays)
-        y = self._tiles(_array(h0), copies=True)
-        tiles = y.shape[1]
-        numbers = y.shape[2] + 2 * arrays[1].shape[1] * kernels.TILE  # of an evaluation
-        f = np.empty_like(y)
-        self.first = np.empty((replicas, tiles, numbers), y.dtype)
-        self.clock, self.counts = np.empty((replicas, 2)), np.zeros((replicas, 5), np.int64)
-        out = np.full((len(self.ends), *y.shape), np.nan, y.dtype)
-        out[0] = y
-        room = (_ROOM if self.record else 0, 6, tiles, numbers)
-        control = (self.weights, self.ends, self.sign, self.rtol, self.atol, self.relu)
-        state = (self.batch, self.width, y, f, self.clock, self.counts)
-
-        def solve(share: _Share) -> None:
-            problems, n = share.problems, len(share.problems)
-            kernels.begin(problems, *control, *state, self.first)
-            running = True
-            while running:
-                record = _Record(
-                    np.empty((n, *room), y.dtype), np.empty((n, _ROOM, 4)), np.zeros(n, np.int64)
-                )
-                kernels.advance(
-                    problems, *control, *state, self.max_steps, out, self.record, *record
-                )
-                if self.record:
-                    share.records.append(record)
-                running = bool((self.counts[problems, kernels.STATUS] == kernels.RUNNING).any())
-
-        self.shares = _shares(replicas, room[0] * 6 * tiles * numbers * y.itemsize)
-        _for_each(solve, self.shares)
-        return torch.from_numpy(self._samples(out))
-
-    def outcome(self, states: Tensor) -> Outcome:
-        status, tried = self.counts[:, kernels.STATUS], self.counts[:, kernels.TRIED]
-        failed = {int(r): _STATUS[int(status[r])] for r in np.flatnonzero(status != kernels.DONE)}
-        # The step that could not be made was not evaluated.
-        impossible = np.isin(status, (kernels.UNDERFLOW, kernels.NON_FINITE))
-        if failed:
-            states = states.index_fill(1, torch.tensor(list(failed)), torch.nan)
-        return Outcome(
-            states=states,
-            nfe=torch.from_numpy(2 + 6 * (tried - impossible)),
-            steps=torch.from_numpy(tried.copy()),
-            time=torch.from_numpy(self.sign * self.clock[:, 0]),
-            failed=failed,
-        )
+    problem: Any
+    state: Any
+    shares: Sequence[_Share]
+    shapes: Sequence[tuple[int, ...]]
 
     def pull_back(self, gradient: Tensor) -> tuple[Tensor, ...]:
-        by_time = self._tiles(_array(gradient), copies=False)
-        sums = tuple(np.zeros_like(w) for w in self.weights)
-        gy, gf = np.zeros_like(by_time[0]), np.zeros_like(by_time[0])
-        start = np.zeros_like(gy)
-        fixed = (self.weights, self.ends, self.sign, self.relu, self.counts)
+        """Gradients of h0 and of the weights from that of the states, ``(T, R, B, D)``."""
+        kernels = _kernels()
+        out = _tiles(_array(gradient), copies=False)
+        gy, gf = np.zeros_like(out[0]), np.zeros_like(out[0])
+        sums = tuple(np.zeros_like(w) for w in self.problem.net)
+        back = kernels.Back(out, gy, gf, kernels.Net(*sums))
 
         def go_back(share: _Share) -> None:
-            for record in reversed(share.records):
-                kernels.pull_back(share.problems, *fixed, *record, by_time, gy, gf, sums)
-            first_time = self.sign * self.ends[0]
-            kernels.finish(
-                share.problems, self.weights, first_time, self.relu, self.counts, self.first, gf,
-                sums, start,
-            )  # fmt: skip
+            for i, record in reversed(list(enumerate(share.records))):
+                kernels.pull_back(share.problems, self.problem, self.state, record, back, i == 0)
 
         _for_each(go_back, self.shares)
-        done = self.counts[:, kernels.STATUS] == kernels.DONE
-        start[done] += gy[done] + by_time[0, done]
         found = [_cut(sums[i], shape, i) for i, shape in enumerate(self.shapes)]
-        return (torch.from_numpy(self._samples(start)), *found)
+        start = _samples(gy, self.problem.batch, self.problem.width)
+        return (torch.from_numpy(start), *found)
 
-    def _tiles(self, values: Array, copies: bool) -> Array:
-        """``(..., B, width)`` as ``(..., tiles, D T)``; what is added is zeros, or copies."""
-        batch, width = values.shape[-2:]
-        out = np.zeros((*values.shape[:-2], _up(width), _up(batch, kernels.TILE)), values.dtype)
-        out[..., :width, :batch] = values.swapaxes(-1, -2)
-        if copies:
-            out[..., batch:] = out[..., batch - 1 : batch]
-        cut = out.reshape(*out.shape[:-1], -1, kernels.TILE).swapaxes(-2, -3)
-        return np.ascontiguousarray(cut).reshape(*cut.shape[:-2], -1)
 
-    def _samples(self, tiles: Array) -> Array:
-        """The inverse of :meth:`_tiles`."""
-        cut = tiles.reshape(*tiles.shape[:-1], -1, kernels.TILE).swapaxes(-2, -3)
-        samples = cut.reshape(*cut.shape[:-2], -1)[..., : self.width, : self.batch]
-        return np.ascontiguousarray(samples.swapaxes(-1, -2))
+def forward(
+    field: MLPField, h0: Tensor, times: Tensor, settings: SolverSettings, keep: bool
+) -> Solved:
+    """Solve, and record the steps if a way back is to be kept."""
+    kernels = _kernels()
+    sign = 1.0 if times[1] > times[0] else -1.0
+    weights = [_rounded(_array(w), i) for i, w in enumerate(field.weights)]
+    if len(weights) == 6:  # without a time
+        weights.append(np.zeros_like(weights[1]))
+    y = _tiles(_array(h0), copies=True)
+    number = y.dtype.type
+    tableau, controller = settings.method, settings.controller
+    problem = kernels.Problem(
+        kernels.Net(*weights),
+        kernels.Pair(
+            np.array(tableau.nodes),
+            tableau.matrix,
+            tableau.interpolation,
+            tableau.order,
+            controller.safety,
+            controller.largest,
+            controller.smallest,
+        ),
+        sign * times.double().numpy(),
+        number(sign),
+        number(settings.rtol),
+        number(settings.atol),
+        field.activation is Activation.RELU,
+        *h0.shape[1:],
+        settings.max_steps,
+    )
+    replicas, tiles, numbers = y.shape
+    numbers += 2 * weights[1].shape[1] * kernels.TILE  # of an evaluation
+    out = np.full((len(times), *y.shape), np.nan, y.dtype)
+    out[0] = y
+    state = kernels.State(
+        y,
+        np.empty_like(y),
+        np.empty((replicas, 2)),
+        np.zeros((replicas, 5), np.int64),
+        np.empty((replicas, tiles, numbers), y.dtype),
+        out,
+    )
+    room = (_ROOM if keep else 0, len(tableau.nodes), tiles, numbers)
+
+    def go(share: _Share) -> None:
+        n = len(share.problems)
+        while (state.counts[share.problems, kernels.STATUS] == kernels.RUNNING).any():
+            record = kernels.Record(
+                np.empty((n, *room), y.dtype), np.empty((n, room[0], 4)), np.zeros(n, np.int64)
+            )
+            kernels.advance(share.problems, problem, state, record)
+            share.records.append(record)
+
+    shares = _shares(replicas, int(np.prod(room)) * y.itemsize)
+    _for_each(go, shares)
+    return Solved(problem, state, shares, [tuple(w.shape[1:]) for w in field.weights])
+
+
+def _tiles(values: Array, copies: bool) -> Array:
+    """``(..., B, width)`` as ``(..., tiles, D T)``; what is added is zeros, or copies."""
+    batch, width = values.shape[-2:]
+    tile = _kernels().TILE
+    out = np.zeros((*values.shape[:-2], _up(width), _up(batch, tile)), values.dtype)
+    out[..., :width, :batch] = values.swapaxes(-1, -2)
+    if copies:
+        out[..., batch:] = out[..., batch - 1 : batch]
+    cut = out.reshape(*out.shape[:-1], -1, tile).swapaxes(-2, -3)
+    return np.ascontiguousarray(cut).reshape(*cut.shape[:-2], -1)
+
+
+def _samples(tiles: Array, batch: int, width: int) -> Array:
+    """The inverse of :func:`_tiles`."""
+    cut = tiles.reshape(*tiles.shape[:-1], -1, _kernels().TILE).swapaxes(-2, -3)
+    samples = cut.reshape(*cut.shape[:-2], -1)[..., :width, :batch]
+    return np.ascontiguousarray(samples.swapaxes(-1, -2))
 
 
 def _shares(replicas: int, size: int) -> list[_Share]:
     """The problems in shares, one or more for each thread that is worth its start.
 
     Args:
-        size: of a problem's record, in bytes.
+        replicas: Number of problems.
+        size: Size of a problem's record, in bytes.
     """
     count = max(min(torch.get_num_threads(), replicas // _LEAST), replicas * size // _SHARE, 1)
     return [_Share(problems, []) for problems in np.array_split(np.arange(replicas), count)]
@@ -225,4 +261,5 @@ def _cut(flat: Array, shape: tuple[int, ...], i: int) -> Tensor:
 
 
 def _up(n: int, unit: int = 4) -> int:
+    """n rounded up to a multiple of ``unit``."""
     return -(-n // unit) * unit

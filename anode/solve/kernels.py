@@ -1,44 +1,97 @@
-"""The compiled solver of the toy experiments: dopri5 for MLP fields, one problem after the other.
+"""The compiled solver of the toy experiments: embedded pairs for MLP fields, a problem at a time.
 
-A problem is so small that it fits into a processor's first two caches, if all of it is done before
+A problem is so small that it fits into a processor's first two caches if all of it is done before
 the next one begins. So everything from a network's weights to its gradients is written out here in
-loops, which numba compiles for the processor at hand. What is computed is what
-:mod:`anode.solve.dopri5` computes, in the order that suits one problem.
+loops, which numba compiles for the processor at hand. They compute what
+:mod:`anode.solve.runge_kutta` computes, in the order that suits one problem.
 
-D, the dimension of the field's state, and H, the number of hidden units, are rounded up to
-multiples of 4, with zeros. Samples lie along the last axis, cut into tiles of T = :data:`TILE`: a
-state is ``(tiles, D T)``. The last tile is filled with copies of the last sample, which count in no
-norm and have no gradient.
+The state's dimension D and the number of hidden units H are rounded up to multiples of 4, with
+zeros. Samples lie along the last axis, cut into tiles of T = :data:`TILE`: a state is
+``(tiles, D T)``. The last tile is filled with copies of the last sample, which count in no norm and
+have no gradient.
 
-All is here because numba looks at no other file to tell whether what it compiled is still good.
+All code is in this file because numba looks at no other to tell whether what it compiled is still
+good; the coefficients of the method are arguments for the same reason.
 """
 
-from typing import Any
+from collections import namedtuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from anode.solve.tableau import (
-    INTERPOLATION,
-    LARGEST_FACTOR,
-    NODES,
-    ORDER,
-    SAFETY,
-    SMALLEST_FACTOR,
-    TABLEAU,
-)
-
 Array = NDArray[Any]
 
 RUNNING, DONE, UNDERFLOW, TOO_MANY_STEPS, NON_FINITE = range(5)
-"""How a problem is: still to be solved, solved, or failed."""
+"""Status of a problem: still to be solved, solved, or failed."""
 
-NEXT, TRIED, SINCE, FINITE, STATUS = range(5)
-"""What is counted: the next output time; steps tried, in all and since an output; whether the state
-is finite; how the problem is."""
+NEXT, MADE, SINCE, FINITE, STATUS = range(5)
+"""Columns of the counts: the index of the next output time; steps made, in all and since an
+output; whether the state is finite; the status."""
 
-_NODES, _I = np.array(NODES), INTERPOLATION
+
+Net = namedtuple("Net", ("w1", "b1", "w2", "b2", "w3", "b3", "time"))
+"""Weights of R networks, each ``(R, inputs * outputs)``, or of one, without the first axis."""
+
+Turned = namedtuple("Turned", ("m1", "m2", "m3", "zeros", "work", "relu"))
+"""One network's matrices transposed, a bias of zeros, room for 2 H T numbers, its activation."""
+
+
+class Pair(NamedTuple):
+    """A tableau whose last stage is its solution, and a controller."""
+
+    nodes: Array  # (s,)
+    matrix: Array  # (s + 2, s + 1)
+    interpolation: Array  # (4, s + 1)
+    order: int
+    safety: float
+    largest: float
+    smallest: float
+
+
+class Problem(NamedTuple):
+    """What stays the same during a solve; numbers are in the precision of the states."""
+
+    net: Net
+    pair: Pair
+    times: Array  # output times times sign, increasing
+    sign: Any  # -1 for decreasing times
+    rtol: Any
+    atol: Any
+    relu: bool  # the activation, otherwise softplus
+    batch: int  # number of samples and dimension, not rounded up
+    width: int
+    max_steps: int  # between two output times
+
+
+class State(NamedTuple):
+    """Where R problems are; all written."""
+
+    y: Array  # states, (R, tiles, D T)
+    f: Array  # slopes, (R, tiles, D T)
+    clock: Array  # time and size of the next step, (R, 2)
+    counts: Array  # see NEXT, (R, 5)
+    first: Array  # what the first evaluation gave, (R, tiles, (D + 2 H) T)
+    out: Array  # states at the output times, (times, R, tiles, D T)
+
+
+class Record(NamedTuple):
+    """Accepted steps of n problems, for a way back; there may be room for none."""
+
+    values: Array  # what the evaluations gave, (n, room, s, tiles, (D + 2 H) T)
+    steps: Array  # t, dt, the first output time in the step and the first after it, (n, room, 4)
+    taken: Array  # number of steps, (n,)
+
+
+class Back(NamedTuple):
+    """Gradients on the way back."""
+
+    out: Array  # of the states at the output times, (times, R, tiles, D T)
+    gy: Array  # of the state at the end, then of that at the start, (R, tiles, D T)
+    gf: Array  # of the slope there
+    sums: Net  # of the weights, added to
+
 
 # Fused multiply-adds everywhere; only the sums over samples may be taken in another order.
 _plain = numba.njit(fastmath={"contract"}, error_model="numpy")
@@ -166,335 +219,294 @@ def _deactivate(g: Array, z: Array, relu: bool) -> None:
 
 
 @_plain
-def _evaluate(
-    net: Any, t: Any, state: Array, record: Array, keep: bool, relu: bool, out: Array
-) -> None:
+def _evaluate(net: Net, t: Any, state: Array, record: Array, relu: bool, out: Array) -> None:
     """Slopes ``out`` at ``state``, both ``(tiles, D T)``.
 
-    ``record (tiles or 1, (D + 2 H) T)`` takes the state and what both hidden layers gave.
+    ``record (tiles or 1, (D + 2 H) T)`` takes the state and what both hidden layers gave, if it has
+    room for all tiles.
     """
-    w1, b1, w2, b2, w3, b3, time = net
-    dim, hidden = b3.size, b1.size
+    dim, hidden = net.b3.size, net.b1.size
     d, h = np.uint64(dim), np.uint64(hidden)
-    shifted = b1 + t * time
+    shifted = net.b1 + t * net.time
     for tile in range(state.shape[0]):
-        part = record[tile if keep else 0]
+        part = record[min(tile, record.shape[0] - 1)]
         z1, z2 = part[dim * TILE : (dim + hidden) * TILE], part[(dim + hidden) * TILE :]
-        if keep:
-            part[: dim * TILE] = state[tile]
-        _affine(w1, d, h, shifted, state[tile], z1)
+        part[: dim * TILE] = state[tile]
+        _affine(net.w1, d, h, shifted, state[tile], z1)
         _activate(z1, relu)
-        _affine(w2, h, h, b2, z1, z2)
+        _affine(net.w2, h, h, net.b2, z1, z2)
         _activate(z2, relu)
-        _affine(w3, h, d, b3, z2, out[tile])
+        _affine(net.w3, h, d, net.b3, z2, out[tile])
 
 
 @_plain
-def _pull_back(
-    turned: Any, zeros: Array, t: Any, record: Array, g: Array, relu: bool, work: Array, sums: Any,
-    out: Array,
-) -> None:  # fmt: skip
+def _evaluate_back(turned: Turned, t: Any, record: Array, g: Array, sums: Net, out: Array) -> None:
     """From the gradient ``g`` of slopes to that of their state, ``out``, both ``(tiles, D T)``.
 
-    Args:
-        turned: the weights w1, w2, w3, transposed.
-        zeros: a bias of nothing.
-        work: room, ``(2 H T,)``.
-        sums: the gradients of the weights, added to.
+    ``record`` is what :func:`_evaluate` left; the gradients of the weights are added to ``sums``.
     """
-    m1, m2, m3 = turned
-    s1, c1, s2, c2, s3, c3, ct = sums
-    dim, hidden = c3.size, c1.size
+    dim, hidden = sums.b3.size, sums.b1.size
     d, h = np.uint64(dim), np.uint64(hidden)
-    g1, g2 = work[: hidden * TILE], work[hidden * TILE :]
-    shift = np.zeros_like(c1)
+    g1, g2 = turned.work[: hidden * TILE], turned.work[hidden * TILE :]
+    shift = np.zeros_like(sums.b1)
     for tile in range(g.shape[0]):
         part = record[tile]
         x = part[: dim * TILE]
         z1, z2 = part[dim * TILE : (dim + hidden) * TILE], part[(dim + hidden) * TILE :]
-        _affine(m3, d, h, zeros, g[tile], g2)
-        _deactivate(g2, z2, relu)
-        _affine(m2, h, h, zeros, g2, g1)
-        _deactivate(g1, z1, relu)
-        _affine(m1, h, d, zeros, g1, out[tile])
-        _outer(z2, g[tile], h, d, s3)
-        _outer(z1, g2, h, h, s2)
-        _outer(x, g1, d, h, s1)
-        _add_rows(g[tile], d, c3)
-        _add_rows(g2, h, c2)
+        _affine(turned.m3, d, h, turned.zeros, g[tile], g2)
+        _deactivate(g2, z2, turned.relu)
+        _affine(turned.m2, h, h, turned.zeros, g2, g1)
+        _deactivate(g1, z1, turned.relu)
+        _affine(turned.m1, h, d, turned.zeros, g1, out[tile])
+        _outer(z2, g[tile], h, d, sums.w3)
+        _outer(z1, g2, h, h, sums.w2)
+        _outer(x, g1, d, h, sums.w1)
+        _add_rows(g[tile], d, sums.b3)
+        _add_rows(g2, h, sums.b2)
         _add_rows(g1, h, shift)
     for i in range(hidden):
-        c1[i] += shift[i]
-        ct[i] += t * shift[i]
+        sums.b1[i] += shift[i]
+        sums.time[i] += t * shift[i]
 
 
 @_plain
-def _network(weights: Any, r: int) -> tuple[Array, ...]:
-    w1, b1, w2, b2, w3, b3, time = weights
-    return w1[r], b1[r], w2[r], b2[r], w3[r], b3[r], time[r]
+def _network(w: Net, r: int) -> Net:
+    return Net(w.w1[r], w.b1[r], w.w2[r], w.b2[r], w.w3[r], w.b3[r], w.time[r])
 
 
 @_plain
-def _turned(net: Any) -> tuple[Array, ...]:
-    dim, hidden = net[5].size, net[1].size
-    return (
-        net[0].reshape(dim, hidden).T.copy().ravel(),
-        net[2].reshape(hidden, hidden).T.copy().ravel(),
-        net[4].reshape(hidden, dim).T.copy().ravel(),
+def _turned(net: Net, relu: bool) -> Turned:
+    dim, hidden = net.b3.size, net.b1.size
+    return Turned(
+        net.w1.reshape(dim, hidden).T.copy().ravel(),
+        net.w2.reshape(hidden, hidden).T.copy().ravel(),
+        net.w3.reshape(hidden, dim).T.copy().ravel(),
+        np.zeros(max(dim, hidden), net.w1.dtype),
+        np.empty(2 * hidden * TILE, net.w1.dtype),
+        relu,
     )
 
 
 @_sums
-def _rms(x: Array, y: Array, z: Array, batch: int, dim: int, rtol: Any, atol: Any) -> Any:
+def _rms(x: Array, y: Array, z: Array, p: Problem) -> Any:
     """Root mean square of x / (atol + rtol max(|y|, |z|)) over the samples: ``(tiles, D T)``."""
     total = x.dtype.type(0)
     for q in range(x.shape[0]):
-        valid = min(TILE, batch - q * TILE)
-        for d in range(dim):
+        valid = min(TILE, p.batch - q * TILE)
+        for d in range(p.width):
             first = d * TILE
             a, b, c = x[q, first:], y[q, first:], z[q, first:]
             for j in range(valid):
-                u = a[j] / (atol + rtol * max(abs(b[j]), abs(c[j])))
+                u = a[j] / (p.atol + p.rtol * max(abs(b[j]), abs(c[j])))
                 total += u * u
-    return np.sqrt(total / x.dtype.type(batch * dim))
+    return np.sqrt(total / x.dtype.type(p.batch * p.width))
 
 
 @_plain
-def _combine(y: Array, weights: Array, slopes: Array, count: int, out: Array) -> None:
-    """out = y + the weighted sum of the first ``count`` slopes, of states ``(tiles, D T)``."""
+def _combine(y: Array, weights: Array, slopes: Array, out: Array) -> None:
+    """out = y + the weighted sum of the first slopes, of states ``(tiles, D T)``."""
     for q in range(y.shape[0]):
         for j in range(y.shape[1]):
             out[q, j] = y[q, j]
-        for i in range(count):
+        for i in range(len(weights)):
             w = weights[i]
             for j in range(y.shape[1]):
                 out[q, j] += w * slopes[i, q, j]
 
 
 @_plain
-def _step_factor(ratio: float) -> float:
+def _step_factor(ratio: float, pair: Pair) -> float:
     """By how much to change the step size after an error ratio."""
     if np.isnan(ratio):
         return np.nan
-    least = 1.0 if ratio < 1 else SMALLEST_FACTOR
-    return min(max(SAFETY / ratio ** (1 / ORDER), least), LARGEST_FACTOR)
+    least = 1.0 if ratio < 1 else pair.smallest
+    return min(max(pair.safety / ratio ** (1 / pair.order), least), pair.largest)
 
 
 @_plain
-def _interpolation(t: float, dt: float, end: float, weights: Array) -> None:
-    """The weights of the seven slopes at the output time ``end`` within a step, without sign."""
-    x = min(max((end - t) / dt, 0.0), 1.0)
-    weights[:] = dt * (x * (_I[0] + x * (_I[1] + x * (_I[2] + x * _I[3]))))
+def _shares(p: Problem, t: float, dt: float, end: float, weights: Array) -> None:
+    """Write the weights of the slopes at the output time ``end`` within a step."""
+    x, c = min(max((end - t) / dt, 0.0), 1.0), p.pair.interpolation
+    shares = dt * (x * (c[0] + x * (c[1] + x * (c[2] + x * c[3]))))
+    for j in range(len(weights)):
+        weights[j] = p.sign * weights.dtype.type(shares[j])
 
 
 @_plain
-def _stage_time(t: float, dt: float, i: int, number: Any) -> Any:
-    """Of the i-th evaluation in a step, in the precision of the states."""
-    if i >= 4:
-        return number(t + dt)
-    return number(t) + number(_NODES[i]) * number(dt)
+def _stage_times(p: Problem, t: float, dt: float) -> Array:
+    """Times of the evaluations in a step, ``(s,)``, in the precision of the states."""
+    number, nodes = p.net.w1.dtype.type, p.pair.nodes
+    at = np.empty(len(nodes), p.net.w1.dtype)
+    for i in range(len(nodes)):
+        at[i] = number(t) + number(nodes[i]) * number(dt)
+    for i in range(len(nodes)):
+        at[i] = p.sign * (number(t + dt) if nodes[i] == 1 else at[i])
+    return at
 
 
 @_plain
-def _first_step(
-    net: Any, t: float, y: Array, f: Array, batch: int, width: int, sign: Any, rtol: Any,
-    atol: Any, record: Array, relu: bool,
-) -> float:  # fmt: skip
-    """A step size from the sizes of the state, its slope and its slope's change."""
+def _begin(p: Problem, net: Net, s: State, r: int) -> None:
+    """The first slope of a problem, and a step size from the sizes of state, slope and bend."""
+    y, f, t = s.y[r], s.f[r], p.times[0]
     number = y.dtype.type
-    size = _rms(y, y, y, batch, width, rtol, atol)
-    slope = _rms(f, y, y, batch, width, rtol, atol)
+    _evaluate(net, number(p.sign * t), y, s.first[r], p.relu, f)
+    size, slope = _rms(y, y, y, p), _rms(f, y, y, p)
     guess = number(1e-6)
     if not (size < number(1e-5) or slope < number(1e-5)):
         guess = number(0.01) * size / slope
-    ahead = np.empty_like(y)
-    _evaluate(net, sign * (number(t) + guess), y + sign * guess * f, record, False, relu, ahead)
-    bend = _rms(ahead - f, y, y, batch, width, rtol, atol) / guess
+    ahead, work = np.empty_like(y), np.empty((1, s.first.shape[2]), y.dtype)
+    at = p.sign * (number(t) + guess)
+    _evaluate(net, at, y + p.sign * guess * f, work, p.relu, ahead)
+    bend = _rms(ahead - f, y, y, p) / guess
     if slope <= number(1e-15) and bend <= number(1e-15):
         step = max(number(1e-6), guess * number(1e-3))
     else:
         # Where only the bend is NaN, torchdiffeq goes on with the slope.
-        step = (number(0.01) / (bend if bend > slope else slope)) ** number(1 / ORDER)
+        step = (number(0.01) / (bend if bend > slope else slope)) ** number(1 / p.pair.order)
     most = number(100) * guess
-    if np.isnan(most) or np.isnan(step):
-        return np.nan
-    return float(min(most, step))
+    s.clock[r, 0] = t
+    s.clock[r, 1] = np.nan if np.isnan(most) or np.isnan(step) else float(min(most, step))
+    s.counts[r, NEXT] = 1
+    s.counts[r, FINITE] = np.isfinite(y).all()
+
+
+@_plain
+def _status(p: Problem, s: State, r: int) -> int:
+    """Whether a problem can go on, in the order in which torchdiffeq looks."""
+    t, dt = s.clock[r]
+    finite = np.isfinite(dt) and s.counts[r, FINITE] == 1
+    if s.counts[r, SINCE] >= p.max_steps:
+        return TOO_MANY_STEPS
+    if t + dt > t and finite:
+        return RUNNING
+    # A step of exactly zero is what a state or slope beyond the largest number gives.
+    return NON_FINITE if not finite or dt == 0 else UNDERFLOW
+
+
+@_plain
+def _attempt(
+    p: Problem, net: Net, y: Array, clock: Array, slopes: Array, values: Array
+) -> tuple[Array, Any]:
+    """The end of a step from ``y (tiles, D T)``, and its error over the tolerance.
+
+    Args:
+        clock: Time and step size, ``(2,)``.
+        slopes: The first slope, and room for the others, ``(s + 1, tiles, D T)``.
+        values: Takes what the evaluations give, ``(s, tiles, (D + 2 H) T)``; or room for one tile.
+    """
+    number, (t, dt) = y.dtype.type, clock
+    end, change = np.empty_like(y), np.zeros_like(y)
+    weights, at = np.empty(len(slopes), y.dtype), _stage_times(p, t, dt)
+    for i in range(len(slopes) - 1):
+        for j in range(i + 1):
+            weights[j] = p.sign * number(dt) * number(p.pair.matrix[i, j])
+        _combine(y, weights[: i + 1], slopes, end)
+        value = values[min(i, len(values) - 1)]
+        _evaluate(net, at[i], end, value, p.relu, slopes[i + 1])
+    for j in range(len(slopes)):
+        weights[j] = p.sign * number(dt) * number(p.pair.matrix[-1, j])
+    _combine(change, weights, slopes, change)
+    return end, _rms(change, y, end, p)
+
+
+@_plain
+def _write_outputs(p: Problem, s: State, r: int, slopes: Array) -> None:
+    """Interpolate at the output times in an accepted step."""
+    weights, (t, dt) = np.empty(len(slopes), slopes.dtype), s.clock[r]
+    while s.counts[r, NEXT] < len(p.times) and p.times[s.counts[r, NEXT]] <= t + dt:
+        _shares(p, t, dt, p.times[s.counts[r, NEXT]], weights)
+        _combine(s.y[r], weights, slopes, s.out[s.counts[r, NEXT], r])
+        s.counts[r, NEXT] += 1
+        s.counts[r, SINCE] = 0
 
 
 # --- what Python calls --------------------------------------------------------------------------
 
-# Weights are w1, b1, w2, b2, w3, b3 and the time's, flat: ``(R, inputs * outputs)`` each. Times are
-# output times times ``sign``, increasing. ``which`` lists the problems that a call is about.
-
 
 @_called
-def begin(
-    which: Array, weights: Any, times: Array, sign: float, rtol: float, atol: float, relu: bool,
-    batch: int, width: int, y: Array, f: Array, clock: Array, counts: Array, record: Array,
-) -> None:  # fmt: skip
-    """Start problems: first slopes and first step sizes.
+def advance(which: Array, p: Problem, s: State, record: Record) -> None:
+    """Try steps of the problems ``which`` until each is done, has failed, or has filled its record.
 
-    Args:
-        batch, width: B and the dimension, not rounded up.
-        y: states ``(R, tiles, D T)``.
-        f: slopes, of the same shape, written.
-        record: what the first evaluation gave, ``(R, tiles, (D + 2 H) T)``, written.
-        clock: t and dt ``(R, 2)``, written.
-        counts: ``(R, 5)``, written.
+    Where nothing is recorded, ``record`` has no room.
     """
-    number = y.dtype.type
-    work = np.empty((1, record.shape[2]), y.dtype)
-    for r in which:
-        net = _network(weights, r)
-        _evaluate(net, number(sign * times[0]), y[r], record[r], True, relu, f[r])
-        clock[r, 0] = times[0]
-        clock[r, 1] = _first_step(
-            net, times[0], y[r], f[r], batch, width, number(sign), number(rtol), number(atol),
-            work, relu,
-        )  # fmt: skip
-        counts[r, NEXT] = 1
-        counts[r, FINITE] = np.isfinite(y[r]).all()
-
-
-@_called
-def advance(
-    which: Array, weights: Any, times: Array, sign: float, rtol: float, atol: float, relu: bool,
-    batch: int, width: int, y: Array, f: Array, clock: Array, counts: Array, most_steps: int,
-    out: Array, keep: bool, records: Array, steps: Array, taken: Array,
-) -> None:  # fmt: skip
-    """Try steps until each problem is done, has failed, or has filled its record.
-
-    Args:
-        most_steps: between two output times, rejected ones included.
-        out: states at the output times, ``(times, R, tiles, D T)``, written.
-        keep: whether steps are recorded, for a way back.
-        records: of accepted steps, ``(n, room, 6, tiles, (D + 2 H) T)`` for the n of ``which``.
-        steps: t, dt, and the first output time in the step and behind it, ``(n, room, 4)``.
-        taken: how many are recorded, ``(n,)``.
-    """
-    number = y.dtype.type
-    way = number(sign)
-    slopes = np.empty((7, *y.shape[1:]), y.dtype)
-    state = np.empty_like(slopes[0])
-    change, zero = np.empty_like(state), np.zeros_like(state)
-    work = np.empty((1, y.shape[2] + 2 * weights[1].shape[1] * TILE), y.dtype)
-    shares, row = np.empty(7), np.empty(7, y.dtype)
+    slopes = np.empty((len(p.pair.nodes) + 1, *s.y.shape[1:]), s.y.dtype)
+    work = np.empty((1, 1, s.first.shape[2]), s.y.dtype)
+    room = record.steps.shape[1]
     for place, r in enumerate(which):
-        if counts[r, STATUS] != RUNNING:
+        if s.counts[r, STATUS] != RUNNING:
             continue
-        net = _network(weights, r)
-        slopes[0] = f[r]
+        net = _network(p.net, r)
+        if s.counts[r, NEXT] == 0:
+            _begin(p, net, s, r)
+        slopes[0] = s.f[r]
         while True:
-            t, dt = clock[r]
-            finite = np.isfinite(dt) and counts[r, FINITE] == 1
-            if counts[r, SINCE] >= most_steps:
-                counts[r, STATUS] = TOO_MANY_STEPS
+            s.counts[r, STATUS] = _status(p, s, r)
+            taken = record.taken[place]
+            if s.counts[r, STATUS] != RUNNING or (room > 0 and taken == room):
                 break
-            if not (t + dt > t and finite):
-                counts[r, TRIED] += 1  # the step that could not be made
-                # A step of exactly zero is what a state or slope beyond the largest number gives.
-                counts[r, STATUS] = NON_FINITE if not finite or dt == 0 else UNDERFLOW
+            values = record.values[place, taken] if room > 0 else work
+            t, dt = s.clock[r]
+            end, ratio = _attempt(p, net, s.y[r], s.clock[r], slopes, values)
+            s.counts[r, MADE] += 1
+            s.counts[r, SINCE] += 1
+            if ratio <= 1:
+                first = s.counts[r, NEXT]
+                _write_outputs(p, s, r, slopes)
+                if room > 0:
+                    step = record.steps[place, taken]
+                    step[0], step[1], step[2], step[3] = t, dt, first, s.counts[r, NEXT]
+                    record.taken[place] += 1
+                s.clock[r, 0] = t + dt
+                s.y[r] = end
+                slopes[0] = slopes[-1]
+                s.counts[r, FINITE] = np.isfinite(end).all()
+            s.clock[r, 1] = dt * _step_factor(float(ratio), p.pair)
+            if s.counts[r, NEXT] == len(p.times):
+                s.counts[r, STATUS] = DONE
                 break
-            if keep and taken[place] == steps.shape[1]:
-                break
-            for i in range(6):
-                for j in range(i + 1):
-                    row[j] = way * number(dt) * number(TABLEAU[i, j])
-                _combine(y[r], row, slopes, i + 1, state)
-                record = records[place, taken[place], i] if keep else work
-                at = way * _stage_time(t, dt, i, number)
-                _evaluate(net, at, state, record, keep, relu, slopes[i + 1])
-            for j in range(7):
-                row[j] = way * number(dt) * number(TABLEAU[6, j])
-            _combine(zero, row, slopes, 7, change)
-            ratio = _rms(change, y[r], state, batch, width, number(rtol), number(atol))
-            counts[r, TRIED] += 1
-            counts[r, SINCE] += 1
-            clock[r, 1] = dt * _step_factor(float(ratio))
-            if not ratio <= 1:
-                continue
-            first = counts[r, NEXT]
-            while counts[r, NEXT] < len(times) and times[counts[r, NEXT]] <= t + dt:
-                _interpolation(t, dt, times[counts[r, NEXT]], shares)
-                for j in range(7):
-                    row[j] = way * number(shares[j])
-                _combine(y[r], row, slopes, 7, out[counts[r, NEXT], r])
-                counts[r, NEXT] += 1
-                counts[r, SINCE] = 0
-            if keep:
-                step = steps[place, taken[place]]
-                step[0], step[1], step[2], step[3] = t, dt, first, counts[r, NEXT]
-                taken[place] += 1
-            clock[r, 0] = t + dt
-            y[r] = state
-            slopes[0] = slopes[6]
-            counts[r, FINITE] = np.isfinite(state).all()
-            if counts[r, NEXT] == len(times):
-                counts[r, STATUS] = DONE
-                break
-        f[r] = slopes[0]
+        s.f[r] = slopes[0]
 
 
 @_called
 def pull_back(
-    which: Array, weights: Any, times: Array, sign: float, relu: bool, counts: Array,
-    records: Array, steps: Array, taken: Array, gradient: Array, gy: Array, gf: Array, sums: Any,
-) -> None:  # fmt: skip
-    """Back through recorded steps.
+    which: Array, p: Problem, s: State, record: Record, back: Back, to_start: bool
+) -> None:
+    """Back through recorded steps of the problems ``which`` that are done.
 
-    Args:
-        records, steps, taken: as :func:`advance` left them.
-        gradient: of the states at the output times, in tiles, ``(times, R, tiles, D T)``.
-        gy, gf: gradients of the end's state and slope, ``(R, tiles, D T)``; become the start's.
-        sums: gradients of the weights, added to.
+    With ``to_start`` these are the first steps, and ``back.gy`` becomes the gradient of h0.
     """
-    number = gy.dtype.type
-    way = number(sign)
-    hidden = weights[1].shape[1]
-    zeros = np.zeros(max(weights[5].shape[1], hidden), gy.dtype)
-    owed, states = np.empty((7, *gy.shape[1:]), gy.dtype), np.empty((6, *gy.shape[1:]), gy.dtype)
+    stages, number = len(p.pair.nodes), s.y.dtype.type
+    owed = np.empty((stages + 1, *s.y.shape[1:]), s.y.dtype)  # by the outputs, to the slopes
+    states = np.empty((stages, *s.y.shape[1:]), s.y.dtype)
     g, direct = np.empty_like(states[0]), np.empty_like(states[0])
-    work, shares = np.empty(2 * hidden * TILE, gy.dtype), np.empty(7)
-    row = np.empty(7, gy.dtype)
+    weights = np.empty(stages + 1, s.y.dtype)
     for place, r in enumerate(which):
-        if counts[r, STATUS] != DONE:
+        if s.counts[r, STATUS] != DONE:
             continue
-        turned, parts = _turned(_network(weights, r)), _network(sums, r)
-        for s in range(taken[place] - 1, -1, -1):
-            t, dt, first, behind = steps[place, s]
-            owed[:], direct[:] = number(0), number(0)  # by the outputs, to slopes and state
+        turned, sums = _turned(_network(p.net, r), p.relu), _network(back.sums, r)
+        for step in range(record.taken[place] - 1, -1, -1):
+            t, dt, first, behind = record.steps[place, step]
+            at = _stage_times(p, t, dt)
+            owed[:], direct[:] = number(0), number(0)
             for i in range(int(first), int(behind)):
-                _interpolation(t, dt, times[i], shares)
-                direct += gradient[i, r]
-                for j in range(7):
-                    owed[j] += way * number(shares[j]) * gradient[i, r]
-            g[:] = owed[6] + gf[r]
-            for i in range(5, -1, -1):
-                at = way * _stage_time(t, dt, i, number)
-                _pull_back(turned, zeros, at, records[place, s, i], g, relu, work, parts, states[i])
-                if i == 5:
-                    states[5] += gy[r]
+                _shares(p, t, dt, p.times[i], weights)
+                direct += back.out[i, r]
+                for j in range(stages + 1):
+                    owed[j] += weights[j] * back.out[i, r]
+            g[:] = owed[stages] + back.gf[r]
+            for i in range(stages - 1, -1, -1):
+                _evaluate_back(turned, at[i], record.values[place, step, i], g, sums, states[i])
+                if i == stages - 1:
+                    states[i] += back.gy[r]
                 # Slope i went into the states after it, and the outputs.
-                for j in range(i, 6):
-                    row[j - i] = way * number(dt) * number(TABLEAU[j, i])
-                _combine(owed[i], row, states[i:], 6 - i, g)
-            gf[r] = g
-            gy[r] = direct
-            for i in range(6):
-                gy[r] += states[i]
-
-
-@_called
-def finish(
-    which: Array, weights: Any, start: float, relu: bool, counts: Array, record: Array,
-    gf: Array, sums: Any, out: Array,
-) -> None:  # fmt: skip
-    """Back through the first evaluation, at time ``start``, to ``out (R, tiles, D T)``."""
-    hidden = weights[1].shape[1]
-    zeros = np.zeros(max(weights[5].shape[1], hidden), gf.dtype)
-    work, at = np.empty(2 * hidden * TILE, gf.dtype), gf.dtype.type(start)
-    for r in which:
-        if counts[r, STATUS] != DONE:
-            continue
-        turned, parts = _turned(_network(weights, r)), _network(sums, r)
-        _pull_back(turned, zeros, at, record[r], gf[r], relu, work, parts, out[r])
+                for j in range(i, stages):
+                    weights[j] = p.sign * number(dt) * number(p.pair.matrix[j, i])
+                _combine(owed[i], weights[i:stages], states[i:], g)
+            back.gf[r] = g
+            back.gy[r] = direct
+            for i in range(stages):
+                back.gy[r] += states[i]
+        if to_start:
+            start = number(p.sign * p.times[0])
+            _evaluate_back(turned, start, s.first[r], back.gf[r], sums, g)
+            back.gy[r] = g + (back.gy[r] + back.out[0, r])

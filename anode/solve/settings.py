@@ -1,30 +1,18 @@
-"""How to solve: numerical method, tolerances, gradients, and whose code takes the steps."""
+"""How to solve: method, tolerances, step control, gradients, and the code that takes the steps."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
 
-class Method(Enum):
-    """The numerical method. Dormand-Prince adapts its steps; the others take steps of one size.
-
-    Between their steps the latter are interpolated linearly.
-    """
-
-    DOPRI5 = "dopri5"
-    EULER = "euler"
-    RK4 = "rk4"
-
-    @property
-    def adaptive(self) -> bool:
-        """Whether the step size follows an error estimate."""
-        return self is Method.DOPRI5
+from anode.solve.tableaus import METHODS, Doubles, Method, Tableau
 
 
 class Gradient(Enum):
     """How gradients pass through a solve.
 
     DIRECT differentiates the steps that were taken. ADJOINT solves a second ODE backwards, which
-    needs memory for the end state only (Chen et al. 2018).
+    needs memory for the end state only (Chen et al. 2018); torchdiffeq does that.
     """
 
     DIRECT = "direct"
@@ -32,11 +20,12 @@ class Gradient(Enum):
 
 
 class Engine(Enum):
-    """Whose code takes the steps.
+    """The code that takes the steps.
 
     STACKED is this package's, with the steps for each replica that it would take alone:
-    :mod:`anode.solve.compiled` for the toy experiments' fields on a CPU, :mod:`anode.solve.dopri5`
-    for all others. TORCHDIFFEQ is the library that the paper used, one replica after another.
+    :mod:`anode.solve.compiled` for the toy experiments' fields on a CPU,
+    :mod:`anode.solve.runge_kutta` and :mod:`anode.solve.fixed_steps` for all others. TORCHDIFFEQ is
+    the library that the paper used, one replica after another.
     """
 
     STACKED = "stacked"
@@ -44,61 +33,103 @@ class Engine(Enum):
 
 
 @dataclass(frozen=True)
+class Controller:
+    """How the size of a step follows from the error of the step before; torchdiffeq's constants.
+
+    After an error of ``ratio`` times the tolerance the step size is multiplied by
+    ``safety / ratio ** (1 / order)``, within the limits, and by no less than 1 after an accepted
+    step. A subclass may choose other factors; this package's general solver takes it.
+
+    Attributes:
+        safety: Part of the step size that should just meet the tolerance.
+        largest: Largest factor.
+        smallest: Smallest factor, after a rejected step.
+
+    Raises:
+        ValueError: Unless ``0 < smallest < safety < 1 < largest``.
+    """
+
+    safety: float = 0.9
+    largest: float = 10.0
+    smallest: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.smallest < self.safety < 1 < self.largest:
+            raise ValueError(f"needed is 0 < smallest < safety < 1 < largest, got {self}")
+
+    def factor(self, ratio: Doubles, order: int) -> Doubles:
+        """The factors after errors of ``ratio (n,)`` tolerances; NaN where the error is NaN."""
+        least = np.where(ratio < 1, 1.0, self.smallest)
+        with np.errstate(divide="ignore"):
+            factor = np.maximum(self.safety / ratio ** (1 / order), least)
+        return np.minimum(factor, self.largest)
+
+
+@dataclass(frozen=True)
 class SolverSettings:
     """Numerical method and tolerances; the defaults are the paper's (appendix F).
 
     Attributes:
-        rtol, atol: relative and absolute tolerance of the adaptive method.
-        max_steps: most steps, taken or rejected, between two output times.
-        step_size: step of the fixed-step methods, in units of time; None for the adaptive one.
-        gradient: how to differentiate.
-        engine: whose code takes the steps; None is the stacked one for dopri5 with direct
-            gradients, which is all that it does, and torchdiffeq for the rest.
+        method: Coefficients of the method: one of :class:`Method`, or a :class:`Tableau` of yours.
+        rtol, atol: Relative and absolute tolerance of the adaptive methods.
+        max_steps: Largest number of steps between two output times, rejected ones included.
+        step_size: Step of the fixed-step methods, in units of time; None for the adaptive ones.
+        gradient: How to differentiate.
+        engine: The code that takes the steps; None takes torchdiffeq for the adjoint and this
+            package for direct gradients.
+        controller: How the adaptive methods choose their steps.
 
     Raises:
-        ValueError: on tolerances or steps that are not positive, on a fixed-step method without a
-            step size, on a step size for the adaptive method, and on the stacked engine for a
-            method or a gradient that it does not have.
+        TypeError: If ``method`` is not a tableau.
+        ValueError: If a tolerance or ``max_steps`` is not positive, a fixed-step method has no step
+            size or an adaptive one has one, the stacked engine is asked for the adjoint, or
+            torchdiffeq for a method or a controller that it does not have.
     """
 
-    method: Method = Method.DOPRI5
+    method: Tableau = Method.DOPRI5
     rtol: float = 1e-3
     atol: float = 1e-3
     max_steps: int = 1000
     step_size: float | None = None
     gradient: Gradient = Gradient.DIRECT
     engine: Engine | None = None
+    controller: Controller = Controller()
 
     def __post_init__(self) -> None:
         for name in ("rtol", "atol", "max_steps"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
-        method = self.method.value
+        if not isinstance(self.method, Tableau):
+            raise TypeError(f"method must be a Tableau, such as Method.DOPRI5, got {self.method!r}")
+        name = self.method.name
         if self.method.adaptive and self.step_size is not None:
+            fixed = [each.name for each in METHODS.values() if not each.adaptive]
             raise ValueError(
-                f"step_size={self.step_size!r} given for {method}, which chooses its own steps; "
-                "leave step_size out or choose Method.EULER or Method.RK4"
+                f"step_size={self.step_size!r} given for {name}, which chooses its own steps; "
+                f"leave step_size out or choose a method with steps of one size: {', '.join(fixed)}"
             )
         if not self.method.adaptive and not (self.step_size or 0) > 0:
             raise ValueError(
-                f"{method} takes steps of one size: step_size must be a positive number, got "
+                f"{name} takes steps of one size: step_size must be a positive number, got "
                 f"{self.step_size!r}"
             )
-        if self.engine is Engine.STACKED and not self._stackable:
+        if self.stacked:
+            return
+        if self.engine is Engine.STACKED:
             raise ValueError(
-                f"Engine.STACKED is dopri5 with direct gradients, got {method} with "
-                f"{self.gradient.value} gradients; leave engine out or choose Engine.TORCHDIFFEQ"
+                "Engine.STACKED has no adjoint gradients; leave engine out or choose "
+                "Engine.TORCHDIFFEQ or Gradient.DIRECT"
             )
+        needed = "Gradient.ADJOINT" if self.engine is None else "Engine.TORCHDIFFEQ"
+        if not self.method.torchdiffeq:
+            known = [each.name for each in METHODS.values() if each.torchdiffeq]
+            raise ValueError(
+                f"{needed} needs a method of torchdiffeq: {', '.join(known)}; got {name}"
+            )
+        if type(self.controller) is not Controller:
+            raise ValueError(f"{needed} needs a plain Controller, got {self.controller!r}")
 
     @property
     def stacked(self) -> bool:
         """Whether this package solves, and not torchdiffeq."""
-        return self._stackable and self.engine is not Engine.TORCHDIFFEQ
-
-    @property
-    def _stackable(self) -> bool:
-        return self.method is Method.DOPRI5 and self.gradient is Gradient.DIRECT
-
-    def with_gradient(self, gradient: Gradient) -> "SolverSettings":
-        """The same settings with another way to differentiate."""
-        return replace(self, gradient=gradient)
+        return self.gradient is Gradient.DIRECT and self.engine is not Engine.TORCHDIFFEQ

@@ -17,7 +17,7 @@ from torchdiffeq import odeint
 from anode.models import NeuralODE
 from anode.models.base import FEATURE_AXIS
 from anode.solve import Method
-from anode.solve.torchdiffeq_reference import EvaluationCounter
+from anode.solve.torchdiffeq import EvaluationCounter
 
 
 class Norm(Enum):
@@ -44,8 +44,8 @@ def evaluations(model: NeuralODE, x: Tensor, norm: Norm) -> NDArray[np.int64]:
         ValueError: If the model's method is not adaptive.
         AssertionError: Raised by torchdiffeq if a step becomes too small.
     """
-    if model.solver.method is not Method.DOPRI5:
-        raise ValueError(f"model must have the method dopri5, got {model.solver.method.value}")
+    if model.solver.method != Method.DOPRI5:
+        raise ValueError(f"model must have the method dopri5, got {model.solver.method.name}")
     measure = _measure(norm, x.shape[FEATURE_AXIS] if model.augment_dim else None)
     h0 = model.augment(x)[:1]
     times = torch.tensor([0.0, model.end_time], dtype=h0.dtype, device=h0.device)
@@ -59,7 +59,7 @@ def evaluations(model: NeuralODE, x: Tensor, norm: Norm) -> NDArray[np.int64]:
                 times,
                 rtol=model.solver.rtol,
                 atol=model.solver.atol,
-                method=model.solver.method.value,
+                method=model.solver.method.name,
                 options={"norm": measure},
             )
         counts.append(counter.evaluations)

@@ -116,12 +116,7 @@ def against_nfe(
 
 
 def _refuse_compiled(model: Model, x: Tensor) -> None:
-    if (
-        isinstance(model, NeuralODE)
-        and model.solver.stacked
-        and x.device.type == "cpu"
-        and compiled.suits(model.field, x)
-    ):
+    if isinstance(model, NeuralODE) and compiled.suits(model.field, x, model.solver):
         raise ValueError(
             "this model is solved by anode.solve.compiled, whose memory is not torch's; measure it "
             "with SolverSettings(engine=Engine.TORCHDIFFEQ) or on CUDA"

@@ -116,7 +116,7 @@ def find_witnesses(
                 f"replica {each.replica}: the lowest output found on the sphere of radius "
                 f"{radii[0]} is {each.output:.9g} at {each.point.tolist()}, not below the output "
                 f"{each.at_origin:.9g} at the origin. A flow's would be: the search missed it, or "
-                f"the solver ({solver.method.value}, rtol {solver.rtol}) does not follow the flow"
+                f"the solver ({solver.method.name}, rtol {solver.rtol}) does not follow the flow"
             )
     return [_witness(model, each) for each in searched]
 

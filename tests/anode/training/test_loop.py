@@ -23,7 +23,7 @@ from anode import (
 )
 from anode.data import Data, concentric_spheres
 from anode.seeding import Stream, generator
-from anode.solve.status import SolveFailure
+from anode.solve import SolveFailure
 from anode.training import (
     Batches,
     Floats,

@@ -10,7 +10,7 @@ import numpy as np
 from traitlets import Dict, Int, List
 
 from anode.arrays import Floats
-from anode.solve.tableau import INTERPOLATION, NODES, TABLEAU
+from anode import Method
 from anode_lab.figures.style import theme_colours
 from anode_lab.measures.weights_by_epoch import NetworkByEpoch
 
@@ -45,9 +45,9 @@ class LivingFlows(anywidget.AnyWidget):
             networks=[packed(network) for network in networks],
             data={"x": np.round(x, 4).tolist(), "y": y.tolist()},
             solver={
-                "nodes": list(NODES),
-                "tableau": TABLEAU.tolist(),
-                "interpolation": INTERPOLATION.tolist(),
+                "nodes": list(Method.DOPRI5.nodes),
+                "tableau": [*Method.DOPRI5.stages, Method.DOPRI5.error],
+                "interpolation": Method.DOPRI5.interpolation.tolist(),
             },
             colours=theme_colours(),
             epoch=len(networks[0].epochs) - 1,

@@ -1,13 +1,12 @@
-"""torchdiffeq's solvers: the reference for :mod:`anode.solve.dopri5`, the adjoint, and fixed steps.
+"""torchdiffeq's solvers: the reference for this package's, and the adjoint.
 
 torchdiffeq has one step size for all that it is given, so that with adaptive steps each replica is
 a call of its own. Its failed assertions become a status; every evaluation of the field is counted,
 those of the adjoint's backward solve too.
 """
 
-import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +17,27 @@ from torch import Tensor, nn
 from torchdiffeq import odeint, odeint_adjoint
 
 from anode.fields import Dynamics, VectorField
+from anode.solve.backward import attach
+from anode.solve.fixed_steps import fixed_solution, step_times
 from anode.solve.settings import Gradient, SolverSettings
-from anode.solve.status import SolveFailure, SolveStatus
+from anode.solve.solution import Solution, SolveFailure, SolveStatus
+
+
+def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings) -> Solution:
+    """Solve dh/dt = f(h, t) with torchdiffeq; arguments as for ``integrate``."""
+    adjoint = settings.gradient is Gradient.ADJOINT
+    if not settings.method.adaptive:
+        states, counter = _fixed(field, h0, times, settings)
+        return fixed_solution(states, times, settings, (counter,) * len(h0) if adjoint else ())
+    solves = [_alone(field, replica, h0, times, settings) for replica in range(field.replicas)]
+    counters = tuple(solve.counter for solve in solves)
+    return Solution(
+        states=torch.cat([solve.states for solve in solves], dim=1),
+        nfe=torch.tensor([counter.forward_evaluations for counter in counters]),
+        steps=torch.tensor([counter.forward_steps for counter in counters]),
+        failures={r: solve.failure for r, solve in enumerate(solves) if solve.failure is not None},
+        backward=counters if adjoint else (),
+    )
 
 
 class EvaluationCounter(nn.Module):
@@ -85,7 +103,7 @@ class AdaptiveCounter(EvaluationCounter):
 
 
 @dataclass(frozen=True)
-class Alone:
+class _Alone:
     """What torchdiffeq gives for one replica.
 
     Attributes:
@@ -99,25 +117,17 @@ class Alone:
     failure: SolveFailure | None = None
 
 
-def solve_alone(
+def _alone(
     field: VectorField, replica: int, h0: Tensor, times: Tensor, settings: SolverSettings
-) -> Alone:
-    """Solve one replica with adaptive steps.
-
-    Args:
-        field: R vector fields.
-        replica: which of them.
-        h0: all replicas' initial states, shape ``(R, B, *state_shape)``.
-        times: output times, shape ``(T,)``.
-        settings: method, tolerances, gradient.
-    """
+) -> _Alone:
+    """Solve one replica with adaptive steps."""
     start = h0[replica : replica + 1]
     dynamics, weights = field.select(replica)
     outer = inner = (start, *weights)
     adjoint = settings.gradient is Gradient.ADJOINT and torch.is_grad_enabled()
-    solve, extra = odeint, {}
+    solve, extra = odeint, dict[str, Any]()
     if adjoint:
-        # The solve's graph ends at these copies; _Guarded joins it to the caller's.
+        # The solve's graph ends at these copies; attach joins it to the caller's.
         inner = tuple(tensor.detach().requires_grad_() for tensor in outer)
         start, weights = inner[0], inner[1:]
         dynamics = partial(field.evaluate, weights)
@@ -131,77 +141,40 @@ def solve_alone(
                 times,
                 rtol=settings.rtol,
                 atol=settings.atol,
-                method=settings.method.value,
-                options={"max_num_steps": settings.max_steps},
+                method=settings.method.name,
+                options={
+                    "max_num_steps": settings.max_steps,
+                    "safety": settings.controller.safety,
+                    "ifactor": settings.controller.largest,
+                    "dfactor": settings.controller.smallest,
+                },
                 **extra,
             )
     except _SolveError as error:
         failure = counter.failure(error.status)
         counter.end_forward()
-        return Alone(torch.full((len(times), *start.shape), torch.nan).to(h0), counter, failure)
+        return _Alone(torch.full((len(times), *start.shape), torch.nan).to(h0), counter, failure)
     counter.end_forward()
     if adjoint:
-        states = _guarded(states, inner, outer, counter)
-    return Alone(states, counter)
+        states = _attached(states, inner, outer, counter)
+    return _Alone(states, counter)
 
 
-def solve_fixed(
+def _fixed(
     field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings
 ) -> tuple[Tensor, EvaluationCounter]:
-    """Solve all replicas at once: steps of one size need no control.
-
-    Returns:
-        States ``(T, R, B, *state_shape)`` and the counter, which is the same for all replicas.
-    """
+    """States ``(T, R, B, ...)`` of all replicas at once: steps of one size need no control."""
     counter = EvaluationCounter(field, times)
-    options = {"grid_constructor": _grid(settings.step_size or 0)}
-    method = settings.method.value
+    options = {"grid_constructor": lambda _field, _h0, t: step_times(t, settings)}
+    solve, extra = odeint, dict[str, Any]()
     if settings.gradient is Gradient.ADJOINT:
-        states = odeint_adjoint(
-            counter, h0, times, method=method, options=options, adjoint_params=field.weights
-        )
-    else:
-        states = odeint(counter, h0, times, method=method, options=options)
+        solve, extra = odeint_adjoint, {"adjoint_params": field.weights}
+    states = solve(counter, h0, times, method=settings.method.name, options=options, **extra)
     counter.end_forward()
     return states, counter
 
 
-def _grid(step_size: float) -> Callable[[Dynamics, Tensor, Tensor], Tensor]:
-    """The times of steps of one size, the last one shorter where they do not fit.
-
-    torchdiffeq's own grid has a step more, of length zero, where rounding makes the quotient of
-    length and step size a little larger than a whole number.
-    """
-
-    def build(func: Dynamics, h0: Tensor, times: Tensor) -> Tensor:
-        start, length = float(times[0]), float(times[-1] - times[0])
-        count = max(1, math.ceil(abs(length) / step_size - 1e-6))
-        grid = start + math.copysign(step_size, length) * torch.arange(
-            count + 1, dtype=torch.float64
-        )
-        grid = grid.to(times)
-        grid[-1] = times[-1]
-        return grid
-
-    return build
-
-
-class _Guarded(torch.autograd.Function):
-    """States whose gradient is computed by ``pull_back``, for the inputs that they depend on."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, states: Tensor, pull_back: Callable[[Tensor], Any], *inputs: Tensor
-    ) -> Tensor:
-        ctx.pull_back = pull_back
-        return states.view_as(states)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, None, *ctx.pull_back(gradient))
-
-
-def _guarded(
+def _attached(
     states: Tensor,
     inner: tuple[Tensor, ...],
     outer: tuple[Tensor, ...],
@@ -226,8 +199,7 @@ def _guarded(
             return tuple(torch.full_like(tensor, torch.nan) for tensor in inner)
         return found
 
-    guarded: Tensor = _Guarded.apply(states.detach(), pull_back, *outer)
-    return guarded
+    return attach(states, pull_back, outer)
 
 
 class _SolveError(Exception):

@@ -1,4 +1,6 @@
-"""The stacked solver takes torchdiffeq's own steps for each replica."""
+"""The stacked solvers take torchdiffeq's own steps for each replica."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +11,35 @@ from torch import Tensor
 from torchdiffeq import odeint
 
 from anode import Activation, MLPField, SolverSettings, SolveStatus, integrate
-from anode.solve.tableau import ERROR, INTERPOLATION, MIDPOINT, NODES, STAGES
+from anode.solve.tableaus import Doubles
 from tests.helpers.problems import FormulaField, decay
 
+HEUN = Tableau(
+    name="adaptive_heun",
+    order=2,
+    nodes=(1.0,),
+    stages=((1.0,),),
+    solution=(0.5, 0.5),
+    error=(0.5, -0.5),
+    midpoint=(0.5, 0.0),
+    torchdiffeq=True,
+)
+FEHLBERG = Tableau(
+    name="fehlberg2",
+    order=2,
+    nodes=(0.5, 1.0),
+    stages=((0.5,), (1 / 256, 255 / 256)),
+    solution=(1 / 512, 255 / 256, 1 / 512),
+    error=(-1 / 512, 0.0, 1 / 512),
+    midpoint=(0.0, 0.5, 0.0),
+    torchdiffeq=True,
+)
+"""Two of torchdiffeq's methods that this package does not have."""
+
+BOSH3 = replace(Method.BOSH3, midpoint=(0.0, 0.5, 0.0, 0.0))
+"""With torchdiffeq's interpolation."""
+
+METHODS = (Method.DOPRI5, BOSH3, HEUN, FEHLBERG)
 TIMES = ([0.0, 1.0], [0.0, 0.3, 0.31, 0.9, 1.0], [1.0, 0.5, 0.0], [0.2, 3.0])
 TOLERANCE = 1e-3
 
@@ -34,7 +62,9 @@ def random_field(
     return field
 
 
-def alone(field: MLPField, replica: int, h0: Tensor, times: Tensor) -> tuple[Tensor, int]:
+def alone(
+    field: MLPField, replica: int, h0: Tensor, times: Tensor, method: str = "dopri5"
+) -> tuple[Tensor, int]:
     """States and evaluations of torchdiffeq on one replica."""
     dynamics, _ = field.select(replica)
     evaluations = 0
@@ -50,7 +80,7 @@ def alone(field: MLPField, replica: int, h0: Tensor, times: Tensor) -> tuple[Ten
         times,
         rtol=TOLERANCE,
         atol=TOLERANCE,
-        method="dopri5",
+        method=method,
         options={"max_num_steps": 1000},
     )
     return states[:, 0], evaluations
@@ -58,6 +88,7 @@ def alone(field: MLPField, replica: int, h0: Tensor, times: Tensor) -> tuple[Ten
 
 @settings(max_examples=150)
 @given(
+    method=st.sampled_from(METHODS),
     kind=st.sampled_from(FIELDS),
     seed=st.integers(0, 10_000),
     dim=st.sampled_from([1, 2, 3, 7]),
@@ -69,6 +100,7 @@ def alone(field: MLPField, replica: int, h0: Tensor, times: Tensor) -> tuple[Ten
     times=st.sampled_from(TIMES),
 )
 def test_every_replica_takes_the_steps_that_torchdiffeq_takes_alone(
+    method: Tableau,
     kind: type[MLPField],
     seed: int,
     dim: int,
@@ -92,9 +124,9 @@ def test_every_replica_takes_the_steps_that_torchdiffeq_takes_alone(
     )
     t = torch.tensor(times, dtype=torch.float64)
     with torch.no_grad():
-        solution = integrate(field, h0, t)
+        solution = integrate(field, h0, t, SolverSettings(method=method))
         for replica in range(3):
-            states, evaluations = alone(field, replica, h0, t)
+            states, evaluations = alone(field, replica, h0, t, method.name)
             assert solution.nfe[replica] == evaluations
             gap = (solution.states[:, replica] - states).abs()
             share = 1e-6 if gain <= 2 else 1e-2  # a wild field magnifies rounding
@@ -123,8 +155,9 @@ def test_single_precision_takes_the_same_steps(gain: float) -> None:
 @pytest.mark.parametrize("kind", FIELDS)
 @pytest.mark.parametrize("activation", Activation)
 @pytest.mark.parametrize("batch", [16, 70])
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_gradients_are_those_of_torchdiffeq_with_the_first_step_held_fixed(
-    kind: type[MLPField], activation: Activation, batch: int
+    method: Tableau, kind: type[MLPField], activation: Activation, batch: int
 ) -> None:
     """torchdiffeq also differentiates its choice of the first step; the steps themselves agree."""
     field = random_field(5, 2, 1.2, kind, activation=activation, hidden=10).double()
@@ -133,7 +166,7 @@ def test_gradients_are_those_of_torchdiffeq_with_the_first_step_held_fixed(
     h0.requires_grad_()
     times = torch.tensor([0.0, 0.4, 1.0], dtype=torch.float64)
     weight = torch.randn(3, 3, batch, 2, dtype=torch.float64)
-    solution = integrate(field, h0, times)
+    solution = integrate(field, h0, times, SolverSettings(method=method))
     ours = torch.autograd.grad((solution.states * weight).sum(), (h0, *field.weights))
     first = []
 
@@ -148,7 +181,7 @@ def test_gradients_are_those_of_torchdiffeq_with_the_first_step_held_fixed(
         first.clear()
         dynamics, _ = field.select(replica)
         part = h0[replica : replica + 1]
-        kwargs = {"rtol": TOLERANCE, "atol": TOLERANCE, "method": "dopri5"}
+        kwargs = {"rtol": TOLERANCE, "atol": TOLERANCE, "method": method.name}
         odeint(Watched(), part, times, **kwargs)
         states = odeint(dynamics, part, times, options={"first_step": first[0]}, **kwargs)
         theirs = torch.autograd.grad(
@@ -160,7 +193,10 @@ def test_gradients_are_those_of_torchdiffeq_with_the_first_step_held_fixed(
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("activation", Activation)
-def test_both_ways_to_solve_agree(activation: Activation, backwards: bool) -> None:
+@pytest.mark.parametrize(
+    "method", [Method.DOPRI5, Method.BOSH3, Method.TSIT5], ids=lambda method: method.name
+)
+def test_both_ways_to_solve_agree(method: Tableau, activation: Activation, backwards: bool) -> None:
     """States and gradients; with many steps, so that the record of them grows."""
     times = torch.linspace(0, 1, 5, dtype=torch.float64)
     found = []
@@ -169,7 +205,7 @@ def test_both_ways_to_solve_agree(activation: Activation, backwards: bool) -> No
         h0 = torch.randn(
             3, 9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(3)
         ).requires_grad_()
-        tight = SolverSettings(rtol=1e-6, atol=1e-6)
+        tight = SolverSettings(method=method, rtol=1e-6, atol=1e-6)
         solution = integrate(field, h0, times.flip(0) if backwards else times, tight)
         assert int(solution.steps.max()) > 4  # the room that is made at first
         gradients = torch.autograd.grad(solution.states.square().mean(), (h0, *field.weights))
@@ -244,7 +280,10 @@ def test_replicas_do_not_share_steps() -> None:
 
 
 @pytest.mark.parametrize("times", TIMES)
-def test_error_falls_with_the_tolerance(times: list[float]) -> None:
+@pytest.mark.parametrize(
+    "method", [Method.DOPRI5, Method.BOSH3, Method.TSIT5], ids=lambda method: method.name
+)
+def test_error_falls_with_the_tolerance(method: Tableau, times: list[float]) -> None:
     """On h' = cos(t) h the solution is exp(sin t - sin t0) h0."""
     t = torch.tensor(times, dtype=torch.float64)
     h0 = torch.ones(1, 1, 1, dtype=torch.float64)
@@ -252,7 +291,8 @@ def test_error_falls_with_the_tolerance(times: list[float]) -> None:
     errors = []
     for tolerance in (1e-3, 1e-6, 1e-9):
         field = FormulaField(lambda rate, s, h: rate * torch.cos(s) * h, [1.0])
-        solved = integrate(field, h0, t, SolverSettings(rtol=tolerance, atol=tolerance))
+        settings = SolverSettings(method=method, rtol=tolerance, atol=tolerance, max_steps=10_000)
+        solved = integrate(field, h0, t, settings)
         errors.append(float((solved.states.flatten() - exact).detach().abs().max()))
         assert errors[-1] < 10 * tolerance
     assert errors[0] > errors[1] > errors[2]
@@ -271,12 +311,39 @@ def test_too_many_steps_names_where_it_stopped(kind: type[MLPField]) -> None:
         assert 0 <= failure.time < 1
 
 
-def test_the_tableau_is_consistent() -> None:
-    """Rows sum to their nodes, weights to 1, the error estimate to 0, the midpoint's to 1/2."""
-    for node, row in zip(NODES, STAGES, strict=True):
-        assert sum(row) == pytest.approx(node, abs=1e-14)
-    assert sum(STAGES[-1]) == pytest.approx(1)
-    assert sum(ERROR) == pytest.approx(0, abs=1e-15)
-    assert sum(MIDPOINT) == pytest.approx(0.5, abs=1e-9)
-    ends = INTERPOLATION.sum(0)  # at x = 1
-    np.testing.assert_allclose(ends[:6], STAGES[-1])
+@pytest.mark.parametrize("method", [Method.BOSH3, Method.TSIT5], ids=lambda method: method.name)
+def test_gradients_are_those_of_the_flow(method: Tableau) -> None:
+    """d h(1) / d rate = -h0 exp(-rate) for a decay."""
+    field = FormulaField(decay, [0.5, 2.0])
+    h0 = torch.ones(2, 3, 1, dtype=torch.float64, requires_grad=True)
+    settings = SolverSettings(method=method, rtol=1e-8, atol=1e-8, max_steps=10_000)
+    solution = integrate(field, h0, torch.tensor([0.0, 1.0]).double(), settings)
+    rates, starts = torch.autograd.grad(solution.states[-1].sum(), (field.rates, h0))
+    exact = torch.exp(-field.rates.detach())
+    torch.testing.assert_close(rates, -3 * exact, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(starts, exact.view(2, 1, 1).expand(2, 3, 1), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_the_step_control_is_a_value(kind: type[MLPField]) -> None:
+    """Of both solvers, and as torchdiffeq's with the same constants; another rule is another."""
+    field = random_field(4, 2, 2.0, kind).double()
+    h0 = torch.randn(3, 16, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    t = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    cautious = Controller(safety=0.5, largest=2.0, smallest=0.1)
+
+    class Halving(Controller):
+        def factor(self, ratio: Doubles, order: int) -> Doubles:
+            return np.where(ratio > 1, 0.5, 1.0)
+
+    settings = SolverSettings(controller=cautious)
+    with torch.no_grad():
+        ours = integrate(field, h0, t, settings)
+        theirs = integrate(field, h0, t, replace(settings, engine=Engine.TORCHDIFFEQ))
+        plain = integrate(field, h0, t)
+        halved = integrate(field, h0, t, SolverSettings(controller=Halving()))
+    assert torch.equal(ours.nfe, theirs.nfe)
+    torch.testing.assert_close(ours.states, theirs.states, rtol=1e-6, atol=1e-6)
+    assert (ours.nfe > plain.nfe).all()
+    assert not torch.equal(halved.nfe, plain.nfe)
+    torch.testing.assert_close(halved.states, plain.states, rtol=1e-1, atol=1e-1)

@@ -1,0 +1,131 @@
+"""What a solve gives: states, their cost, and how each replica's solve ended."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anode.solve.tableaus import Doubles
+
+
+class SolveStatus(Enum):
+    """How a solve ended. A failure is an outcome of the science, so it is a value, no exception."""
+
+    OK = "ok"
+    UNDERFLOW = "underflow in dt"
+    TOO_MANY_STEPS = "too many steps"
+    NON_FINITE = "non-finite state"
+
+
+@dataclass(frozen=True)
+class SolveFailure:
+    """Where one replica's solve ended early.
+
+    Attributes:
+        status: What happened.
+        step: Number of steps tried, rejected ones and the impossible one included.
+        time: The time t that was reached.
+        nfe: Number of function evaluations spent.
+    """
+
+    status: SolveStatus
+    step: int
+    time: float
+    nfe: int
+
+    def __str__(self) -> str:
+        return f"{self.status.value} at step {self.step}, t = {self.time:.6g}, NFE {self.nfe}"
+
+
+class BackwardSolve(Protocol):
+    """The cost of one replica's solve on the way back, so far."""
+
+    backward_failure: SolveFailure | None
+
+    def backward_evaluations(self) -> int:
+        """Function evaluations since the forward solve."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The solutions of R initial value problems.
+
+    Attributes:
+        states: States at the T output times, shape ``(T, R, B, *state_shape)``; NaN for a replica
+            that failed.
+        nfe: Function evaluations of the forward solve, shape ``(R,)``, integer.
+        steps: Steps tried, rejected ones included, shape ``(R,)``, integer.
+        failures: Failure of each replica that failed, by its index.
+        backward: The backward solve of each replica, for adjoint gradients only.
+    """
+
+    states: Tensor
+    nfe: Tensor
+    steps: Tensor
+    failures: dict[int, SolveFailure]
+    backward: tuple[BackwardSolve, ...] = ()
+
+    @property
+    def status(self) -> tuple[SolveStatus, ...]:
+        """Status of the forward solve of each replica."""
+        replicas = range(len(self.nfe))
+        return tuple(
+            self.failures[r].status if r in self.failures else SolveStatus.OK for r in replicas
+        )
+
+    def backward_nfe(self) -> Tensor:
+        """Function evaluations made since the forward solve, shape ``(R,)``.
+
+        The adjoint's backward solve makes some; direct gradients replay the recorded steps and make
+        none.
+        """
+        if not self.backward:
+            return torch.zeros_like(self.nfe)
+        return torch.tensor([solve.backward_evaluations() for solve in self.backward])
+
+    def backward_failures(self) -> dict[int, SolveFailure]:
+        """Failures of backward solves so far, by the replica's index; its gradients are NaN.
+
+        The adjoint's backward solve can fail where the forward solve did not.
+        """
+        found = {r: solve.backward_failure for r, solve in enumerate(self.backward)}
+        return {r: failure for r, failure in found.items() if failure is not None}
+
+
+def adaptive_solution(
+    states: Tensor,
+    made: NDArray[np.int64],
+    times: Doubles,
+    failed: Mapping[int, SolveStatus],
+    stages: int,
+) -> Solution:
+    """The solution of R adaptive solves.
+
+    Args:
+        states: Shape ``(T, R, B, *state_shape)``; those of failed problems are replaced by NaN.
+        made: Number of steps made, rejected ones included, shape ``(R,)``.
+        times: Times that were reached, shape ``(R,)``.
+        failed: Status of each problem that failed, by its index.
+        stages: Function evaluations a step. Two more are made before the first step.
+    """
+    nfe, tried = 2 + stages * made, made.copy()
+    for r, status in failed.items():
+        tried[r] += status is not SolveStatus.TOO_MANY_STEPS  # the step that could not be made
+    failures = {
+        r: SolveFailure(status, int(tried[r]), float(times[r]), int(nfe[r]))
+        for r, status in failed.items()
+    }
+    states = without(states, failed)
+    return Solution(states, torch.from_numpy(nfe), torch.from_numpy(tried), failures)
+
+
+def without(states: Tensor, failed: Collection[int]) -> Tensor:
+    """States ``(T, R, ...)`` with NaN, and no way back, for the problems that failed."""
+    if not failed:
+        return states
+    return states.index_fill(1, torch.tensor(list(failed), device=states.device), torch.nan)
