@@ -35,11 +35,11 @@ from anode.training import (
 __version__ = "0.1.0"
 
 __all__ = [
-    "Activation", "Batches", "Checkpoint", "Controller", "ConvField", "Engine", "Gradient", "History",
-    "Loss", "MLPField", "Method", "Model", "ModelOutput", "NeuralODE", "ResNet", "Solution",
-    "SolveFailure", "SolveStatus", "SolverSettings", "Stream", "Tableau",
-    "TrainingSettings", "VectorField", "accuracy", "evaluate", "features_of", "generator", "in_double", "integrate",
-    "load", "save", "select", "train",
+    "Activation", "Batches", "Checkpoint", "Controller", "ConvField", "Engine", "Gradient",
+    "History", "Loss", "MLPField", "Method", "Model", "ModelOutput", "NeuralODE", "ResNet",
+    "Solution", "SolveFailure", "SolveStatus", "SolverSettings", "Stream", "Tableau",
+    "TrainingSettings", "VectorField", "accuracy", "evaluate", "features_of", "generator",
+    "in_double", "integrate", "load", "save", "select", "train",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ Dynamics = Callable[[Tensor, Tensor], Tensor]
 """A function (t, h) -> dh/dt, in torchdiffeq's argument order."""
 
 PullBack = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
-"""From the gradient of slopes to those of the state and of the weights."""
+"""A function from the gradient of slopes to those of the state and of the weights."""
 
 
 class Activation(Enum):
@@ -34,11 +34,11 @@ class Activation(Enum):
         return F.relu(x) if self is Activation.RELU else F.softplus(x)
 
     def in_place(self, x: Tensor) -> Tensor:
-        """The same, in the memory of ``x`` where that can be."""
+        """The activation, in the memory of ``x`` where possible."""
         return x.relu_() if self is Activation.RELU else F.softplus(x)
 
     def pull_back_in_place(self, gradient: Tensor, value: Tensor) -> Tensor:
-        """``gradient`` times the derivative, in its memory, where the activation is ``value``."""
+        """``gradient`` times the derivative where the activation is ``value``; overwrites it."""
         if self is Activation.RELU:
             return torch.ops.aten.threshold_backward.grad_input(
                 gradient, value, 0, grad_input=gradient
@@ -101,25 +101,25 @@ class VectorField(nn.Module, ABC):
     def flatten(self, h: Tensor) -> Tensor:
         """States ``(..., B, *state_shape)`` as ``(..., N)``.
 
-        Solvers keep states so, in the order that evaluations like best; the way back is
-        :meth:`unflatten`.
+        Solvers keep states like this, in the order in which evaluations are fastest;
+        :meth:`unflatten` is the inverse.
         """
         return h.flatten(-1 - len(self.state_shape))
 
     def unflatten(self, flat: Tensor) -> Tensor:
-        """``(..., N)`` -> ``(..., B, *state_shape)``, without a copy."""
+        """States ``(..., N)`` as ``(..., B, *state_shape)``, without a copy."""
         return flat.unflatten(-1, (self._batch(flat), *self.state_shape))
 
     def _batch(self, flat: Tensor) -> int:
-        """B of flat states."""
+        """The batch size B of flat states."""
         return flat.shape[-1] // math.prod(self.state_shape)
 
     def forward(self, t: Tensor, h: Tensor) -> Tensor:
         """f(h, t) of all replicas, in torchdiffeq's argument order.
 
         Args:
-            t: time, shape ``()`` or ``(R,)`` for a time of its own for each replica.
-            h: states, shape ``(R, B, *state_shape)``.
+            t: Time, shape ``()``, or one time for each replica, shape ``(R,)``.
+            h: States, shape ``(R, B, *state_shape)``.
 
         Returns:
             dh/dt, same shape as ``h``.
@@ -127,7 +127,7 @@ class VectorField(nn.Module, ABC):
         return self.evaluate(self.weights, t, h)
 
     def select(self, replica: int) -> tuple[Dynamics, tuple[Tensor, ...]]:
-        """One replica on its own: ``(t, h (1, B, ...)) -> dh/dt`` and the weights that it uses."""
+        """One replica alone: its dynamics ``(t, h (1, B, ...)) -> dh/dt`` and its weights."""
         # A stack of one needs no slicing, and slices would cost a node each in the graph.
         weights = self.weights
         if self.replicas > 1:
@@ -136,22 +136,22 @@ class VectorField(nn.Module, ABC):
 
 
 class MLPField(VectorField):
-    """dim (+ t) -> hidden -> hidden -> dim, the toy experiments' field (paper, appendix F.1.1).
+    """The field of the toy experiments: dim (+ t) -> hidden -> hidden -> dim (appendix F.1.1).
 
     The time enters as one more input of the first layer. Its column of weights is kept apart, so
     that no tensor is concatenated: ``W [h; t] = W_h h + t w_t``.
 
     Args:
-        dim: dimension of the state, d + p.
-        outputs: dimension of the values, that of the state if left out.
-        hidden: width of the two hidden layers.
-        activation: nonlinearity after each hidden layer.
-        time_dependent: whether t is an input; a residual block is the same map without it.
-        seeds: one seed a replica; replica r's weights depend on ``seeds[r]`` only.
-        index: tells apart several maps of one model, the blocks of a ResNet.
+        dim: Dimension of the state, d + p.
+        outputs: Dimension of the values; that of the state if left out.
+        hidden: Width of the two hidden layers.
+        activation: Nonlinearity after each hidden layer.
+        time_dependent: Whether t is an input. A residual block is the same map without it.
+        seeds: One seed for each replica; the weights of replica r depend on ``seeds[r]`` only.
+        index: Number of the map among those of one model, such as the blocks of a ResNet.
 
     Raises:
-        ValueError: if ``dim`` or ``hidden`` is not positive, or ``seeds`` is empty or negative.
+        ValueError: If ``dim`` or ``hidden`` is not positive, or ``seeds`` is empty or negative.
     """
 
     def __init__(
@@ -196,16 +196,16 @@ class MLPField(VectorField):
 
 
 class Convolution(NamedTuple):
-    """A layer's weights.
+    """A convolution of one network that is given the time as a constant channel.
 
-    The kernel of the time's channel is kept apart, or None. Its response to the time is
-    ``t * s``, where s is its convolution with ones: by the zeros beyond the border, s is constant
-    only if the kernel is 1x1.
+    The kernel of that channel is kept apart. Its response to the time is ``t * s``, where s is its
+    convolution with ones: because of the zeros beyond the border, s is constant only for a 1x1
+    kernel. Grouped convolutions of several networks would be slower.
 
     Attributes:
-        kernel: ``(outputs, inputs, width, width)``, of odd width.
-        bias: ``(outputs,)``.
-        time_kernel: ``(outputs, 1, width, width)``.
+        kernel: Weights, ``(outputs, inputs, width, width)``, of odd width.
+        bias: Bias, ``(outputs,)``.
+        time_kernel: Weights of the time's channel, ``(outputs, 1, width, width)``, or None.
     """
 
     kernel: Tensor
@@ -213,7 +213,7 @@ class Convolution(NamedTuple):
     time_kernel: Tensor | None
 
     def __call__(self, z: Tensor, t: Tensor) -> Tensor:
-        """``z (B, inputs, H, W)`` and a time ``()`` -> ``(B, outputs, H, W)``."""
+        """The outputs ``(B, outputs, H, W)`` at a time ``()`` for ``z (B, inputs, H, W)``."""
         kernel, bias, time_kernel = self
         if time_kernel is None:
             return F.conv2d(z, kernel, bias, padding=self.padding)
@@ -223,7 +223,7 @@ class Convolution(NamedTuple):
         return F.conv2d(z, kernel, padding=self.padding).add_(t * ramp + bias[:, None, None])
 
     def pull_back(self, gradient: Tensor, z: Tensor, t: Tensor) -> tuple[Tensor, "Convolution"]:
-        """From the gradient of what it gave for z and t to those of z and of its weights."""
+        """Gradients of z and of the weights from that of the outputs for z and t."""
         constant = self.time_kernel is None or self.padding == 0
         of_z, of_kernel, of_bias = _convolution_back(gradient, z, self.kernel, constant)
         if self.time_kernel is None:
@@ -236,7 +236,7 @@ class Convolution(NamedTuple):
 
     @property
     def padding(self) -> int:
-        """Zeros beyond the border that keep height and width."""
+        """Number of zeros beyond each border that keep height and width."""
         return self.kernel.shape[-1] // 2
 
 
@@ -247,7 +247,7 @@ def _ones(z: Tensor) -> Tensor:
 def _convolution_back(
     gradient: Tensor, z: Tensor, kernel: Tensor, bias: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of z, of the kernel and, if asked for, of a bias."""
+    """Gradients of z, of the kernel and, if wanted, of a bias."""
     padding = [kernel.shape[-1] // 2] * 2
     found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
         gradient, z, kernel, [len(kernel)], [1, 1], padding, [1, 1], False, [0, 0], 1,
@@ -257,22 +257,22 @@ def _convolution_back(
 
 
 class ConvField(VectorField):
-    """1x1 -> 3x3 -> 1x1 convolutions, the image experiments' field (paper, appendix F.1.2).
+    """The field of the image experiments: 1x1 -> 3x3 -> 1x1 convolutions (appendix F.1.2).
 
     The time enters as a constant channel before each convolution. As for :class:`MLPField`, the
     weights of that channel are kept apart; the 3x3 convolution of a constant channel is not
     constant at the zero-padded border, so its response to a channel of ones is computed.
 
     Args:
-        channels: channels of the state, c + p.
-        size: height and width of the image.
-        filters: k, the width of the two hidden layers.
-        activation: nonlinearity after the first and the second convolution.
-        time_dependent: whether the time channel is there.
-        seeds: one seed a replica.
+        channels: Number of channels of the state, c + p.
+        size: Height and width of the image.
+        filters: Width k of the two hidden layers.
+        activation: Nonlinearity after the first and the second convolution.
+        time_dependent: Whether there is a channel for the time.
+        seeds: One seed for each replica.
 
     Raises:
-        ValueError: if a size is not positive, or ``seeds`` is empty or negative.
+        ValueError: If a size is not positive, or ``seeds`` is empty or negative.
     """
 
     def __init__(
@@ -321,7 +321,7 @@ class ConvField(VectorField):
         return torch.stack([self._evaluate_one(w, times[r], h[r]) for r, w in enumerate(each)])
 
     def _evaluate_one(self, weights: Sequence[Tensor], t: Tensor, h: Tensor) -> Tensor:
-        """f of one replica, ``(B, c+p, H, W)`` -> the same."""
+        """f of one replica at states ``(B, c+p, H, W)``."""
         z = h.contiguous(memory_format=torch.channels_last)
         for number, layer in enumerate(self._layers(weights)):
             if number > 0:
@@ -347,7 +347,7 @@ class ConvField(VectorField):
     def _trace_one(
         self, weights: Sequence[Tensor], t: Tensor, h: Tensor
     ) -> tuple[Tensor, PullBack]:
-        """f of one replica, and the way back to its state and its weights."""
+        """f of one replica, and the way back to its state and weights."""
         layers = self._layers(weights)
         inputs = [h.contiguous(memory_format=torch.channels_last)]
         for layer in layers[:-1]:
@@ -368,13 +368,13 @@ class ConvField(VectorField):
         return value, pull_back
 
     def _layers(self, weights: Sequence[Tensor]) -> list[Convolution]:
-        """Of one replica, from weights in the order of :attr:`weights`."""
+        """The convolutions of one replica, from weights in the order of :attr:`weights`."""
         time_kernels: Sequence[Tensor | None] = weights[6:] or [None] * 3
         return list(map(Convolution, weights[:3], weights[3:6], time_kernels))
 
 
 def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    """As ``torch.stack``, without a copy of a single one."""
+    """As ``torch.stack``, but a single tensor is not copied."""
     return tensors[0][None] if len(tensors) == 1 else torch.stack(tuple(tensors))
 
 
@@ -406,7 +406,7 @@ def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     """The seeds as a tuple.
 
     Raises:
-        ValueError: if there is none, or one is negative or not an integer.
+        ValueError: If there is none, or one is negative or not an integer.
     """
     checked = tuple(seeds)
     bad = [seed for seed in checked if not isinstance(seed, int) or seed < 0]

@@ -20,9 +20,9 @@ def integrate(
 
     Args:
         field: R vector fields.
-        h0: initial states, shape ``(R, B, *state_shape)``.
-        times: output times, shape ``(T,)``, strictly increasing or decreasing, T >= 2.
-        settings: method, tolerances, gradient, engine; the paper's if left out.
+        h0: Initial states, shape ``(R, B, *state_shape)``.
+        times: Output times, shape ``(T,)``, strictly increasing or decreasing, T >= 2.
+        settings: Method, tolerances, gradient, and engine; the paper's if left out.
 
     Returns:
         The states at ``times``, the cost, and how each replica's solve ended.
@@ -30,7 +30,7 @@ def integrate(
     On CUDA this turns TF32 off, and leaves it off: see :func:`keep_precision`.
 
     Raises:
-        ValueError: if shapes, dtype or device of the arguments do not fit together, or torch's
+        ValueError: If shapes, dtype or device of the arguments do not fit together, or torch's
             autocast is on.
     """
     settings = settings or SolverSettings()
@@ -46,13 +46,13 @@ def integrate(
 
 
 def keep_precision(device: torch.device) -> None:
-    """Have fields evaluated on a GPU in the precision of their weights.
+    """Make a GPU evaluate fields in the precision of their weights.
 
-    Torch lets convolutions in single precision round their inputs to TF32, 10 bits of mantissa for
-    23. The solver estimates its error from differences of slopes and cannot tell that rounding from
-    it: it takes smaller steps, which do not help, so that NFE would depend on the device. Gradients
-    are computed after :func:`integrate` has returned, and in torch's threads, so that this is a
-    setting of the process, not one for a while.
+    Torch lets convolutions in single precision round their inputs to TF32, which has 10 bits of
+    mantissa and not 23. The solver estimates its error from differences of slopes and cannot tell
+    that rounding from it: it would take smaller steps, which do not help, and NFE would depend on
+    the device. Gradients are computed after :func:`integrate` has returned, in torch's threads, so
+    this is a setting of the process and not of one call.
     """
     if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False

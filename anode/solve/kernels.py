@@ -10,8 +10,8 @@ zeros. Samples lie along the last axis, cut into tiles of T = :data:`TILE`: a st
 ``(tiles, D T)``. The last tile is filled with copies of the last sample, which count in no norm and
 have no gradient.
 
-All code is in this file because numba looks at no other to tell whether what it compiled is still
-good; the coefficients of the method are arguments for the same reason.
+All is in one file because numba looks at no other to tell whether what it compiled is still good;
+the coefficients of the method are arguments for the same reason.
 """
 
 from collections import namedtuple
@@ -30,12 +30,15 @@ NEXT, MADE, SINCE, FINITE, STATUS = range(5)
 """Columns of the counts: the index of the next output time; steps made, in all and since an
 output; whether the state is finite; the status."""
 
-
 Net = namedtuple("Net", ("w1", "b1", "w2", "b2", "w3", "b3", "time"))
 """Weights of R networks, each ``(R, inputs * outputs)``, or of one, without the first axis."""
 
 Turned = namedtuple("Turned", ("m1", "m2", "m3", "zeros", "work", "relu"))
 """One network's matrices transposed, a bias of zeros, room for 2 H T numbers, its activation."""
+
+Back = namedtuple("Back", ("out", "gy", "gf", "sums"))
+"""Gradients: of the states at the output times, of the state and the slope where the way back is
+(laid out as in :class:`State`), and of the weights."""
 
 
 class Pair(NamedTuple):
@@ -84,22 +87,11 @@ class Record(NamedTuple):
     taken: Array  # number of steps, (n,)
 
 
-class Back(NamedTuple):
-    """Gradients on the way back."""
-
-    out: Array  # of the states at the output times, (times, R, tiles, D T)
-    gy: Array  # of the state at the end, then of that at the start, (R, tiles, D T)
-    gf: Array  # of the slope there
-    sums: Net  # of the weights, added to
-
-
 # Fused multiply-adds everywhere; only the sums over samples may be taken in another order.
 _plain = numba.njit(fastmath={"contract"}, error_model="numpy")
 _sums = numba.njit(fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
 _called = numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True, cache=True)
 
-
-# --- products -----------------------------------------------------------------------------------
 
 # Matrices are flat here, (rows, columns) one row after the other, with unsigned indices. Then the
 # compiler knows that two rows do not overlap and that no index counts from an array's end, and uses
@@ -372,7 +364,9 @@ def _begin(p: Problem, net: Net, s: State, r: int) -> None:
 
 @_plain
 def _status(p: Problem, s: State, r: int) -> int:
-    """Whether a problem can go on, in the order in which torchdiffeq looks."""
+    """Whether a problem is done or can go on, in the order in which torchdiffeq looks."""
+    if s.counts[r, NEXT] == len(p.times):
+        return DONE
     t, dt = s.clock[r]
     finite = np.isfinite(dt) and s.counts[r, FINITE] == 1
     if s.counts[r, SINCE] >= p.max_steps:
@@ -420,9 +414,6 @@ def _write_outputs(p: Problem, s: State, r: int, slopes: Array) -> None:
         s.counts[r, SINCE] = 0
 
 
-# --- what Python calls --------------------------------------------------------------------------
-
-
 @_called
 def advance(which: Array, p: Problem, s: State, record: Record) -> None:
     """Try steps of the problems ``which`` until each is done, has failed, or has filled its record.
@@ -461,9 +452,6 @@ def advance(which: Array, p: Problem, s: State, record: Record) -> None:
                 slopes[0] = slopes[-1]
                 s.counts[r, FINITE] = np.isfinite(end).all()
             s.clock[r, 1] = dt * _step_factor(float(ratio), p.pair)
-            if s.counts[r, NEXT] == len(p.times):
-                s.counts[r, STATUS] = DONE
-                break
         s.f[r] = slopes[0]
 
 

@@ -109,7 +109,10 @@ class Tableau:
 
 
 class Method:
-    """The methods of this package, by name; any other :class:`Tableau` can be used as they are."""
+    """The methods of this package, by name. Any other :class:`Tableau` can be used as they are.
+
+    Steps of one size are interpolated linearly.
+    """
 
     EULER = Tableau(
         name="euler",
@@ -131,6 +134,8 @@ class Method:
         reference="Kutta (1901), the 3/8 rule",
     )
 
+    # torchdiffeq takes h(1/2) = h + dt/2 k_1, which is of first order: the last step passes the end
+    # and the state interpolated there may be a hundred tolerances off. The cubic has third order.
     BOSH3 = Tableau(
         name="bosh3",
         order=3,

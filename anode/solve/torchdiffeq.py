@@ -65,7 +65,7 @@ class EvaluationCounter(nn.Module):
         self.time = t0  # not converted here: that would wait for the device at every step
 
     def end_forward(self) -> None:
-        """What follows is counted as the backward solve's."""
+        """Count what follows as the backward solve's."""
         self.forward_evaluations, self.forward_steps = self.evaluations, self.steps
 
     def backward_evaluations(self) -> int:
@@ -83,7 +83,7 @@ class EvaluationCounter(nn.Module):
 
 
 class AdaptiveCounter(EvaluationCounter):
-    """The counter for the adaptive method, which may reject a step, and for its adjoint."""
+    """The counter for adaptive methods, which may reject a step, and for their adjoint."""
 
     def __init__(self, dynamics: Dynamics, times: Tensor) -> None:
         super().__init__(dynamics, times)
@@ -107,9 +107,9 @@ class _Alone:
     """What torchdiffeq gives for one replica.
 
     Attributes:
-        states: shape ``(T, 1, B, *state_shape)``; NaN if the solve failed.
-        counter: of evaluations and steps; of the backward solve's too once that is made.
-        failure: how the forward solve failed, if it did.
+        states: States, shape ``(T, 1, B, *state_shape)``; NaN if the solve failed.
+        counter: Counter of evaluations and steps, those of the backward solve included.
+        failure: Failure of the forward solve, if it failed.
     """
 
     states: Tensor

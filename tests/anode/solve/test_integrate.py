@@ -10,6 +10,7 @@ from torchdiffeq import odeint
 
 from anode import (
     Activation,
+    Controller,
     ConvField,
     Engine,
     Gradient,
@@ -18,6 +19,7 @@ from anode import (
     Solution,
     SolverSettings,
     SolveStatus,
+    Tableau,
     integrate,
 )
 from anode.fields import VectorField
@@ -28,6 +30,11 @@ STACKED = SolverSettings(engine=Engine.STACKED)
 TORCHDIFFEQ = SolverSettings(engine=Engine.TORCHDIFFEQ)
 ADJOINT = SolverSettings(gradient=Gradient.ADJOINT)
 ADAPTIVE = {"stacked": STACKED, "torchdiffeq": TORCHDIFFEQ, "adjoint": ADJOINT}
+OTHERS = {
+    "bosh3": SolverSettings(method=Method.BOSH3),
+    "bosh3 adjoint": SolverSettings(method=Method.BOSH3, gradient=Gradient.ADJOINT),
+    "tsit5": SolverSettings(method=Method.TSIT5),
+}
 
 # One replica of each problem fails; replica 0 does not.
 FAILING: dict[SolveStatus, tuple[Formula, tuple[float, ...]]] = {
@@ -193,6 +200,7 @@ class Called(VectorField):
 
 SETTINGS = {
     **ADAPTIVE,
+    **OTHERS,
     "euler": SolverSettings(method=Method.EULER, step_size=0.1),
     "rk4": SolverSettings(method=Method.RK4, step_size=0.1),
     "rk4 adjoint": SolverSettings(method=Method.RK4, step_size=0.1, gradient=Gradient.ADJOINT),
@@ -298,14 +306,20 @@ def test_the_adjoint_without_gradients_is_a_plain_solve() -> None:
     assert not ours.states.requires_grad
 
 
-@pytest.mark.parametrize("method", [Method.EULER, Method.RK4])
-def test_fixed_steps_are_torchdiffeqs(method: Method) -> None:
-    field, t = random_field(1), torch.tensor([0.0, 0.5, 1.0]).double()
+@pytest.mark.parametrize("times", [[0.0, 0.5, 1.0], [0.0, 0.3, 0.32, 1.0], [1.0, 0.4, 0.0]])
+@pytest.mark.parametrize("method", [Method.EULER, Method.RK4], ids=lambda method: method.name)
+def test_fixed_steps_are_torchdiffeqs(method: Tableau, times: list[float]) -> None:
+    """States, cost and gradients."""
+    field, t = random_field(1), torch.tensor(times).double()
     h0 = starts(field)
     settings = SolverSettings(method=method, step_size=0.125)
     solution = integrate(field, h0, t, settings)
-    expected = odeint(field, h0, t, method=method.value, options={"step_size": 0.125})
+    expected = odeint(field, h0, t, method=method.name, options={"step_size": 0.125})
     torch.testing.assert_close(solution.states, expected, rtol=1e-13, atol=1e-13)
+    ours = torch.autograd.grad(solution.states.square().sum(), field.weights)
+    theirs = torch.autograd.grad(expected.square().sum(), field.weights)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-11)
     assert solution.steps.tolist() == [8] * 3
     assert solution.nfe.tolist() == [8 * (4 if method is Method.RK4 else 1)] * 3
 
@@ -324,8 +338,13 @@ def test_fixed_steps_are_as_many_as_fit() -> None:
     ).steps.tolist() == [4]
 
 
-@pytest.mark.parametrize(("method", "order"), [(Method.EULER, 1), (Method.RK4, 4)])
-def test_fixed_steps_have_their_order(method: Method, order: int) -> None:
+MIDPOINT = Tableau(name="midpoint", order=2, nodes=(0.5,), stages=((0.5,),), solution=(0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    "method", [Method.EULER, MIDPOINT, Method.RK4], ids=lambda method: method.name
+)
+def test_fixed_steps_have_their_order(method: Tableau) -> None:
     field, exact = FormulaField(decay, [1.0]), torch.tensor(-1.0).double().exp()
     errors = []
     for step_size in (0.1, 0.05):
@@ -334,7 +353,7 @@ def test_fixed_steps_have_their_order(method: Method, order: int) -> None:
             field, torch.ones(1, 1, 1).double(), torch.tensor([0.0, 1.0]).double(), settings
         )
         errors.append(float((solved.states[-1].detach() - exact).abs().max()))
-    assert errors[0] / errors[1] == pytest.approx(2**order, rel=0.15)
+    assert errors[0] / errors[1] == pytest.approx(2**method.order, rel=0.15)
 
 
 def test_fixed_steps_report_what_is_not_finite() -> None:
@@ -353,9 +372,9 @@ def test_the_engine_follows_from_method_and_gradient() -> None:
     assert STACKED.stacked
     assert not TORCHDIFFEQ.stacked
     assert not ADJOINT.stacked
-    assert not SETTINGS["euler"].stacked
-    assert not SolverSettings().with_gradient(Gradient.ADJOINT).stacked
-    assert ADJOINT.with_gradient(Gradient.DIRECT).stacked
+    assert SETTINGS["euler"].stacked
+    assert not SETTINGS["rk4 adjoint"].stacked
+    assert SolverSettings(method=Method.TSIT5).stacked
 
 
 BAD_SETTINGS: dict[str, Callable[[], object]] = {
@@ -368,14 +387,29 @@ BAD_SETTINGS: dict[str, Callable[[], object]] = {
     "rk4 takes steps of one size: .* got -1": lambda: SolverSettings(
         method=Method.RK4, step_size=-1
     ),
-    "Engine.STACKED is dopri5 with direct gradients, got dopri5 with adjoint": lambda: (
-        SolverSettings(gradient=Gradient.ADJOINT, engine=Engine.STACKED)
+    "Engine.STACKED has no adjoint gradients": lambda: SolverSettings(
+        gradient=Gradient.ADJOINT, engine=Engine.STACKED
     ),
-    "Engine.STACKED is dopri5 with direct gradients, got euler with direct": lambda: SolverSettings(
-        method=Method.EULER, step_size=1, engine=Engine.STACKED
+    "ADJOINT needs a method of torchdiffeq: euler, rk4, bosh3, dopri5; got tsit5": lambda: (
+        SolverSettings(method=Method.TSIT5, gradient=Gradient.ADJOINT)
     ),
-    "got dopri5 with adjoint gradients": lambda: STACKED.with_gradient(Gradient.ADJOINT),
+    "Engine.TORCHDIFFEQ needs a method of torchdiffeq: .*; got midpoint": lambda: SolverSettings(
+        method=MIDPOINT, step_size=0.1, engine=Engine.TORCHDIFFEQ
+    ),
+    "Engine.TORCHDIFFEQ needs a plain Controller": lambda: SolverSettings(
+        controller=OtherController(), engine=Engine.TORCHDIFFEQ
+    ),
+    "needed is 0 < smallest < safety < 1 < largest": lambda: Controller(safety=1.5),
 }
+
+
+class OtherController(Controller):
+    """A rule that torchdiffeq does not have."""
+
+
+def test_a_method_is_a_tableau() -> None:
+    with pytest.raises(TypeError, match=r"must be a Tableau, such as Method.DOPRI5, got 'tsit5'"):
+        SolverSettings(method="tsit5")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("message", BAD_SETTINGS)

@@ -9,8 +9,8 @@ import anywidget
 import numpy as np
 from traitlets import Dict, Int, List
 
-from anode.arrays import Floats
 from anode import Method
+from anode.arrays import Floats
 from anode_lab.figures.style import theme_colours
 from anode_lab.measures.weights_by_epoch import NetworkByEpoch
 
