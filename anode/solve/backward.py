@@ -75,7 +75,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Record:
+class SolveRecord:
     """What a solve of R problems leaves for the way back.
 
     Attributes:

@@ -95,7 +95,7 @@ def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSetting
 
 @dataclass(frozen=True)
 class _Share:
-    """Problems ``(n,)`` that one thread solves, and its records, see :class:`kernels.Record`."""
+    """Problems ``(n,)`` that one thread solves, and its records, see :class:`kernels.Tape`."""
 
     problems: Array
     records: list[Any]
@@ -146,9 +146,9 @@ def forward(
     y = _tiles(_array(h0), copies=True)
     number = y.dtype.type
     tableau, controller = settings.method, settings.controller
-    problem = kernels.Problem(
+    problem = kernels.Setup(
         kernels.Net(*weights),
-        kernels.Pair(
+        kernels.Coefficients(
             np.array(tableau.nodes),
             tableau.matrix,
             tableau.interpolation,
@@ -169,7 +169,7 @@ def forward(
     numbers += 2 * weights[1].shape[1] * kernels.TILE  # of an evaluation
     out = np.full((len(times), *y.shape), np.nan, y.dtype)
     out[0] = y
-    state = kernels.State(
+    state = kernels.Progress(
         y,
         np.empty_like(y),
         np.empty((replicas, 2)),
@@ -182,7 +182,7 @@ def forward(
     def go(share: _Share) -> None:
         n = len(share.problems)
         while (state.counts[share.problems, kernels.STATUS] == kernels.RUNNING).any():
-            record = kernels.Record(
+            record = kernels.Tape(
                 np.empty((n, *room), y.dtype), np.empty((n, room[0], 4)), np.zeros(n, np.int64)
             )
             kernels.advance(share.problems, problem, state, record)

@@ -38,10 +38,10 @@ Turned = namedtuple("Turned", ("m1", "m2", "m3", "zeros", "work", "relu"))
 
 Back = namedtuple("Back", ("out", "gy", "gf", "sums"))
 """Gradients: of the states at the output times, of the state and the slope where the way back is
-(laid out as in :class:`State`), and of the weights."""
+(laid out as in :class:`Progress`), and of the weights."""
 
 
-class Pair(NamedTuple):
+class Coefficients(NamedTuple):
     """A tableau whose last stage is its solution, and a controller."""
 
     nodes: Array  # (s,)
@@ -53,11 +53,11 @@ class Pair(NamedTuple):
     smallest: float
 
 
-class Problem(NamedTuple):
+class Setup(NamedTuple):
     """What stays the same during a solve; numbers are in the precision of the states."""
 
     net: Net
-    pair: Pair
+    pair: Coefficients
     times: Array  # output times times sign, increasing
     sign: Any  # -1 for decreasing times
     rtol: Any
@@ -68,7 +68,7 @@ class Problem(NamedTuple):
     max_steps: int  # between two output times
 
 
-class State(NamedTuple):
+class Progress(NamedTuple):
     """Where R problems are; all written."""
 
     y: Array  # states, (R, tiles, D T)
@@ -79,7 +79,7 @@ class State(NamedTuple):
     out: Array  # states at the output times, (times, R, tiles, D T)
 
 
-class Record(NamedTuple):
+class Tape(NamedTuple):
     """Accepted steps of n problems, for a way back; there may be room for none."""
 
     values: Array  # what the evaluations gave, (n, room, s, tiles, (D + 2 H) T)
@@ -280,7 +280,7 @@ def _turned(net: Net, relu: bool) -> Turned:
 
 
 @_sums
-def _rms(x: Array, y: Array, z: Array, p: Problem) -> Any:
+def _rms(x: Array, y: Array, z: Array, p: Setup) -> Any:
     """Root mean square of x / (atol + rtol max(|y|, |z|)) over the samples: ``(tiles, D T)``."""
     total = x.dtype.type(0)
     for q in range(x.shape[0]):
@@ -307,7 +307,7 @@ def _combine(y: Array, weights: Array, slopes: Array, out: Array) -> None:
 
 
 @_plain
-def _step_factor(ratio: float, pair: Pair) -> float:
+def _step_factor(ratio: float, pair: Coefficients) -> float:
     """By how much to change the step size after an error ratio."""
     if np.isnan(ratio):
         return np.nan
@@ -316,7 +316,7 @@ def _step_factor(ratio: float, pair: Pair) -> float:
 
 
 @_plain
-def _shares(p: Problem, t: float, dt: float, end: float, weights: Array) -> None:
+def _shares(p: Setup, t: float, dt: float, end: float, weights: Array) -> None:
     """Write the weights of the slopes at the output time ``end`` within a step."""
     x, c = min(max((end - t) / dt, 0.0), 1.0), p.pair.interpolation
     shares = dt * (x * (c[0] + x * (c[1] + x * (c[2] + x * c[3]))))
@@ -325,7 +325,7 @@ def _shares(p: Problem, t: float, dt: float, end: float, weights: Array) -> None
 
 
 @_plain
-def _stage_times(p: Problem, t: float, dt: float) -> Array:
+def _stage_times(p: Setup, t: float, dt: float) -> Array:
     """Times of the evaluations in a step, ``(s,)``, in the precision of the states."""
     number, nodes = p.net.w1.dtype.type, p.pair.nodes
     at = np.empty(len(nodes), p.net.w1.dtype)
@@ -337,7 +337,7 @@ def _stage_times(p: Problem, t: float, dt: float) -> Array:
 
 
 @_plain
-def _begin(p: Problem, net: Net, s: State, r: int) -> None:
+def _begin(p: Setup, net: Net, s: Progress, r: int) -> None:
     """The first slope of a problem, and a step size from the sizes of state, slope and bend."""
     y, f, t = s.y[r], s.f[r], p.times[0]
     number = y.dtype.type
@@ -363,7 +363,7 @@ def _begin(p: Problem, net: Net, s: State, r: int) -> None:
 
 
 @_plain
-def _status(p: Problem, s: State, r: int) -> int:
+def _status(p: Setup, s: Progress, r: int) -> int:
     """Whether a problem is done or can go on, in the order in which torchdiffeq looks."""
     if s.counts[r, NEXT] == len(p.times):
         return DONE
@@ -379,7 +379,7 @@ def _status(p: Problem, s: State, r: int) -> int:
 
 @_plain
 def _attempt(
-    p: Problem, net: Net, y: Array, clock: Array, slopes: Array, values: Array
+    p: Setup, net: Net, y: Array, clock: Array, slopes: Array, values: Array
 ) -> tuple[Array, Any]:
     """The end of a step from ``y (tiles, D T)``, and its error over the tolerance.
 
@@ -404,7 +404,7 @@ def _attempt(
 
 
 @_plain
-def _write_outputs(p: Problem, s: State, r: int, slopes: Array) -> None:
+def _write_outputs(p: Setup, s: Progress, r: int, slopes: Array) -> None:
     """Interpolate at the output times in an accepted step."""
     weights, (t, dt) = np.empty(len(slopes), slopes.dtype), s.clock[r]
     while s.counts[r, NEXT] < len(p.times) and p.times[s.counts[r, NEXT]] <= t + dt:
@@ -415,7 +415,7 @@ def _write_outputs(p: Problem, s: State, r: int, slopes: Array) -> None:
 
 
 @_called
-def advance(which: Array, p: Problem, s: State, record: Record) -> None:
+def advance(which: Array, p: Setup, s: Progress, record: Tape) -> None:
     """Try steps of the problems ``which`` until each is done, has failed, or has filled its record.
 
     Where nothing is recorded, ``record`` has no room.
@@ -457,7 +457,7 @@ def advance(which: Array, p: Problem, s: State, record: Record) -> None:
 
 @_called
 def pull_back(
-    which: Array, p: Problem, s: State, record: Record, back: Back, to_start: bool
+    which: Array, p: Setup, s: Progress, record: Tape, back: Back, to_start: bool
 ) -> None:
     """Back through recorded steps of the problems ``which`` that are done.
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anode.fields import PullBack, VectorField
-from anode.solve.backward import Output, Record, Step, Weights, attach, combine
+from anode.solve.backward import Output, SolveRecord, Step, Weights, attach, combine
 from anode.solve.settings import SolverSettings
 from anode.solve.solution import Solution, SolveStatus, adaptive_solution
 from anode.solve.tableaus import Doubles
@@ -67,7 +67,7 @@ def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSetting
             state = state.rows(state.output < len(times))
     states = field.unflatten(out)
     if start is not None:
-        record = Record(field, weights, start, steps, list(failed))
+        record = SolveRecord(field, weights, start, steps, list(failed))
         states = attach(states, record.pull_back, inputs)
     stages = len(settings.method.nodes)
     return adaptive_solution(states, made, solve.sign * reached, failed, stages)
