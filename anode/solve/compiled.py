@@ -122,11 +122,11 @@ class Solved:
         out = _tiles(_array(gradient), copies=False)
         gy, gf = np.zeros_like(out[0]), np.zeros_like(out[0])
         sums = tuple(np.zeros_like(w) for w in self.problem.net)
-        back = kernels.Back(out, gy, gf, kernels.Net(*sums))
+        fixed = _unnamed((self.problem, self.state))
 
         def go_back(share: _Share) -> None:
             for i, record in reversed(list(enumerate(share.records))):
-                kernels.pull_back(share.problems, self.problem, self.state, record, back, i == 0)
+                kernels.pull_back(share.problems, *fixed, record, (out, gy, gf, sums), i == 0)
 
         _for_each(go_back, self.shares)
         found = [_cut(sums[i], shape, i) for i, shape in enumerate(self.shapes)]
@@ -177,15 +177,14 @@ def forward(
         np.empty((replicas, tiles, numbers), y.dtype),
         out,
     )
+    fixed = _unnamed((problem, state))
     room = (_ROOM if keep else 0, len(tableau.nodes), tiles, numbers)
 
     def go(share: _Share) -> None:
         n = len(share.problems)
         while (state.counts[share.problems, kernels.STATUS] == kernels.RUNNING).any():
-            record = kernels.Tape(
-                np.empty((n, *room), y.dtype), np.empty((n, room[0], 4)), np.zeros(n, np.int64)
-            )
-            kernels.advance(share.problems, problem, state, record)
+            record = np.empty((n, *room), y.dtype), np.empty((n, room[0], 4)), np.zeros(n, np.int64)
+            kernels.advance(share.problems, *fixed, record)
             share.records.append(record)
 
     shares = _shares(replicas, int(np.prod(room)) * y.itemsize)
@@ -258,6 +257,11 @@ def _cut(flat: Array, shape: tuple[int, ...], i: int) -> Tensor:
     n, m = shape
     rows = _up(n) if i in _MATRICES else n
     return torch.from_numpy(flat.reshape(len(flat), rows, _up(m))[:, :n, :m])
+
+
+def _unnamed(value: Any) -> Any:
+    """Named tuples as plain ones, nested ones too."""
+    return tuple(map(_unnamed, value)) if isinstance(value, tuple) else value
 
 
 def _up(n: int, unit: int = 4) -> int:

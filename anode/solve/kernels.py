@@ -36,21 +36,16 @@ Net = namedtuple("Net", ("w1", "b1", "w2", "b2", "w3", "b3", "time"))
 Turned = namedtuple("Turned", ("m1", "m2", "m3", "zeros", "work", "relu"))
 """One network's matrices transposed, a bias of zeros, room for 2 H T numbers, its activation."""
 
-Back = namedtuple("Back", ("out", "gy", "gf", "sums"))
-"""Gradients: of the states at the output times, of the state and the slope where the way back is
-(laid out as in :class:`Progress`), and of the weights."""
+Coefficients = namedtuple(
+    "Coefficients",
+    ("nodes", "matrix", "interpolation", "order", "safety", "largest", "smallest"),
+)
+"""A tableau whose last stage is its solution, and a controller."""
 
-
-class Coefficients(NamedTuple):
-    """A tableau whose last stage is its solution, and a controller."""
-
-    nodes: Array  # (s,)
-    matrix: Array  # (s + 2, s + 1)
-    interpolation: Array  # (4, s + 1)
-    order: int
-    safety: float
-    largest: float
-    smallest: float
+Tape = namedtuple("Tape", ("values", "steps", "taken"))
+"""Accepted steps of n problems, for a way back: what the evaluations gave, ``(n, room, s, tiles,
+(D + 2 H) T)``; t, dt, the first output time in the step and the first after it, ``(n, room, 4)``;
+the number of steps, ``(n,)``. There may be room for none."""
 
 
 class Setup(NamedTuple):
@@ -77,14 +72,6 @@ class Progress(NamedTuple):
     counts: Array  # see NEXT, (R, 5)
     first: Array  # what the first evaluation gave, (R, tiles, (D + 2 H) T)
     out: Array  # states at the output times, (times, R, tiles, D T)
-
-
-class Tape(NamedTuple):
-    """Accepted steps of n problems, for a way back; there may be room for none."""
-
-    values: Array  # what the evaluations gave, (n, room, s, tiles, (D + 2 H) T)
-    steps: Array  # t, dt, the first output time in the step and the first after it, (n, room, 4)
-    taken: Array  # number of steps, (n,)
 
 
 # Fused multiply-adds everywhere; only the sums over samples may be taken in another order.
@@ -414,12 +401,18 @@ def _write_outputs(p: Setup, s: Progress, r: int, slopes: Array) -> None:
         s.counts[r, SINCE] = 0
 
 
-@_called
-def advance(which: Array, p: Setup, s: Progress, record: Tape) -> None:
-    """Try steps of the problems ``which`` until each is done, has failed, or has filled its record.
+# Python passes plain tuples: numba's cache could not be read after a named type got another name.
 
-    Where nothing is recorded, ``record`` has no room.
-    """
+
+@_plain
+def _named(setup: Any) -> Setup:
+    return Setup(Net(*setup[0]), Coefficients(*setup[1]), *setup[2:])
+
+
+@_called
+def advance(which: Array, setup: Any, progress: Any, tape: Any) -> None:
+    """Try steps of the problems ``which`` until each is done, has failed or has filled its tape."""
+    p, s, record = _named(setup), Progress(*progress), Tape(*tape)
     slopes = np.empty((len(p.pair.nodes) + 1, *s.y.shape[1:]), s.y.dtype)
     work = np.empty((1, 1, s.first.shape[2]), s.y.dtype)
     room = record.steps.shape[1]
@@ -457,12 +450,17 @@ def advance(which: Array, p: Setup, s: Progress, record: Tape) -> None:
 
 @_called
 def pull_back(
-    which: Array, p: Setup, s: Progress, record: Tape, back: Back, to_start: bool
+    which: Array, setup: Any, progress: Any, tape: Any, back: Any, to_start: bool
 ) -> None:
     """Back through recorded steps of the problems ``which`` that are done.
 
-    With ``to_start`` these are the first steps, and ``back.gy`` becomes the gradient of h0.
+    Args:
+        back: Gradients of the states at the output times, of the states and slopes at the end,
+            which become those at the start, and of the weights, which are added to.
+        to_start: Whether these are the first steps; the gradient of the state is then that of h0.
     """
+    p, s, record = _named(setup), Progress(*progress), Tape(*tape)
+    outputs, gy, gf, all_sums = back[0], back[1], back[2], Net(*back[3])
     stages, number = len(p.pair.nodes), s.y.dtype.type
     owed = np.empty((stages + 1, *s.y.shape[1:]), s.y.dtype)  # by the outputs, to the slopes
     states = np.empty((stages, *s.y.shape[1:]), s.y.dtype)
@@ -471,30 +469,30 @@ def pull_back(
     for place, r in enumerate(which):
         if s.counts[r, STATUS] != DONE:
             continue
-        turned, sums = _turned(_network(p.net, r), p.relu), _network(back.sums, r)
+        turned, sums = _turned(_network(p.net, r), p.relu), _network(all_sums, r)
         for step in range(record.taken[place] - 1, -1, -1):
             t, dt, first, behind = record.steps[place, step]
             at = _stage_times(p, t, dt)
             owed[:], direct[:] = number(0), number(0)
             for i in range(int(first), int(behind)):
                 _shares(p, t, dt, p.times[i], weights)
-                direct += back.out[i, r]
+                direct += outputs[i, r]
                 for j in range(stages + 1):
-                    owed[j] += weights[j] * back.out[i, r]
-            g[:] = owed[stages] + back.gf[r]
+                    owed[j] += weights[j] * outputs[i, r]
+            g[:] = owed[stages] + gf[r]
             for i in range(stages - 1, -1, -1):
                 _evaluate_back(turned, at[i], record.values[place, step, i], g, sums, states[i])
                 if i == stages - 1:
-                    states[i] += back.gy[r]
+                    states[i] += gy[r]
                 # Slope i went into the states after it, and the outputs.
                 for j in range(i, stages):
                     weights[j] = p.sign * number(dt) * number(p.pair.matrix[j, i])
                 _combine(owed[i], weights[i:stages], states[i:], g)
-            back.gf[r] = g
-            back.gy[r] = direct
+            gf[r] = g
+            gy[r] = direct
             for i in range(stages):
-                back.gy[r] += states[i]
+                gy[r] += states[i]
         if to_start:
             start = number(p.sign * p.times[0])
-            _evaluate_back(turned, start, s.first[r], back.gf[r], sums, g)
-            back.gy[r] = g + (back.gy[r] + back.out[0, r])
+            _evaluate_back(turned, start, s.first[r], gf[r], sums, g)
+            gy[r] = g + (gy[r] + outputs[0, r])
