@@ -32,10 +32,9 @@ from pathlib import Path
 
 import numpy as np
 
+from anode_lab.runs import tasks
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.store import DamagedError, Record, parse, read_files, unpack
-from anode_lab.runs.task import tasks
-from anode_lab.runs.upkeep import verify
+from anode_lab.runs.store import Content, DamagedError, read, verify
 from benchmarks.__main__ import FULL_OUT
 from benchmarks.machines import Machines
 
@@ -68,17 +67,17 @@ class Counts:
 
 
 class Command:
-    """`anode run`, running, with its JSON lines in a file."""
+    """`anode run`, running, with what it says in files."""
 
     def __init__(self, folder: Path, *options: str, limit: int | None = None) -> None:
-        self.events = tempfile.TemporaryFile("w+", encoding="utf8")  # noqa: SIM115
+        self.output = tempfile.TemporaryFile("w+", encoding="utf8")  # noqa: SIM115
         self.errors = tempfile.TemporaryFile("w+", encoding="utf8")  # noqa: SIM115
         command = [sys.executable, "-m", "anode_lab", "run", EXPERIMENT, "--seeds", str(SEEDS)]
-        command += ["--results", str(folder), "--checkpoint", "0.02", "--json", *options]
+        command += ["--results", str(folder), "--checkpoint", "0.02", *options]
         self.process = subprocess.Popen(
             command,
             cwd=HOME,
-            stdout=self.events,
+            stdout=self.output,
             stderr=self.errors,
             preexec_fn=lambda: _begin(limit),
         )
@@ -88,10 +87,10 @@ class Command:
         return self.process.wait(seconds)
 
     def ended(self) -> list[str]:
-        """Models whose training it recorded."""
-        self.events.seek(0)
-        found = [json.loads(line) for line in self.events if line.endswith("}\n")]
-        return [each["model"] for each in found if each["event"] == "ended"]
+        """Trainings that it recorded, each of which it says in a line."""
+        self.output.seek(0)
+        lines = [line for line in self.output if line.endswith("\n")]
+        return [line.partition(":")[0] for line in lines if line.startswith(f"{EXPERIMENT}, ")]
 
     def said(self) -> str:
         """On stderr."""
@@ -121,7 +120,7 @@ class Round:
         folder: Path,
         draw: random.Random,
         counts: Counts,
-        whole: dict[str, Record],
+        whole: dict[str, Content],
         seconds: float,
     ) -> None:
         self.folder = folder
@@ -222,7 +221,7 @@ class Round:
     def fill(self) -> None:
         """No file may become longer than some thousand bytes, as on a disk that is nearly full."""
         before = self.records()
-        command = Command(self.folder, limit=self.draw.randrange(200, 60_000))
+        command = Command(self.folder, limit=self.draw.randrange(2_000, 60_000))
         status = command.wait()
         if status not in (0, 1):
             raise LostError(f"a full disk is no message but status {status}: {command.said()}")
@@ -290,10 +289,8 @@ class Round:
         sound: Contents = {}
         for path in self.folder.glob("*/*.json"):
             try:
-                files = read_files(path)
-                if files is not None:
-                    parse(files)
-                    sound[path] = files.text + files.arrays
+                if read(path) is not None:
+                    sound[path] = path.read_bytes() + path.with_suffix(".safetensors").read_bytes()
             except DamagedError:
                 continue
         return sound
@@ -308,7 +305,7 @@ class Round:
     def note(self, command: Command) -> None:
         """What it recorded; nothing more is asked of it."""
         self.recorded.update(command.ended())
-        command.events.close()
+        command.output.close()
         command.errors.close()
 
     def check(self) -> None:
@@ -317,24 +314,19 @@ class Round:
         if bad or sound != len(self.whole):
             raise LostError(f"{sound} sound records instead of {len(self.whole)}; bad: {bad}")
         for path in self.folder.glob("*/*.json"):
-            files = read_files(path)
-            assert files is not None
-            if not _same(unpack(files), self.whole[path.name]):
+            found = read(path)
+            assert found is not None
+            if not _same(found, self.whole[path.name]):
                 raise LostError(f"{path.name} is not the record of an undisturbed run")
         most = sum(self.recorded.values()) - sum(self.damaged.values())
         if most > len(self.whole):
             raise LostError(f"trainings were recorded twice: {self.recorded}")
 
 
-def _same(one: Record, two: Record) -> bool:
-    names = ("step_loss", "step_nfe", "step_backward_nfe")
-    return (
-        one.weights.keys() == two.weights.keys()
-        and all(bool((one.weights[name] == two.weights[name]).all()) for name in two.weights)
-        and all(
-            np.array_equal(getattr(one.history, name), getattr(two.history, name), equal_nan=True)
-            for name in names
-        )
+def _same(one: Content, two: Content) -> bool:
+    """Whether all arrays are the same: weights, losses, evaluations and snapshots."""
+    return one[1].keys() == two[1].keys() and all(
+        np.array_equal(one[1][name], two[1][name], equal_nan=True) for name in two[1]
     )
 
 
@@ -367,14 +359,14 @@ def campaign(rounds: int, seed: int, faults: int = 3, say: Callable[[str], None]
         undisturbed = Command(folder / "undisturbed")
         if undisturbed.wait():
             raise LostError(undisturbed.said())
-        undisturbed.events.close()
+        undisturbed.output.close()
         undisturbed.errors.close()
         seconds = time.monotonic() - start
         whole = {}
         for path in (folder / "undisturbed").glob("*/*.json"):
-            files = read_files(path)
-            assert files is not None
-            whole[path.name] = unpack(files)
+            found = read(path)
+            assert found is not None
+            whole[path.name] = found
         assert len(whole) == len(tasks(EXPERIMENT))
         for number in range(rounds):
             each = folder / f"round-{number}"

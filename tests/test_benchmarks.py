@@ -18,10 +18,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from anode_lab.runs.perform import perform
+from anode_lab.runs import Store, tasks
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.store import Store
-from anode_lab.runs.task import tasks
+from anode_lab.runs.sweep import Sweep
 from benchmarks import contestants, faults, gpu, measure
 from benchmarks.__main__ import FULL_OUT
 from benchmarks.aims import Aim
@@ -373,7 +372,7 @@ def test_a_campaign_of_faults_loses_nothing() -> None:
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_a_campaign_sees_what_is_lost(suffix: str, tmp_path: Path) -> None:
-    perform(tasks("annulus-2d", "smoke")[0], Store(tmp_path))
+    Sweep(Store(tmp_path)).run(tasks("annulus-2d", "smoke")[:1])
     disturbed = faults.Round(tmp_path, random.Random(0), faults.Counts(), {}, 1.0)
     before = disturbed.records()
     disturbed.untouched(before)

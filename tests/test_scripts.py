@@ -50,7 +50,7 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(HOME / "scripts", home / "scripts")
     records = home / "results" / "images-overfit"
     records.mkdir(parents=True)
-    shutil.copy(HOME / "results" / "store.json", home / "results")
+    shutil.copy(HOME / "results" / "verdicts.json", home / "results")
     (home / ".venv").symlink_to(BIN.parent)
     commands = [
         ["init", "--quiet", "--initial-branch", "main"],

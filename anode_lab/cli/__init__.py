@@ -1,4 +1,4 @@
-"""The command ``anode``: one module a subcommand, each adds its own parser."""
+"""The command ``anode``: one module for each subcommand."""
 
 from anode_lab.cli.main import main
 

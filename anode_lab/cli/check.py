@@ -3,10 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from anode_lab.cli.options import add_experiment, check_data, chosen, positive, store_of
-from anode_lab.runs import NAMES, check
+from anode_lab.cli.options import add_experiment, chosen, positive, records_folder
+from anode_lab.runs import RECORDED, Store, check
 from anode_lab.runs.runner import not_recorded
-from anode_lab.runs.sweep import missing
+from anode_lab.runs.status import missing
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -20,21 +20,24 @@ def add(subparsers: "Subparsers") -> None:
         description="Take the first steps of recorded trainings again, on this machine with this "
         "code, and compare losses and function evaluations with the record.",
     )
-    add_experiment(checking, NAMES)
+    add_experiment(checking, RECORDED)
     checking.add_argument(
-        "--steps", type=positive, default=20, metavar="N", help="how many; default: %(default)s"
+        "--steps",
+        type=positive,
+        default=20,
+        metavar="N",
+        help="number of steps; default: %(default)s",
     )
     checking.set_defaults(call=_check)
 
 
 def _check(arguments: argparse.Namespace) -> None:
     wanted = chosen(arguments)
-    store = store_of(wanted, arguments.results)
+    store = Store(records_folder(wanted, arguments.results))
     lacking = {id(task) for task in missing(wanted, store)}
     if len(lacking) == len(wanted):
         first, what = wanted[0], "none of these seeds is"
         raise not_recorded(what, first, store.folder)
-    check_data(wanted)
     for task in wanted:
         if id(task) in lacking:
             print(f"{task}: not recorded")

@@ -12,10 +12,8 @@ from anode_lab.claims.verdicts import FILE as VERDICTS
 from anode_lab.claims.verdicts import Verdicts, load_verdicts
 from anode_lab.cli.options import UsageError, asked
 from anode_lab.experiments import Profile
-from anode_lab.runs import results_folder
-from anode_lab.runs.perform import check_device
+from anode_lab.runs import StoreError, check_device, results_folder
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.store import StoreError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -7,9 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from anode_lab.experiments import Profile, figures
-from anode_lab.runs import RESULTS_VARIABLE, STORE_VARIABLE, results_folder
-from anode_lab.runs.store import Store
-from anode_lab.runs.task import Task, figure_tasks, tasks
+from anode_lab.runs import (
+    RESULTS_VARIABLE,
+    STORE_VARIABLE,
+    Task,
+    figure_tasks,
+    results_folder,
+    tasks,
+)
 
 
 class UsageError(Exception):
@@ -20,7 +25,8 @@ class UsageError(Exception):
 def asked() -> Iterator[None]:
     """Take a ``ValueError`` for one of the arguments or of the environment's variables.
 
-    It belongs around checks of these only: out of the work itself it is a mistake of the program.
+    It belongs around checks of these only; a ``ValueError`` of the work itself is a mistake of the
+    program.
     """
     try:
         yield
@@ -36,7 +42,7 @@ def positive(text: str) -> int:
 
 
 def add_experiment(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """Add what :func:`chosen` and :func:`store_of` read; ``names`` can be chosen."""
+    """Add what :func:`chosen` and :func:`records_folder` read; ``names`` can be chosen."""
     parser.add_argument("name", metavar="NAME", choices=names, help="%(choices)s")
     parser.add_argument(
         "--profile",
@@ -45,16 +51,16 @@ def add_experiment(parser: argparse.ArgumentParser, names: Sequence[str]) -> Non
         help="how much of it; default: %(default)s",
     )
     parser.add_argument(
-        "--models", nargs="+", metavar="LABEL", help="as 'p = 5'; all of them if left out"
+        "--models", nargs="+", metavar="LABEL", help="such as 'p = 5'; all of them if left out"
     )
     parser.add_argument(
         "--seeds",
         type=positive,
         metavar="N",
-        help="how many; as many as the profile has if left out",
+        help="number of seeds; that of the profile if left out",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="the first; default: %(default)s"
+        "--seed", type=int, default=0, metavar="S", help="the first seed; default: %(default)s"
     )
     parser.add_argument(
         "--results",
@@ -69,7 +75,7 @@ def chosen(arguments: argparse.Namespace) -> list[Task]:
     """The trainings that the arguments name.
 
     Raises:
-        UsageError: if there is no such profile or model of that experiment, or seed.
+        UsageError: If there is no such profile or model of that experiment, or seed.
     """
     name, profile, first = arguments.name, arguments.profile, arguments.seed
     seeds = range(first, first + arguments.seeds) if arguments.seeds else None
@@ -83,27 +89,13 @@ def chosen(arguments: argparse.Namespace) -> list[Task]:
         raise ValueError(f"{name} has no profile {profile!r}")
 
 
-def store_of(wanted: Sequence[Task], folder: Path | None) -> Store:
-    """Where the records of these trainings are."""
-    if wanted[0].experiment.recorded:
-        return Store(folder or results_folder(), lasting=True)
-    return Store(folder or toy_results())
+def records_folder(wanted: Sequence[Task], folder: Path | None) -> Path:
+    """Where the records of these trainings are; ``folder``, if it is given."""
+    usual = results_folder() if wanted[0].experiment.recorded else toy_results()
+    return folder or usual
 
 
 def toy_results() -> Path:
     """Where records of toy experiments are, if the command line does not say."""
     named = os.environ.get(STORE_VARIABLE)
     return Path(named) if named else Path.home() / ".cache" / "anode" / "results"
-
-
-def check_data(wanted: Sequence[Task]) -> None:
-    """That the images are looked for in a folder that there is.
-
-    Raises:
-        UsageError: if not.
-        DataError: if only a part of them is there.
-    """
-    for images in {task.size.images for task in wanted}:
-        if images is not None:
-            with asked():
-                images.available()

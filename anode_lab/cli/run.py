@@ -1,17 +1,18 @@
 """``anode run``: trains the models of an experiment, and records each training."""
 
 import argparse
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from anode_lab.cli.options import add_experiment, asked, check_data, chosen, positive, store_of
-from anode_lab.cli.progress import Forecast, reporter
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from anode_lab.cli.options import add_experiment, asked, chosen, positive, records_folder
 from anode_lab.experiments import EXPERIMENTS, figures
-from anode_lab.runs import pace
-from anode_lab.runs.executors import Cluster, InProcess, Place, Processes
-from anode_lab.runs.perform import check_device
-from anode_lab.runs.store import Store
-from anode_lab.runs.sweep import missing, status, sweep
-from anode_lab.runs.task import Task
+from anode_lab.runs import Dask, Stage, Store, Task, check_device, epochs_done, run, stage
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -30,81 +31,103 @@ def add(subparsers: "Subparsers") -> None:
     running.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
     where = running.add_mutually_exclusive_group()
     where.add_argument(
-        "--processes", type=positive, metavar="N", help="so many trainings at once, on this machine"
+        "--processes", type=positive, metavar="N", help="train in N processes on this machine"
     )
     where.add_argument(
         "--dask",
         metavar="ADDRESS",
-        help="on the Dask cluster of this scheduler, as tcp://host:8786",
+        help="train on the Dask cluster of this scheduler, such as tcp://host:8786",
     )
     running.add_argument(
         "--resources",
         nargs="+",
         default=[],
         metavar="NAME=N",
-        help="of a Dask worker, that a training takes: GPU=1",
+        help="what a training takes of a Dask worker's resources, such as GPU=1",
     )
     running.add_argument(
         "--checkpoint",
         type=float,
         default=30.0,
         metavar="SECONDS",
-        help="between two checkpoints of a training, at least; default: %(default)g",
+        help="least time between two checkpoints of a training; default: %(default)g",
     )
-    running.add_argument("--list", action="store_true", help="say what is done, and do nothing")
-    running.add_argument("--progress", action="store_true", help="a bar for each training as well")
     running.add_argument(
-        "--json", action="store_true", help="a line of JSON for each thing that happens"
+        "--list", action="store_true", help="say how far each training is, and do nothing"
     )
     running.set_defaults(call=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    place = _place(arguments)
     with asked():
-        # A cluster's devices are not here to be looked at.
-        device = arguments.device if arguments.dask else check_device(arguments.device)
+        executor = _executor(arguments)
+        if not arguments.dask:  # a cluster's devices are not here to be looked at
+            check_device(arguments.device)
     wanted = chosen(arguments)
-    store = store_of(wanted, arguments.results)
-    left = missing(wanted, store, device)
-    with reporter(len(wanted), len(wanted) - len(left), store.folder, arguments.json) as report:
-        report.planned([status(task, store, device) for task in wanted], arguments.list)
-        if not left or arguments.list:
-            return
-        report.forecast = _forecast(left, store, device, place)
-        sweep(
-            wanted,
-            store,
-            place=place,
-            device=device,
-            progress=arguments.progress,
-            checkpoint_seconds=arguments.checkpoint,
-            ended=report.ended,
-        )
+    folder = records_folder(wanted, arguments.results)
+    stages = [stage(task, Store(folder), arguments.device) for task in wanted]
+    recorded = stages.count(Stage.RECORDED)
+    print(f"{len(wanted)} trainings, of which {recorded} are recorded in {folder}.", flush=True)
+    if arguments.list:
+        for task, how_far in zip(wanted, stages, strict=True):
+            print(_line(task, how_far, Store(folder), arguments.device))
+        return
+    if not arguments.dask:
+        _check_data(wanted)
+    with _logged():
+        for name, own in groupby(wanted, key=lambda task: task.experiment.name):
+            result = run(
+                name,
+                profile=arguments.profile,
+                models=list(dict.fromkeys(task.spec.label for task in own)),
+                seed=arguments.seed,
+                seeds=arguments.seeds,
+                device=arguments.device,
+                train=True,
+                store=folder,
+                executor=executor,
+                checkpoint_seconds=arguments.checkpoint,
+                progress=sys.stderr.isatty(),
+            )
+            print(result.summary())
 
 
-def _forecast(left: list[Task], store: Store, device: str, place: Place) -> Forecast | None:
-    """By the pace of the first steps; none where they would be taken on another machine."""
-    if isinstance(place, Cluster):
-        return None
-    check_data(left)
-    workers = place.count if isinstance(place, Processes) else 1
-    seconds = pace(left, device)
-    return Forecast(left, seconds, lambda some: missing(some, store, device), workers)
-
-
-def _place(arguments: argparse.Namespace) -> Place:
-    if arguments.processes:
-        return Processes(arguments.processes)
+def _executor(arguments: argparse.Namespace) -> Dask | None:
     resources = []
-    with asked():
-        for text in arguments.resources:
-            name, equals, number = text.partition("=")
-            if not (name and equals and number.replace(".", "", 1).isdigit()):
-                raise ValueError(f"resources must be as GPU=1, got {text!r}")
-            resources.append((name, float(number)))
-        if resources and not arguments.dask:
-            raise ValueError("resources are a Dask worker's: name the scheduler with --dask")
-    if arguments.dask:
-        return Cluster(arguments.dask, tuple(resources))
-    return InProcess()
+    for text in arguments.resources:
+        name, equals, number = text.partition("=")
+        if not (name and equals and number.replace(".", "", 1).isdigit()):
+            raise ValueError(f"resources must be given as GPU=1, got {text!r}")
+        resources.append((name, float(number)))
+    if resources and not arguments.dask:
+        raise ValueError("resources are a Dask worker's: name the scheduler with --dask")
+    workers = arguments.dask or arguments.processes
+    return Dask(workers, tuple(resources)) if workers else None
+
+
+def _line(task: Task, how_far: Stage, store: Store, device: str) -> str:
+    text = f"{task}: {how_far.value}"
+    if how_far is Stage.RECORDED or (done := epochs_done(task, store, device)) is None:
+        return text
+    return f"{text}, {done} of {task.size.epochs} epochs"
+
+
+def _check_data(wanted: list[Task]) -> None:
+    """Say at once, and not amid the trainings, if the folder of images cannot be used."""
+    for images in {task.size.images for task in wanted}:
+        if images is not None:
+            with asked():
+                images.available()
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Print a line for each training that ends, above the progress bar if there is one."""
+    log, handler = logging.getLogger("anode"), logging.StreamHandler(sys.stdout)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        with logging_redirect_tqdm([log]):
+            yield
+    finally:
+        log.removeHandler(handler)

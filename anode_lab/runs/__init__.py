@@ -3,31 +3,44 @@
 :func:`run` gives the trained models of an experiment, from records or by training them now.
 """
 
-from anode_lab.runs.rehearsal import Difference, check, pace
+from anode_lab.runs.executors import Dask, ExecutorError
+from anode_lab.runs.repeat import Difference, check
 from anode_lab.runs.result import Result, Run
 from anode_lab.runs.runner import (
-    NAMES,
+    RECORDED,
     RESULTS_VARIABLE,
     STORE_VARIABLE,
     NotRecordedError,
+    check_device,
     results_folder,
     run,
 )
-from anode_lab.runs.task import Task, figure_tasks, tasks
+from anode_lab.runs.status import Stage, epochs_done, stage
+from anode_lab.runs.store import DamagedError, Store, StoreError
+from anode_lab.runs.task import OutOfMemoryError, Task, figure_tasks, tasks
 
 __all__ = [
-    "NAMES",
+    "RECORDED",
     "RESULTS_VARIABLE",
     "STORE_VARIABLE",
+    "DamagedError",
+    "Dask",
     "Difference",
+    "ExecutorError",
     "NotRecordedError",
+    "OutOfMemoryError",
     "Result",
     "Run",
+    "Stage",
+    "Store",
+    "StoreError",
     "Task",
     "check",
+    "check_device",
+    "epochs_done",
     "figure_tasks",
-    "pace",
     "results_folder",
     "run",
+    "stage",
     "tasks",
 ]

@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -148,6 +148,33 @@ class Provenance:
     def as_dict(self) -> dict[str, Any]:
         """The provenance as JSON holds it."""
         return asdict(self)
+
+    def differences(self, here: "Provenance") -> tuple[str, ...]:
+        """In what ``here`` differs from this, as far as that can change numbers."""
+        return differing(self._decisive(), here._decisive())
+
+    def _decisive(self) -> dict[str, str | None]:
+        """What can change numbers. Threads cannot: a training that is recorded uses one."""
+        found: dict[str, str | None] = {"code": self.numerics, "device": self.device}
+        found |= self.versions
+        if self.processor:  # older records lack this and what follows
+            found |= {"processor": self.processor, "GPU's libraries": self.gpu}
+            found |= {name: self.environment.get(name) for name in VARIABLES}
+        return found
+
+
+def made_with() -> dict[str, str]:
+    """Digest of the code and the versions that there are now; the same give the same numbers."""
+    return {"code": numerics(), **versions()}
+
+
+def differing(there: Mapping[str, str | None], here: Mapping[str, str | None]) -> tuple[str, ...]:
+    """A line for each name in ``there`` that has another value ``here``."""
+    return tuple(
+        f"{name}: {value or 'none'} there, {here.get(name) or 'none'} here"
+        for name, value in there.items()
+        if value != here.get(name)
+    )
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:

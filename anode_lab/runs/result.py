@@ -1,7 +1,7 @@
 """What a run of an experiment gives: its trained models with their histories and their origin."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from anode.models import Model
 from anode.training import Floats, History
 from anode_lab.experiments import Experiment, Profile, Size
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.store import Record
+from anode_lab.runs.record import Record
 from anode_lab.runs.task import Task
 
 
@@ -123,18 +123,17 @@ class Result:
         return f"recorded on {devices} in {hours:.1f} hours, {when}"
 
 
-def joined(tasks: Sequence[Task], records: Sequence[Record], device: str) -> Run:
-    """One run of the records of one model, each of other seeds.
+def joined(trained: Sequence[tuple[Task, Record]], device: str) -> Run:
+    """The run of one model, of several trainings with different seeds.
 
     Args:
-        tasks: Descriptions of the trainings.
-        records: Their records, in the same order.
+        trained: Trainings with their records.
         device: Device for the model.
     """
-    first, about = tasks[0], records[0].about
-    task = Task(
-        first.experiment, first.spec, first.profile, tuple(s for each in tasks for s in each.seeds)
-    )
+    records = [record for _, record in trained]
+    about = records[0].about
+    seeds = tuple(seed for each, _ in trained for seed in each.seeds)
+    task = replace(trained[0][0], seeds=seeds)
     model = task.build(about["input_shape"])
     names = records[0].weights
     model.load_state_dict({n: torch.cat([each.weights[n] for each in records]) for n in names})

@@ -9,12 +9,18 @@ has changed since. Experiments that take too long for a build of the book are re
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from anode_lab.experiments import EXPERIMENTS, Profile
-from anode_lab.runs.perform import check_device, compute, perform
+from anode_lab.runs.executors import Dask
+from anode_lab.runs.machine import devices
+from anode_lab.runs.record import Record, load_record
 from anode_lab.runs.result import Result, joined
-from anode_lab.runs.store import Record, Store
+from anode_lab.runs.status import key_of
+from anode_lab.runs.store import Store
+from anode_lab.runs.sweep import Sweep
 from anode_lab.runs.task import Task, tasks
 
 STORE_VARIABLE = "ANODE_STORE"
@@ -22,6 +28,9 @@ STORE_VARIABLE = "ANODE_STORE"
 
 RESULTS_VARIABLE = "ANODE_RESULTS"
 """Environment variable that names the folder of records, if it is not that of the sources."""
+
+RECORDED = tuple(name for name, experiment in EXPERIMENTS.items() if experiment.recorded)
+"""Names of the experiments that are recorded."""
 
 _PLACES = (
     Path(__file__).parents[2] / "results",
@@ -37,55 +46,86 @@ def run(
     name: str,
     *,
     profile: Profile | str = Profile.LAPTOP,
-    seed: int = 0,
-    device: str = "cpu",
     models: Sequence[str] | None = None,
+    seed: int = 0,
+    seeds: int | None = None,
+    device: str = "cpu",
+    train: bool | None = None,
     store: Path | str | None = None,
+    executor: Dask | None = None,
+    checkpoint_seconds: float = 30.0,
     progress: bool = False,
 ) -> Result:
     """The trained models of an experiment.
 
-    Experiments with ``recorded=True`` take hours. At the profiles "laptop" and "paper" they are
-    read from their records, with the seeds that these have; neither the data nor a device is needed
-    for that. Everything else is trained, unless the store has it.
+    A training that is stopped, in whatever way, goes on from its last checkpoint when it is asked
+    for again, and ends with the same bits; what has ended by then is not trained again. Several
+    processes may ask for the same at once, and share the work.
 
     Args:
         name: Name of one of :data:`~anode_lab.experiments.EXPERIMENTS`.
         profile: How much of it is run.
-        seed: Seed of the first replica that is trained; the others follow.
-        device: Device to train on and to hold the models, "cpu", "cuda" or "cuda:N".
         models: Labels of the models; all of them if left out.
+        seed: Seed of the first replica; the others follow.
+        seeds: Number of replicas; as many as the profile has if left out.
+        device: Device to train on and to hold the models, "cpu", "cuda" or "cuda:N".
+        train: Whether to train what has no record. If left out, nothing is trained of an experiment
+            with ``recorded=True`` at the profiles "laptop" and "paper", which takes hours: it is
+            read with the seeds of the profile, whatever ``seed`` is.
         store: Folder of records that are read, and written where one is missing. If left out, it
             is the folder that the environment variable ``ANODE_STORE`` names, if it is set; for
             recorded experiments the one that ``ANODE_RESULTS`` names, or ``results/``.
+        executor: Workers that train several models or seeds at once; this process if left out.
+        checkpoint_seconds: Least time between two checkpoints of a training.
         progress: Whether to show progress bars.
 
     Raises:
         ValueError: If there is no such experiment, profile, model or device, or the seed is
             negative.
-        NotRecordedError: If an experiment is only read, and a model has no record.
-        DamagedError: If a record that is only read is not what was written.
+        NotRecordedError: If nothing is to be trained, and a model has no record.
+        DamagedError: If nothing is to be trained, and a record is not what was written.
         DataError: If something is to be trained and its data are not on this machine.
+        OutOfMemoryError: If a device's memory is too small.
         StoreError: If something is to be trained and the store's folder cannot be written in.
+        ExecutorError: If workers cannot be had, have other code or libraries, or are lost again and
+            again.
     """
-    device = check_device(device)
-    wanted = tasks(name, profile, models=models, first=seed)
-    if wanted[0].experiment.recorded and wanted[0].profile is not Profile.SMOKE:
-        kept = Store(Path(store) if store else results_folder(), lasting=True)
-        wanted = tasks(name, profile, models=models)
-        found = [(task, record) for task in wanted if (record := kept.read(task.identity))]
-        _check_complete(wanted, found, kept.folder)
-    else:
-        folder = store or (
-            None if wanted[0].experiment.recorded else os.environ.get(STORE_VARIABLE)
-        )
-        trained = Store(Path(folder)) if folder else None
-        found = [(task, _trained(task, trained, device, progress)) for task in wanted]
-    runs = {}
-    for label in dict.fromkeys(task.spec.label for task, _ in found):
-        own = [(task, record) for task, record in found if task.spec.label == label]
-        runs[label] = joined([task for task, _ in own], [record for _, record in own], device)
-    return Result(wanted[0].experiment, wanted[0].profile, device, runs)
+    # The devices of a cluster are not here to be looked at.
+    holder = "cpu" if executor else check_device(device)
+    wanted = tasks(name, profile, models=models, first=seed, seeds=_range(seed, seeds))
+    first = wanted[0]
+    recorded = first.experiment.recorded
+    if train is None:
+        train = not recorded or first.profile is Profile.SMOKE
+        if not train:
+            wanted = tasks(name, profile, models=models)
+    with ExitStack() as stack:
+        folder = store or _usual_folder(first)
+        if folder is None:
+            folder = stack.enter_context(TemporaryDirectory(prefix="anode-"))
+        kept = Store(Path(folder))
+        if train:
+            Sweep(kept, device, executor, checkpoint_seconds, progress).run(wanted)
+        records = [(task, load_record(kept, key_of(task, device))) for task in wanted]
+    by_label: dict[str, list[tuple[Task, Record]]] = {task.spec.label: [] for task in wanted}
+    for task, record in records:
+        if record is not None:
+            by_label[task.spec.label].append((task, record))
+    if lacking := [label for label, own in by_label.items() if not own]:
+        raise not_recorded(f"no seed of {'; '.join(lacking)} is", first, kept.folder)
+    runs = {label: joined(own, holder) for label, own in by_label.items()}
+    return Result(first.experiment, first.profile, holder, runs)
+
+
+def check_device(device: str) -> str:
+    """``device``, if this machine has it.
+
+    Raises:
+        ValueError: If it is not a CPU or CUDA device, or not here.
+    """
+    if device not in (available := devices()):
+        raise ValueError(f"device must be one of {', '.join(available)} here, got {device!r}")
+    return device
 
 
 def results_folder() -> Path:
@@ -104,18 +144,12 @@ def not_recorded(what: str, task: Task, folder: Path) -> NotRecordedError:
     )
 
 
-def _trained(task: Task, store: Store | None, device: str, progress: bool) -> Record:
-    if store is None:
-        return compute(task, device, progress=progress)
-    return perform(task, store, device, progress=progress)
+def _range(first: int, count: int | None) -> range | None:
+    return None if count is None else range(first, first + count)
 
 
-def _check_complete(wanted: list[Task], found: list[tuple[Task, Record]], folder: Path) -> None:
-    have = {task.spec.label for task, _ in found}
-    lacking = dict.fromkeys(t.spec.label for t in wanted if t.spec.label not in have)
-    if lacking:
-        raise not_recorded(f"no seed of {'; '.join(lacking)} is", wanted[0], folder)
-
-
-NAMES = tuple(name for name, experiment in EXPERIMENTS.items() if experiment.recorded)
-"""Names of the experiments that are recorded."""
+def _usual_folder(task: Task) -> Path | str | None:
+    """Where records of the task's experiment are, if the caller does not say."""
+    if not task.experiment.recorded:
+        return os.environ.get(STORE_VARIABLE) or None
+    return None if task.profile is Profile.SMOKE else results_folder()

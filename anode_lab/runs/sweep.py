@@ -1,226 +1,128 @@
-"""Many tasks: which are done, running or missing, and their performance wherever there is room.
+"""Makes the records that are missing, in this process or on Dask's workers.
 
-One process leads. It holds the locks, hands out the tasks and writes the records, so a record has
-one writer. Workers train; they leave checkpoints in the store's folder if they see it.
+One process leads: it holds the locks of what is under way and writes the records, so that a record
+has one writer. Workers train, and leave checkpoints in the store's folder if they see it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
 
-from anode.training.checkpoint import epoch_of
-from anode_lab.runs.executors import InProcess, Place, complete
-from anode_lab.runs.perform import checkpoint_in, compute, identity_in, sound
-from anode_lab.runs.provenance import numerics, versions
-from anode_lab.runs.store import DamagedError, Files, Record, Store, pack, unpack
+from tqdm.auto import tqdm
+
+from anode.training import Checkpoint
+from anode_lab.runs.executors import Dask, ExecutorError, LostError, own_gpu
+from anode_lab.runs.provenance import differing, made_with
+from anode_lab.runs.record import Record, make_record, save_record
+from anode_lab.runs.status import checkpoint_of, key_of, missing
+from anode_lab.runs.store import Store
 from anode_lab.runs.task import Task
 
+PATIENCE = 4  # times in a row that workers may be lost before a single training has ended
 
-class WorkerDiffersError(RuntimeError):
-    """A worker has other code or libraries than the process that leads; the message says which."""
-
-
-class Stage(Enum):
-    """How far a task is."""
-
-    DONE = "done"
-    FAILED = "failed"
-    RUNNING = "running"
-    DAMAGED = "damaged"
-    STOPPED = "stopped"
-    MISSING = "missing"
+_LOG = logging.getLogger("anode")
 
 
 @dataclass(frozen=True)
-class Status:
-    """How far a task is.
+class Sweep:
+    """How trainings are run, in any number of processes on one store.
 
     Attributes:
-        task: which.
-        stage: FAILED is done too, with seeds that failed in training; DAMAGED has a record that
-            is not what was written; STOPPED is not running, but has a checkpoint to go on from.
-        epoch: that the last checkpoint has; None without one.
-        failed: how many seeds failed in training.
+        store: Store of the records.
+        device: Device to train on, "cpu", "cuda" or "cuda:N".
+        executor: Workers that train; None for this process.
+        checkpoint_seconds: Least time between two checkpoints of a training.
+        progress: Whether to show progress bars.
     """
 
-    task: Task
-    stage: Stage
-    epoch: int | None = None
-    failed: int = 0
+    store: Store
+    device: str = "cpu"
+    executor: Dask | None = None
+    checkpoint_seconds: float = 30.0
+    progress: bool = False
 
-    @property
-    def is_recorded(self) -> bool:
-        """Whether there is nothing left to do."""
-        return self.stage in (Stage.DONE, Stage.FAILED)
+    def run(self, wanted: list[Task]) -> None:
+        """Train until each task has a record; each is written as soon as its training ends."""
+        patient, opened, tries = False, False, 0
+        with tqdm(total=len(wanted), unit="training", disable=not self.progress) as bar:
+            while left := missing(wanted, self.store, self.device):
+                bar.update(len(wanted) - len(left) - bar.n)
+                try:
+                    with self.executor.open() if self.executor else nullcontext() as executor:
+                        opened = True
+                        for _ in self._ended(left, executor, patient):
+                            tries = 0
+                            bar.update()
+                    patient = True  # what is left now is with other processes
+                except LostError as error:
+                    if not opened:
+                        raise ExecutorError(str(error)) from error
+                    tries += 1
+                    if tries == PATIENCE:
+                        raise ExecutorError(
+                            f"workers were lost {tries} times in a row before a training ended; "
+                            f"{len(left)} are left. The last: {error}"
+                        ) from error
+                    time.sleep(tries)
+            bar.update(len(wanted) - bar.n)
 
+    def _ended(self, left: list[Task], executor: Executor | None, patient: bool) -> Iterator[Task]:
+        """Run these tasks, and yield each as its record is written.
 
-def status(task: Task, store: Store, device: str = "cpu") -> Status:
-    """How far a task is, whichever process is at it.
+        A task that another process holds is passed over, or waited for if ``patient``.
+        """
+        waiting, pending = iter(left), dict[Future[Record], tuple[Task, ExitStack]]()
+        with ExitStack() as locks:
+            while True:
+                room = self.executor.room(executor) if self.executor and executor else 1
+                while len(pending) < room and (task := next(waiting, None)):
+                    lock = locks.enter_context(ExitStack())
+                    if self._take(task, lock, patient and not pending):
+                        pending[self._submit(task, executor)] = (task, lock)
+                if not pending:
+                    return
+                # From time to time without news, as the number of workers may have changed.
+                for future in wait(pending, 60.0, FIRST_COMPLETED).done:
+                    task, lock = pending.pop(future)
+                    record = future.result()
+                    save_record(self.store, key_of(task, self.device), record)
+                    checkpoint_of(task, self.store, self.device).path.unlink(missing_ok=True)
+                    lock.close()
+                    _LOG.info(record.line(task))
+                    yield task
 
-    Raises:
-        StoreError: if the store cannot be read.
-    """
-    identity = identity_in(store, task, device)
-    try:
-        record = store.read(identity)
-    except DamagedError:
-        return Status(task, Stage.DAMAGED)
-    if record is not None:
-        failed = len(record.history.failures)
-        return Status(task, Stage.FAILED if failed else Stage.DONE, failed=failed)
-    epoch = epoch_of(checkpoint_in(store, task, device).path)
-    if store.is_held(identity):
-        return Status(task, Stage.RUNNING, epoch)
-    return Status(task, Stage.MISSING if epoch is None else Stage.STOPPED, epoch)
-
-
-def missing(wanted: Iterable[Task], store: Store, device: str = "cpu") -> list[Task]:
-    """The tasks of which there is no sound record."""
-    return [task for task in wanted if not status(task, store, device).is_recorded]
-
-
-def _ignore(task: Task, record: Record) -> None:
-    """Of those who need not be told."""
-
-
-def sweep(
-    wanted: Iterable[Task],
-    store: Store,
-    *,
-    place: Place | None = None,
-    device: str = "cpu",
-    progress: bool = False,
-    checkpoint_seconds: float = 30.0,
-    ended: Callable[[Task, Record], None] = _ignore,
-) -> None:
-    """Perform the tasks of which there is no record, and write each record as soon as there is one.
-
-    Several processes may do so at once on one store: each takes what no other is at, and in the
-    end waits for the others, or does what one of them was stopped at.
-
-    Args:
-        wanted: see :func:`~anode_lab.runs.task.tasks`.
-        store: of the records.
-        place: where to train; in this process if left out.
-        device: where there: "cpu", "cuda" or "cuda:N".
-        progress: show a bar for each training; in this process only.
-        checkpoint_seconds: least time between two checkpoints of a training.
-        ended: called after each task that was performed, with its record.
-
-    Raises:
-        StoreError: if the folder cannot be written in.
-        DataError: if the data are not on the machine that trains.
-        OutOfMemoryError: if a device's memory is too small.
-        WorkersLostError: if the place loses its workers again and again.
-        WorkerDiffersError: if a worker has other code or libraries.
-    """
-    known, wanted = store.prepare(), list(wanted)
-    place = place or InProcess()
-    for wait in (False, True):
-        with _Leader(store, device, ended) as leader:
-            orders = (
-                _Order(
-                    task,
-                    device,
-                    str(store.folder.resolve()),
-                    store.lasting,
-                    known,
-                    checkpoint_seconds,
-                    progress and isinstance(place, InProcess),
-                )
-                for task in leader.take(wanted, wait=wait)
-            )
-            complete(place, _perform, orders, leader.keep)
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What a worker is told."""
-
-    task: Task
-    device: str
-    folder: str
-    lasting: bool
-    known: str
-    checkpoint_seconds: float
-    progress: bool
-
-
-class _Leader:
-    """Holds the records that are being made, and writes them."""
-
-    def __init__(self, store: Store, device: str, ended: Callable[[Task, Record], None]) -> None:
-        self.store = store
-        self.device = device
-        self.ended = ended
-        self.locks: dict[str, ExitStack] = {}
-
-    def __enter__(self) -> "_Leader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for lock in self.locks.values():
-            lock.close()
-
-    def take(self, wanted: list[Task], *, wait: bool) -> Iterator[Task]:
-        """Those that are not recorded, each held from now on; only with ``wait`` none is left out
-        that another process holds."""
-        for task in wanted:
-            identity = identity_in(self.store, task, self.device)
-            if status(task, self.store, self.device).is_recorded:
-                continue
-            with ExitStack() as lock:
-                held = lock.enter_context(self.store.locked(identity, wait=wait))
-                if not held or sound(self.store, identity) is not None:  # by another, meanwhile
-                    continue
-                self.locks[str(self.store.path(identity))] = lock.pop_all()
-            yield task
-
-    def keep(self, order: _Order, files: Files) -> None:
-        """Write what a worker gave, and let the record go."""
-        record, task = unpack(files), order.task
-        _check(record, str(task))
-        identity = identity_in(self.store, task, self.device)
-        path = self.store.write(identity, files)
-        checkpoint_in(self.store, task, self.device).path.unlink(missing_ok=True)
-        self.locks.pop(str(path)).close()
-        self.ended(task, record)
-
-
-def _check(record: Record, what: str) -> None:
-    made = record.provenance
-    here = versions()
-    names = sorted(here.keys() | made.versions.keys())
-    differ = [
-        f"{name} {made.versions.get(name)} instead of {here.get(name)}"
-        for name in names
-        if made.versions.get(name) != here.get(name)
-    ]
-    if made.numerics != numerics():
-        differ.append(f"code {made.numerics} instead of {numerics()}")
-    if differ:
-        raise WorkerDiffersError(
-            f"the worker that trained {what} has {', '.join(differ)}; its result is not kept. "
-            "Workers need the same package and the versions of requirements.lock"
-        )
-
-
-def _perform(order: _Order) -> Files:
-    """What a worker does."""
-    task, device = order.task, order.device
-    store = Store(Path(order.folder), lasting=order.lasting)
-    checkpoint = None
-    if _sees(store, order.known):
-        checkpoint = checkpoint_in(store, task, device, order.checkpoint_seconds)
-    record = compute(task, device, checkpoint=checkpoint, progress=order.progress)
-    return pack(identity_in(store, task, device), record)
-
-
-def _sees(store: Store, known: str) -> bool:
-    """Whether the folder of that name is the store's, and not one of another machine."""
-    try:
-        return (store.folder / "store.json").exists() and store.prepare() == known
-    except OSError:
+    def _take(self, task: Task, lock: ExitStack, patient: bool) -> bool:
+        """Lock the task's record; False if another process holds it or has just made it."""
+        key = key_of(task, self.device)
+        if not lock.enter_context(self.store.locked(key, wait=patient)):
+            return False
+        if self.store.sound(key) is None:
+            return True
+        lock.close()
         return False
+
+    def _submit(self, task: Task, executor: Executor | None) -> Future[Record]:
+        checkpoint = checkpoint_of(task, self.store, self.device, self.checkpoint_seconds)
+        shows = self.progress and executor is None
+        if executor is not None:
+            return executor.submit(_work, task, self.device, checkpoint, made_with(), shows)
+        future = Future[Record]()
+        future.set_result(_work(task, self.device, checkpoint, made_with(), shows))
+        return future
+
+
+def _work(
+    task: Task, device: str, checkpoint: Checkpoint, leader: dict[str, str], progress: bool
+) -> Record:
+    """What a worker does; ``leader`` are the code and the versions of the process that leads."""
+    if differ := differing(leader, made_with()):
+        raise ExecutorError(
+            f"a worker cannot train {task}, because it is not like the process that leads: "
+            f"{'; '.join(differ)}. It needs the same package and the versions of requirements.lock"
+        )
+    sees = checkpoint.path.parent.is_dir()  # and not the folders of another machine
+    used = checkpoint if sees else None
+    return make_record(task, own_gpu(device), checkpoint=used, progress=progress)

@@ -1,4 +1,4 @@
-"""A training, described: which experiment, model, profile and seeds. All else follows from that."""
+"""A training, described by its experiment, model, profile and seeds."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from anode_lab.experiments import (
 )
 
 Sets = tuple[Data, ...]
-"""One data set a replica, or one for all."""
+"""One data set for each replica, or one for all."""
 
 
 class OutOfMemoryError(RuntimeError):
@@ -33,12 +33,15 @@ class OutOfMemoryError(RuntimeError):
 
 @dataclass(frozen=True)
 class Task:
-    """One training: a model of an experiment, with one replica a seed.
+    """One training: a model of an experiment, with one replica for each seed.
 
     Between processes it travels as names, which are looked up again where it arrives.
 
     Attributes:
-        experiment, spec, profile, seeds: what is trained.
+        experiment: Experiment that it belongs to.
+        spec: Model that is trained.
+        profile: How much of the experiment is run.
+        seeds: Seeds of the replicas.
     """
 
     experiment: Experiment
@@ -56,24 +59,24 @@ class Task:
 
     @property
     def size(self) -> Size:
-        """How much of it."""
+        """Numbers of epochs and samples of the profile, and the like."""
         return self.experiment.size(self.profile)
 
     @property
     def threads(self) -> int:
-        """Of torch on the CPU. What takes long is to be the same bits on any number of cores."""
+        """Number of torch's threads; one for what is recorded, to give the same bits again."""
         return 1 if self.experiment.recorded else torch.get_num_threads()
 
     @property
     def settings(self) -> TrainingSettings:
-        """How it is trained."""
+        """Settings of the training."""
         return self.experiment.settings(self.size, self.spec)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What the result depends on, the code, the libraries and the device aside.
+        """What the result depends on, apart from the code, the libraries and the device.
 
-        The profile is no part of it: where two of them train the same, they share the record.
+        The profile is not part of it: where two profiles train the same, they share the record.
         """
         size, data = self.size, {}
         if size.images is not None:
@@ -88,7 +91,7 @@ class Task:
         }
 
     def build(self, input_shape: Sequence[int]) -> Model:
-        """The model, untrained."""
+        """The untrained model."""
         return self.spec.build(input_shape, self.experiment.outputs, self.size.hidden, self.seeds)
 
     def train(
@@ -100,13 +103,19 @@ class Task:
         progress: bool = False,
         after_epoch: Callable[[Model, int], None] | None = None,
     ) -> tuple[Model, History]:
-        """Train, or take only the first ``batches`` steps; the data are read if need be.
+        """Train, without a look at any record; :func:`anode_lab.runs.run` reads and writes these.
+
+        Args:
+            device: Device to train on.
+            batches: Number of steps to take instead of the whole training.
+            checkpoint: Where the training leaves checkpoints, and finds one to go on from.
+            progress: Whether to show a progress bar.
 
         ``after_epoch`` is called with the model and the epoch after each one, and with 0 before.
 
         Raises:
-            DataError: if the data are not on this machine.
-            OutOfMemoryError: if the device's memory is too small.
+            DataError: If the data are not on this machine.
+            OutOfMemoryError: If the device's memory is too small.
         """
         training, validation = self.data()
         model = self.build(training[0].input_shape).to(device)
@@ -130,8 +139,8 @@ class Task:
             raise OutOfMemoryError(
                 f"{self.spec.label} of {self.experiment.name} does not fit into the memory of "
                 f"{device}: lower batch_size={self.size.batch_size}, hidden={self.size.hidden} or "
-                f"max_side={self.size.max_side} of its size. What "
-                "was recorded before is kept."
+                f"max_side={self.size.max_side} of its size in {self.experiment.data.__module__}. "
+                "What was recorded before is kept"
             ) from error
         return model, history
 
@@ -139,13 +148,13 @@ class Task:
         """Training and validation data.
 
         Raises:
-            DataError: if they are not on this machine.
+            DataError: If they are not on this machine.
         """
         seeds = self.seeds if self.experiment.data_per_seed else (0,)
         return _data(self.experiment.name, self.size, seeds)
 
     def probe(self) -> Data | None:
-        """Inputs, with targets, of the history's snapshots; None without snapshots."""
+        """Inputs of the history's snapshots, with targets; None without snapshots."""
         return self.experiment.probe() if self.experiment.probe else None
 
 
@@ -160,19 +169,20 @@ def tasks(
 ) -> list[Task]:
     """The trainings of an experiment.
 
-    Where one takes long, they are all seeds of its first model, then of its second, and so on; else
-    one a model, with all seeds as a stack.
+    For recorded experiments there is one for each seed of the first model, then of the second, and
+    so on; for the others one for each model, with all seeds as a stack.
 
     Args:
-        name: one of :data:`~anode_lab.experiments.EXPERIMENTS`.
-        profile: how much of it.
-        models: labels; all if left out. One that is named twice counts once, and so does a seed.
-        seeds: as many as the profile has, from ``first`` on, if left out.
-        first: the first seed.
-        stacked: whether all seeds are one task; if left out, where none takes long.
+        name: Name of one of :data:`~anode_lab.experiments.EXPERIMENTS`.
+        profile: How much of it is run.
+        models: Labels of the models; all of them if left out. A label that is named twice counts
+            once, and so does a seed.
+        seeds: Seeds; as many as the profile has, from ``first`` on, if left out.
+        first: The first seed.
+        stacked: Whether all seeds are one task; if left out, that depends on the experiment.
 
     Raises:
-        ValueError: if there is no such experiment, profile or model, or a seed is negative.
+        ValueError: If there is no such experiment, profile or model, or a seed is negative.
     """
     if name not in EXPERIMENTS:
         raise ValueError(f"experiment must be one of {', '.join(EXPERIMENTS)}, got {name!r}")
@@ -199,12 +209,13 @@ def figure_tasks(
     """The trainings that one of the paper's figures is drawn from.
 
     Args:
-        figure: one of :func:`~anode_lab.experiments.figures`, as "fig10".
-        profile: how much of each experiment; one that has no such profile is left out.
-        seeds, first: see :func:`tasks`.
+        figure: One of :func:`~anode_lab.experiments.figures`, such as "fig10".
+        profile: How much of each experiment is run; one without that profile is left out.
+        seeds: Seeds; as many as the profile has, from ``first`` on, if left out.
+        first: The first seed.
 
     Raises:
-        ValueError: if there is no such figure or profile, or a seed is negative.
+        ValueError: If there is no such figure or profile, or a seed is negative.
     """
     if figure not in (known := figures()):
         raise ValueError(f"figure must be one of {', '.join(known)}, got {figure!r}")
@@ -231,7 +242,7 @@ def _data(name: str, size: Size, seeds: tuple[int, ...]) -> tuple[Sets, Sets | N
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """So many threads of torch: sums of convolutions are rounded by how they are shared out."""
+    """Use this number of torch's threads, on which the rounding of convolutions depends."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -10,12 +10,9 @@ from anode import Loss
 from anode.data import Data, concentric_spheres
 from anode_lab.experiments import NODE, ModelSpec, Profile, Size, check_profile
 from anode_lab.experiments.profiles import sizes
-from anode_lab.runs import STORE_VARIABLE
+from anode_lab.runs import STORE_VARIABLE, Store, check_device
 from anode_lab.runs.code_digest import Code
-from anode_lab.runs.executors import Place
-from anode_lab.runs.perform import check_device
-from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.store import Store
+from anode_lab.runs.provenance import Provenance, versions
 from anode_lab.search.grid import Grid, Setting
 from anode_lab.search.results import SearchResult, load, save
 from anode_lab.search.trials import CrossValidation, Fold, folds, search
@@ -62,7 +59,6 @@ def run(
     seed: int = 0,
     device: str = "cpu",
     store: Path | str | None = None,
-    place: Place | None = None,
     progress: bool = False,
 ) -> SearchResult:
     """The paper's search for one kind of model: on g in d dimensions, with 3 folds.
@@ -75,17 +71,15 @@ def run(
         device: "cpu", "cuda" or "cuda:N".
         store: folder whose record is read, or written where it is missing; if left out, the one
             that the environment variable ``ANODE_STORE`` names, if it is set.
-        place: see :mod:`anode_lab.runs.executors`; in this process if left out.
         progress: show a progress bar.
 
     Raises:
         ValueError: if the name, the profile or the device is none there is.
-        WorkersLostError: if the place loses its workers again and again.
     """
     if name not in PAPER_GRIDS:
         raise ValueError(f"name must be one of {', '.join(PAPER_GRIDS)}, got {name!r}")
     grid, profile, device = PAPER_GRIDS[name], check_profile(profile), check_device(device)
-    options: dict[str, Any] = {"seed": seed, "device": device, "place": place, "progress": progress}
+    options: dict[str, Any] = {"seed": seed, "device": device, "progress": progress}
     folder = store or os.environ.get(STORE_VARIABLE)
     if not folder:
         return _run(grid, dim, SIZES[profile], **options)
@@ -100,13 +94,13 @@ def run(
         "size": str(SIZES[profile]),
         "loss": _LOSS.value,
         "code": _code(),
+        "versions": versions(),
     }
     with records.locked(identity):
-        path = records.path(identity)
-        if found := load(path, grid, dim):
+        if found := load(records, identity, grid, dim):
             return found
         result = _run(grid, dim, SIZES[profile], **options)
-        save(path, identity, result)
+        save(records, identity, result)
     return result
 
 
@@ -117,7 +111,6 @@ def _run(
     *,
     seed: int,
     device: str,
-    place: Place | None,
     progress: bool,
 ) -> SearchResult:
     divided, test = _sets(dim, size, seed)
@@ -130,7 +123,6 @@ def _run(
         seeds=range(seed, seed + size.seeds),
         test=test,
         device=device,
-        place=place,
         progress=progress,
     )
     seconds = sum(trial.seconds for trial in trials)

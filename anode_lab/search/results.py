@@ -1,17 +1,14 @@
 """A search that was run: its ranking, how sure one can be of it, and its record."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from anode.atomic_write import write_whole
 from anode.training import Floats
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.store import Identity
+from anode_lab.runs.store import Key, Store
 from anode_lab.search.grid import Grid, Setting
 from anode_lab.search.trials import Part, Trial
 
@@ -60,26 +57,21 @@ def _ties(trial: Trial, best: Trial) -> bool:
     return bool(excess.mean() <= excess.std(ddof=1))  # not if a fold of either failed: NaN
 
 
-def save(path: Path, identity: Identity, result: SearchResult) -> None:
-    """Write a record, one line a setting; it is there as a whole or not at all."""
-    head = {"run": dict(identity), "provenance": result.provenance.as_dict()}
-    trials = ",\n".join("  " + json.dumps(_as_dict(trial)) for trial in result.trials)
-    text = json.dumps(head, indent=1).removesuffix("\n}") + f',\n "trials": [\n{trials}\n ]\n}}\n'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.encode())
+def save(store: Store, key: Key, result: SearchResult) -> None:
+    """Write a search's record; it is there as a whole or not at all."""
+    trials = [_as_dict(trial) for trial in result.trials]
+    store.write(key, {"provenance": result.provenance.as_dict(), "trials": trials}, {})
 
 
-def load(path: Path, grid: Grid, dim: int) -> SearchResult | None:
-    """Read a record of that grid; None where there is no whole one."""
-    try:
-        record = json.loads(path.read_text(encoding="utf8"))
-        trials = tuple(
-            _parsed(setting, trial)
-            for setting, trial in zip(grid.settings(), record["trials"], strict=True)
-        )
-        return SearchResult(grid, dim, trials, Provenance(**record["provenance"]))
-    except (OSError, ValueError, KeyError, TypeError):
+def load(store: Store, key: Key, grid: Grid, dim: int) -> SearchResult | None:
+    """Read a search's record; None where there is none. Whoever calls holds its lock."""
+    found = store.sound(key)
+    if found is None:
         return None
+    text, _ = found
+    trials = zip(grid.settings(), text["trials"], strict=True)
+    parsed = tuple(_parsed(setting, trial) for setting, trial in trials)
+    return SearchResult(grid, dim, parsed, Provenance(**text["provenance"]))
 
 
 def _as_dict(trial: Trial) -> dict[str, Any]:

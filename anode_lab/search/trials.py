@@ -20,7 +20,6 @@ from tqdm.auto import tqdm
 from anode.data import Data
 from anode.seeding import Stream, generator
 from anode.training import Floats, History, Loss, TrainingSettings, evaluate, train
-from anode_lab.runs.executors import InProcess, Place, complete
 from anode_lab.search.grid import Grid, Setting
 
 Indices = NDArray[np.intp]
@@ -103,7 +102,6 @@ def search(
     seeds: Sequence[int] | None = None,
     test: Data | None = None,
     device: str = "cpu",
-    place: Place | None = None,
     progress: bool = False,
 ) -> tuple[Trial, ...]:
     """Train every setting of a grid on every fold.
@@ -114,31 +112,21 @@ def search(
         epochs, loss: of the training.
         seeds: one a fold; 0, 1, ... if left out.
         test: data that no choice is made on.
-        device, place: where to train; in this process if no place is given.
+        device: Device to train on.
         progress: show a progress bar over the stacks.
 
     Returns:
         One trial a setting, in the grid's order.
 
     Raises:
-        ValueError: if there is not one seed a fold.
-        WorkersLostError: if the place loses its workers again and again.
+        ValueError: If there is not one seed a fold.
     """
     own = tuple(range(len(divided)) if seeds is None else seeds)
     if len(own) != len(divided):
         raise ValueError(f"seeds must be {len(divided)}, one a fold, got {own}")
     task = CrossValidation(tuple(divided), own, epochs, loss, test, device)
-    stacks = list(grid.stacks())
-    found: dict[int, tuple[Trial, ...]] = {}
-    with tqdm(total=len(stacks), unit="stack", disable=not progress) as bar:
-
-        def ended(call: _Call, trials: tuple[Trial, ...]) -> None:
-            found[call[0]] = trials
-            bar.update(1)
-
-        calls = ((number, task, stack) for number, stack in enumerate(stacks))
-        complete(place or InProcess(), _run, calls, ended)
-    return tuple(trial for number in range(len(stacks)) for trial in found[number])
+    stacks = tqdm(list(grid.stacks()), unit="stack", disable=not progress)
+    return tuple(trial for stack in stacks for trial in task.run(stack))
 
 
 @dataclass(frozen=True)
@@ -182,15 +170,6 @@ class CrossValidation:
                 {k: failures[r] for k, r in enumerate(own) if r in failures},
                 history.seconds / len(stack),
             )
-
-
-_Call = tuple[int, CrossValidation, tuple[Setting, ...]]
-"""Number of the stack, what all have in common, and its settings."""
-
-
-def _run(call: _Call) -> tuple[Trial, ...]:
-    _, task, stack = call
-    return tuple(task.run(stack))
 
 
 def _failures(history: History, validation: Floats) -> dict[int, str]:

@@ -26,9 +26,9 @@ from anode.data import Data, concentric_spheres
 from anode.training import accuracy, evaluate, features_of
 from anode.training.batches import Batches
 from anode_lab import experiments, runs
-from anode_lab.runs.store import Store
-from anode_lab.runs.sweep import missing, sweep
-from anode_lab.runs.task import tasks
+from anode_lab.runs import Store, tasks
+from anode_lab.runs.status import missing
+from anode_lab.runs.sweep import Sweep
 from tests.helpers.problems import FormulaField, decay, out_of_domain, square
 
 pytestmark = [
@@ -193,8 +193,8 @@ def test_batches_streamed_from_the_host_are_those_kept_on_the_device(
 
 def test_an_image_experiment_is_trained_and_recorded_as_on_the_cpu(tmp_path: Path) -> None:
     wanted = tasks("images-colour", "smoke", models=["p = 5"], seeds=[0])
-    store = Store(tmp_path, lasting=True)
-    sweep(wanted, store, device="cuda")
+    store = Store(tmp_path)
+    Sweep(store, device="cuda").run(wanted)
     assert missing(wanted, store) == []
     gpu, cpu = (wanted[0].train(device)[1] for device in ("cuda", "cpu"))
     np.testing.assert_allclose(gpu.step_loss, cpu.step_loss, rtol=1e-3)

@@ -1,4 +1,4 @@
-"""Calls that other processes make, for tests of places: they import this module by its name."""
+"""Calls that other processes make, for tests of executors: they import this module by its name."""
 
 import os
 import signal

@@ -1,7 +1,9 @@
-"""An experiment that takes a second to record, for tests of recordings and of their commands."""
+"""An experiment that takes a second to record, for tests of records and of commands."""
 
+import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +16,9 @@ from anode.models import Model
 from anode.training import History, train
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.experiments.images import OVERFIT
-from anode_lab.runs import RESULTS_VARIABLE, results_folder
-from anode_lab.runs.store import Record, Store
-from anode_lab.runs.sweep import missing as _missing
-from anode_lab.runs.sweep import sweep
-from anode_lab.runs.task import Task, tasks
+from anode_lab.runs import RESULTS_VARIABLE, Store, Task, results_folder, status, tasks
+from anode_lab.runs.record import Record, load_record
+from anode_lab.runs.sweep import Sweep
 
 MODULE = sys.modules[Task.__module__]
 """Where ``train`` is looked up; the package has a function of the module's name."""
@@ -65,11 +65,6 @@ class Trainer:
         return train(model, data, *args, **options)  # type: ignore[arg-type]
 
 
-def recordings(folder: Path | None = None) -> Store:
-    """The store of recorded experiments in ``folder``, or of the book's records."""
-    return Store(folder or results_folder(), lasting=True)
-
-
 def change_size(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
     """Of the profile "laptop" of ``OVERFIT``."""
     experiment = EXPERIMENTS[OVERFIT]
@@ -80,12 +75,36 @@ def change_size(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
 
 def record(wanted: Iterable[Task], folder: Path, **options: object) -> None:
     """Perform the tasks of which there is no record in ``folder``."""
-    sweep(wanted, recordings(folder), **options)  # type: ignore[arg-type]
+    Sweep(Store(folder), **options).run(list(wanted))  # type: ignore[arg-type]
 
 
 def missing(wanted: Iterable[Task], folder: Path | None = None) -> list[Task]:
-    """Those of which there is no record in ``folder``."""
-    return _missing(wanted, recordings(folder))
+    """Those of which there is no record in ``folder``, or among the book's."""
+    return status.missing(list(wanted), Store(folder or results_folder()))
+
+
+class _Told(logging.Handler):
+    def __init__(self, then: Callable[[list[str]], None]) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.then = then
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.INFO:
+            self.names.append(record.getMessage().partition(": ")[0])
+            self.then(self.names)
+
+
+@contextmanager
+def told(then: Callable[[list[str]], None] = lambda _: None) -> Iterator[list[str]]:
+    """A list of the trainings that end meanwhile; ``then`` is called with it after each."""
+    log, handler = logging.getLogger("anode"), _Told(then)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield handler.names
+    finally:
+        log.removeHandler(handler)
 
 
 def make(folder: Path) -> Path:
@@ -98,7 +117,7 @@ def make(folder: Path) -> Path:
 
 def read(task: Task, folder: Path) -> Record:
     """The task's record, which is there."""
-    found = recordings(folder).read(task.identity)
+    found = load_record(Store(folder), task.identity)
     assert found is not None
     return found
 

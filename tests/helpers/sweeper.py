@@ -1,16 +1,15 @@
 """A sweep in a process of its own, which leaves checkpoints all the time.
 
-``python sweeper.py FOLDER PROCESSES``: 0 is in this process. What it performed goes to stdout.
+``python sweeper.py FOLDER PROCESSES``: 0 is in this process. It prints each training that ends.
 """
 
+import logging
 import sys
 from pathlib import Path
 
 from anode_lab.experiments import EXPERIMENTS
-from anode_lab.runs.executors import InProcess, Place, Processes
-from anode_lab.runs.store import Store
-from anode_lab.runs.sweep import sweep
-from anode_lab.runs.task import Task, tasks
+from anode_lab.runs import Dask, Store, Task, tasks
+from anode_lab.runs.sweep import Sweep
 
 
 def wanted() -> list[Task]:
@@ -21,11 +20,7 @@ def wanted() -> list[Task]:
 
 if __name__ == "__main__":
     processes = int(sys.argv[2])
-    place: Place = Processes(processes) if processes else InProcess()
-    sweep(
-        wanted(),
-        Store(Path(sys.argv[1])),
-        place=place,
-        checkpoint_seconds=0.02,
-        ended=lambda task, _: print(task, flush=True),
-    )
+    logging.getLogger("anode").addHandler(logging.StreamHandler(sys.stdout))
+    logging.getLogger("anode").setLevel(logging.INFO)
+    executor = Dask(processes) if processes else None
+    Sweep(Store(Path(sys.argv[1])), executor=executor, checkpoint_seconds=0.02).run(wanted())

@@ -1,4 +1,4 @@
-"""``anode run`` and ``anode check``: what they record, what they print, and how they end."""
+"""``anode run``, ``check``, ``doctor`` and ``store verify``: what they do and say."""
 
 import re
 from dataclasses import replace
@@ -9,12 +9,20 @@ import torch
 
 from anode.data.images.downloaded import FOLDER_VARIABLE
 from anode_lab.cli import main
-from anode_lab.cli.progress import Forecast, duration
 from anode_lab.experiments.images import OVERFIT
-from anode_lab.runs import RESULTS_VARIABLE, run
-from anode_lab.runs.task import tasks
+from anode_lab.runs import (
+    RESULTS_VARIABLE,
+    STORE_VARIABLE,
+    Dask,
+    ExecutorError,
+    Store,
+    figure_tasks,
+    run,
+    tasks,
+)
+from anode_lab.runs.record import load_record, save_record
 from tests.helpers.image_sets import register
-from tests.helpers.recorded import MODULE, Trainer, missing, record, recordings, shorten
+from tests.helpers.recorded import MODULE, Trainer, missing, record, shorten
 
 Captured = pytest.CaptureFixture[str]
 
@@ -23,7 +31,6 @@ Captured = pytest.CaptureFixture[str]
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one experiment the default profile takes a second."""
     shorten(monkeypatch)
-    monkeypatch.delenv("CI", raising=False)
 
 
 def refused(arguments: list[str], capsys: Captured) -> str:
@@ -44,32 +51,33 @@ def test_run_records_everything_once(
     command = ["run", OVERFIT, "--results", str(tmp_path)]
     assert main(command) == 0
     output, error = capsys.readouterr()
-    first, forecast, *ended = output.splitlines()
+    first, *ended, summary = output.splitlines()
     assert first == f"4 trainings, of which 0 are recorded in {tmp_path}."
-    assert "p = 0: " in forecast
     assert len(ended) == 4
-    assert all(
-        re.match(rf"{OVERFIT}, p = [05], seed [01]: .* loss .* evaluations\. Left", s)
-        for s in ended
-    )
-    assert ended[-1].endswith("Left: about 0 s.")
-    assert error == "", "without --progress"
+    pattern = rf"{OVERFIT}, p = [05], seed [01]: [0-9.]+ s, loss [0-9.]+, [0-9]+ evaluations$"
+    assert all(re.match(pattern, line) for line in ended)
+    assert "2 seeds (0 to 1), profile laptop recorded on CPU" in summary
+    assert error == "", "a bar is for a terminal"
     assert missing(tasks(OVERFIT), tmp_path) == []
     assert list(run(OVERFIT, store=tmp_path).runs) == ["p = 0", "p = 5"]
     monkeypatch.setattr(MODULE, "train", pytest.fail)
     assert main(command) == 0
-    assert capsys.readouterr().out == f"4 trainings, of which 4 are recorded in {tmp_path}.\n"
+    first, again = capsys.readouterr().out.splitlines()
+    assert first == f"4 trainings, of which 4 are recorded in {tmp_path}."
+    assert again == summary
 
 
 def test_the_smallest_profile_some_models_and_some_seeds_can_be_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv(RESULTS_VARIABLE, str(tmp_path))
     chosen = ["--profile", "smoke", "--models", "p = 5", "--seeds", "2", "--seed", "3"]
-    assert main(["run", OVERFIT, *chosen, "--progress"]) == 0
+    assert main(["run", OVERFIT, *chosen]) == 0
     output, error = capsys.readouterr()
     assert output.startswith(f"2 trainings, of which 0 are recorded in {tmp_path}.")
-    assert "epoch" in error
+    assert "epoch" in error, "a bar for the training"
+    assert "2/2" in error, "and one for all"
     assert missing(tasks(OVERFIT, "smoke", models=["p = 5"], seeds=[3, 4])) == []
     assert len(list(tmp_path.glob("*/*.json"))) == 2
 
@@ -77,8 +85,7 @@ def test_the_smallest_profile_some_models_and_some_seeds_can_be_chosen(
 def test_an_interrupted_run_is_one_line_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    # Each model is begun twice to foresee how long it takes, before anything is recorded.
-    monkeypatch.setattr(MODULE, "train", Trainer(fail_at=5, error=KeyboardInterrupt()))
+    monkeypatch.setattr(MODULE, "train", Trainer(fail_at=1, error=KeyboardInterrupt()))
     assert main(["run", OVERFIT, "--results", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "anode: interrupted\n"
     assert len(missing(tasks(OVERFIT), tmp_path)) == 3
@@ -94,7 +101,7 @@ def test_a_failed_training_is_told_and_the_others_go_on(
 ) -> None:
     monkeypatch.setattr(MODULE, "train", Trainer(broken=(0,)))
     assert main(["run", OVERFIT, "--results", str(tmp_path)]) == 0
-    ended = capsys.readouterr().out.splitlines()[2:]
+    ended = capsys.readouterr().out.splitlines()[1:5]
     assert ["failed: seed 0, epoch 1, iteration 1" in line for line in ended] == [True, False] * 2
     assert missing(tasks(OVERFIT), tmp_path) == []
 
@@ -103,10 +110,111 @@ def test_too_little_memory_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     error = torch.OutOfMemoryError("CUDA out of memory")
-    monkeypatch.setattr(MODULE, "train", Trainer(fail_at=5, error=error))
+    monkeypatch.setattr(MODULE, "train", Trainer(fail_at=1, error=error))
     line = refused(["run", OVERFIT, "--results", str(tmp_path)], capsys)
     assert "lower batch_size=32" in line
     assert len(missing(tasks(OVERFIT), tmp_path)) == 3
+
+
+def test_list_says_how_far_each_is_and_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    wanted = tasks(OVERFIT)
+    main(["run", OVERFIT, "--results", str(tmp_path), "--models", "p = 0", "--seeds", "1"])
+    capsys.readouterr()
+    monkeypatch.setattr(MODULE, "train", pytest.fail)
+    with Store(tmp_path).locked(wanted[1].identity):
+        assert main(["run", OVERFIT, "--results", str(tmp_path), "--list"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"4 trainings, of which 1 are recorded in {tmp_path}.",
+        f"{OVERFIT}, p = 0, seed 0: recorded",
+        f"{OVERFIT}, p = 0, seed 1: running",
+        f"{OVERFIT}, p = 5, seed 0: missing",
+        f"{OVERFIT}, p = 5, seed 1: missing",
+    ]
+
+
+def test_list_of_nothing_makes_nothing(tmp_path: Path, capsys: Captured) -> None:
+    command = ["run", "fig10", "--profile", "paper", "--seeds", "5", "--list"]
+    assert main([*command, "--results", str(tmp_path / "absent")]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    wanted = figure_tasks("fig10", "paper", seeds=range(5))
+    assert first.startswith(f"{len(wanted)} trainings, of which 0 are recorded")
+    assert others == [f"{task}: missing" for task in wanted]
+    assert len(wanted) == 5 * 7
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_figure_is_run_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv(RESULTS_VARIABLE, str(tmp_path))
+    assert main(["run", "fig12", "--profile", "smoke"]) == 0
+    wanted = figure_tasks("fig12", "smoke")
+    output = capsys.readouterr().out.splitlines()
+    ended = [line for line in output if " evaluations" in line]
+    assert sorted(line.partition(": ")[0] for line in ended) == sorted(map(str, wanted))
+    assert len({task.experiment.name for task in wanted}) == 2
+    assert missing(wanted) == []
+
+
+def test_models_go_with_an_experiment(tmp_path: Path, capsys: Captured) -> None:
+    command = ["run", "fig10", "--models", "p = 0", "--results", str(tmp_path)]
+    assert "--models goes with an experiment, not with 'fig10'" in refused(command, capsys)
+
+
+def test_toy_experiments_are_where_the_book_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "store"))
+    assert main(["run", "annulus-2d", "--profile", "smoke", "--models", "NODE"]) == 0
+    assert len(list((tmp_path / "store").glob("annulus-2d/*.json"))) == 1
+    monkeypatch.setattr(MODULE, "train", pytest.fail)
+    assert run("annulus-2d", profile="smoke", models=["NODE"]).runs.keys() == {"NODE"}
+
+
+# Elsewhere
+
+
+def test_processes_do_what_this_process_does(tmp_path: Path, capsys: Captured) -> None:
+    """Other processes do not know of a test's sizes, so it is the smallest profile."""
+    command = ["run", OVERFIT, "--profile", "smoke", "--processes", "2", "--models", "p = 0"]
+    assert main([*command, "--results", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count(" evaluations") == 2
+    assert missing(tasks(OVERFIT, "smoke", models=["p = 0"]), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dask", "tcp://x:9", "--resources", "GPU"], "resources must be given as GPU=1"),
+        (["--resources", "GPU=1"], "name the scheduler with --dask"),
+        (["--dask", "pigeon://roof"], "address is as tcp://10.0.0.1:8786"),
+    ],
+)
+def test_where_nothing_can_run_is_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: Captured
+) -> None:
+    assert message in refused(["run", OVERFIT, *arguments, "--results", str(tmp_path)], capsys)
+
+
+@pytest.mark.parametrize("error", [ExecutorError("workers were lost")])
+def test_workers_that_fail_are_one_line(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Dask, "open", fail)
+    command = ["run", OVERFIT, "--processes", "2", "--results", str(tmp_path)]
+    assert str(error) in refused(command, capsys)
+
+
+def test_one_executor_at_a_time(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["run", OVERFIT, "--processes", "2", "--dask", "tcp://x:1"])
+    assert end.value.code == 2
+    assert "not allowed with argument" in capsys.readouterr().err
 
 
 # Check
@@ -117,12 +225,13 @@ def test_check_says_of_each_seed_whether_its_numbers_are_the_same(
 ) -> None:
     record(tasks(OVERFIT, seeds=[0]), folder=tmp_path)
     (task,) = tasks(OVERFIT, models=["p = 5"], seeds=[0])
-    store = recordings(tmp_path)
-    found = store.read(task.identity)
+    store = Store(tmp_path)
+    found = load_record(store, task.identity)
     assert found is not None
     loss = found.history.step_loss.copy()
     loss[0, 1] *= 2
-    store.save(task.identity, replace(found, history=replace(found.history, step_loss=loss)))
+    changed = replace(found, history=replace(found.history, step_loss=loss))
+    save_record(store, task.identity, changed)
     assert main(["check", OVERFIT, "--results", str(tmp_path), "--steps", "2"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{OVERFIT}, p = 0, seed 0: 2 steps give the same numbers",
@@ -233,34 +342,40 @@ def test_mistakes_of_the_program_are_not_hidden(
         main(["run", OVERFIT, "--results", str(tmp_path)])
 
 
-# The forecast
+# Doctor, and store verify
 
 
-def test_a_forecast_is_corrected_by_what_trainings_took() -> None:
-    """It counts what is not recorded, also when another process records some of it."""
-    wanted = tasks(OVERFIT)
-    left = list(wanted)
-    seconds = {(OVERFIT, "p = 0"): 100.0, (OVERFIT, "p = 5"): 300.0}
-    forecast = Forecast(wanted, seconds, lambda some: [task for task in some if task in left])
-    assert forecast.factor == 1
-    assert forecast.remaining == 800
-    assert Forecast(wanted, seconds, list, workers=4).remaining == 200
-    assert "p = 0: 100 s, p = 5: 5 min" in str(forecast)
-    assert duration(800) in str(forecast)
-    left.remove(wanted[0])
-    forecast.ended(wanted[0], 150.0)
-    assert forecast.factor == 1.5
-    assert forecast.remaining == 1.5 * 700
-    left.remove(wanted[1])  # by another process
-    left.remove(wanted[2])
-    forecast.ended(wanted[2], 650.0)
-    assert forecast.factor == 2
-    assert forecast.remaining == 2 * 300
+def test_doctor_says_in_what_this_machine_differs(tmp_path: Path, capsys: Captured) -> None:
+    record(wanted := tasks(OVERFIT, models=["p = 0"]), folder=tmp_path)
+    command = ["doctor", "--results", str(tmp_path)]
+    assert main(command) == 0
+    assert capsys.readouterr().out == "2 records: made as here.\n"
+    found = load_record(Store(tmp_path), wanted[0].identity)
+    assert found is not None
+    made = replace(found.provenance, processor="Z80, DEFAULT")
+    save_record(Store(tmp_path), wanted[0].identity, replace(found, provenance=made))
+    assert main([*command, OVERFIT]) == 0
+    output = capsys.readouterr().out
+    assert "1 record: made as here.\n" in output
+    assert "1 record, numbers may differ:\n  processor: Z80, DEFAULT there, " in output
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.25, "0.25 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (9000, "2.5 h")],
-)
-def test_durations_are_in_the_unit_that_people_use(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+def test_doctor_has_nothing_to_say_of_no_records(tmp_path: Path, capsys: Captured) -> None:
+    command = ["doctor", "--results", str(tmp_path)]
+    assert f"there are no records in {tmp_path}" in refused(command, capsys)
+    assert f"no records of {OVERFIT}" in refused([*command, OVERFIT], capsys)
+
+
+def test_verify_says_how_many_are_sound_and_ends_with_1_if_one_is_not(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    record(tasks(OVERFIT, models=["p = 0"]), folder=tmp_path)
+    assert main(["store", "verify", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"2 sound records in {tmp_path}.\n"
+    path = next(tmp_path.glob("*/*.json"))
+    path.write_bytes(path.read_bytes()[:-30])
+    assert main(["store", "verify", str(tmp_path)]) == 1
+    output, error = capsys.readouterr()
+    assert output.splitlines()[0] == f"1 sound records in {tmp_path}."
+    assert str(path) in output.splitlines()[1]
+    assert error.startswith("anode: 1 of 2 are bad.")

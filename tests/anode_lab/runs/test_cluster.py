@@ -2,38 +2,33 @@
 
 import logging
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from distributed import LocalCluster
 
-from anode_lab.experiments import EXPERIMENTS
-from anode_lab.runs.executors import Cluster, PlaceError, WorkersLostError, complete
-from anode_lab.runs.store import Store
-from anode_lab.runs.sweep import Stage, status, sweep
-from anode_lab.runs.task import Task, tasks
+from anode_lab.runs import Dask, ExecutorError, Stage, Store, stage, tasks
+from anode_lab.runs import sweep as sweeps
+from anode_lab.runs.executors import LostError
+from anode_lab.runs.record import load_record
+from anode_lab.runs.status import checkpoint_of, key_of
+from anode_lab.runs.sweep import Sweep
 from benchmarks.machines import Machines, machines
 from benchmarks.waiting import until
 from tests.helpers import calls
 from tests.helpers.recorded import assert_same
+from tests.helpers.sweeper import wanted
 
 pytestmark = pytest.mark.slow
-
-
-def wanted() -> list[Task]:
-    """Two trainings, which take some seconds each."""
-    models = [spec.label for spec in EXPERIMENTS["annulus-2d"].models[:2]]
-    return tasks("annulus-2d", models=models, seeds=[0], stacked=False)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Their records, made in this process."""
     store = Store(tmp_path_factory.mktemp("undisturbed"))
-    sweep(wanted(), store)
+    Sweep(store).run(wanted())
     return store
 
 
@@ -41,30 +36,24 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def cluster(tmp_path: Path) -> Iterator[Machines]:
     folder = tmp_path / "dask"
     folder.mkdir()
-    with machines(folder, (Path(__file__).parent,)) as running:
+    with machines(folder) as running:
         yield running
 
 
-class Sweep(Thread):
-    """A sweep in another thread, so that a test can disturb it."""
+class Running(Thread):
+    """Something in another thread, so that a test can disturb it; it ends with the process."""
 
-    def __init__(self, store: Store, address: str) -> None:
+    def __init__(self, function: Callable[[], Any]) -> None:
         super().__init__(daemon=True)
-        self.store = store
-        self.address = address
+        self.function = function
         self.error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         try:
-            sweep(wanted(), self.store, place=Cluster(self.address), checkpoint_seconds=0.02)
+            self.function()
         except BaseException as error:
             self.error = error
-
-    def begun(self) -> bool:
-        """Whether a training has left a checkpoint, and so is amid its epochs."""
-        assert self.error is None
-        return any(self.store.folder.glob("*/*.checkpoint"))
 
     def end(self) -> None:
         self.join(120)
@@ -73,56 +62,49 @@ class Sweep(Thread):
             raise self.error
 
 
-def called(
-    place: Cluster, function: Callable[[Any], int], wanted: Iterable[object], told: list[int]
-) -> Thread:
-    """A thread that makes calls there, and puts down what each gives; it ends with the process."""
-    thread = Thread(
-        target=complete,
-        args=(place, function, wanted, lambda _, result: told.append(result)),
-        daemon=True,
-    )
-    thread.start()
-    return thread
+class Swept(Running):
+    """A sweep on a cluster."""
+
+    def __init__(self, store: Store, address: str) -> None:
+        self.store = store
+        sweep = Sweep(store, executor=Dask(address), checkpoint_seconds=0.02)
+        super().__init__(lambda: sweep.run(wanted()))
+
+    def begun(self) -> bool:
+        """Whether a training has left a checkpoint, and so is amid its epochs."""
+        assert self.error is None
+        return any(self.store.folder.glob("*/*.checkpoint"))
 
 
 def assert_complete(store: Store, undisturbed: Store) -> None:
     """Every record is there and the undisturbed one, to the last bit, and nothing else is."""
     for task in wanted():
-        identity = task.identity | {"device": "cpu"}
-        one, two = store.read(identity), undisturbed.read(identity)
+        key = key_of(task, "cpu")
+        one, two = load_record(store, key), load_record(undisturbed, key)
         assert one is not None
         assert two is not None
         assert_same(one.history, two.history)
         assert all(bool((one.weights[name] == two.weights[name]).all()) for name in two.weights)
-        assert status(task, store).stage is Stage.DONE
+        assert stage(task, store) is Stage.RECORDED
     assert len(list(store.folder.glob("*/*.json"))) == len(wanted())
-
-
-def test_a_local_cluster_gives_what_this_process_gives(tmp_path: Path, undisturbed: Store) -> None:
-    store = Store(tmp_path / "store")
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        dashboard_address=":0",
-        local_directory=str(tmp_path / "dask"),
-    ) as local:
-        sweep(wanted(), store, place=Cluster(local.scheduler_address))
-    assert_complete(store, undisturbed)
 
 
 def test_a_worker_that_does_not_see_the_folder_gives_the_same(
     cluster: Machines, tmp_path: Path, undisturbed: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its machine has another folder of that name, or none: records travel, not files."""
+    """Its machine has no folder of that name: records travel, not files."""
+
+    def elsewhere(*arguments: Any) -> Any:
+        found = checkpoint_of(*arguments)
+        if len(arguments) > 3:  # what the worker is told
+            found = type(found)(Path("/nowhere") / found.path.name, found.key, found.seconds)
+        return found
+
+    monkeypatch.setattr(sweeps, "checkpoint_of", elsewhere)
     store = Store(tmp_path / "store")
-    known = store.prepare()
-    monkeypatch.setattr(Store, "prepare", lambda _: known[::-1])
     cluster.worker()
-    running = Sweep(store, cluster.address)
-    running.end()
+    Swept(store, cluster.address).end()
     assert not list(store.folder.glob("*/*.checkpoint"))
-    monkeypatch.undo()
     assert_complete(store, undisturbed)
 
 
@@ -130,7 +112,7 @@ def test_a_worker_killed_amid_a_training_is_replaced_by_the_other(
     cluster: Machines, tmp_path: Path, undisturbed: Store
 ) -> None:
     first, _ = cluster.worker("--no-nanny"), cluster.worker("--no-nanny")
-    running = Sweep(Store(tmp_path / "store"), cluster.address)
+    running = Swept(Store(tmp_path / "store"), cluster.address)
     until(running.begun)
     cluster.kill(first)
     running.end()
@@ -141,7 +123,7 @@ def test_the_only_worker_lost_for_good_is_replaced_when_another_comes(
     cluster: Machines, tmp_path: Path, undisturbed: Store
 ) -> None:
     only = cluster.worker("--no-nanny")
-    running = Sweep(Store(tmp_path / "store"), cluster.address)
+    running = Swept(Store(tmp_path / "store"), cluster.address)
     until(running.begun)
     cluster.kill(only)
     cluster.worker()
@@ -153,7 +135,7 @@ def test_a_scheduler_that_is_started_again_goes_on(
     cluster: Machines, tmp_path: Path, undisturbed: Store
 ) -> None:
     cluster.worker()
-    running = Sweep(Store(tmp_path / "store"), cluster.address)
+    running = Swept(Store(tmp_path / "store"), cluster.address)
     until(running.begun)
     cluster.restart()
     cluster.worker()
@@ -162,81 +144,66 @@ def test_a_scheduler_that_is_started_again_goes_on(
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-def test_calls_of_a_scheduler_that_has_ended_are_made_again(
+def test_a_scheduler_that_ends_is_told_from_a_call_that_fails(
     cluster: Machines, tmp_path: Path, ending: signal.Signals
 ) -> None:
     cluster.worker()
-    wanted = [(str(tmp_path), number) for number in range(3)]
-    told: list[int] = []
-    place = Cluster(cluster.address)
-    running = called(place, calls.wait_for, wanted, told)
+
+    def call() -> None:
+        with Dask(cluster.address).open() as executor:
+            executor.submit(calls.wait_for, (str(tmp_path), 0)).result()
+
+    running = Running(call)
     until(lambda: list(tmp_path.glob("*.begun")))
     cluster.restart(ending)
-    cluster.worker()
-    (tmp_path / "go").touch()
-    running.join(90)
-    assert sorted(told) == [0, 1, 2]
+    with pytest.raises(LostError):
+        running.end()
 
 
 def test_calls_of_killed_workers_are_made_again(cluster: Machines, tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
     cluster.worker()  # its nanny starts it again
-    told: list[int] = []
-    wanted = [(str(marks), number) for number in range(6)]
-    complete(Cluster(cluster.address), calls.die_once, wanted, lambda _, n: told.append(n))
-    assert sorted(told) == list(range(6))
+    numbers = [(str(marks), number) for number in range(6)]
+    with Dask(cluster.address).open() as executor:
+        assert list(executor.map(calls.die_once, numbers)) == list(range(6))
     assert {path.name for path in marks.iterdir()} == {"1", "5"}
-
-
-def test_a_call_that_kills_every_worker_is_given_up(cluster: Machines) -> None:
-    cluster.worker()
-    place = Cluster(cluster.address, patience=2, pause=0.1)
-    with pytest.raises(WorkersLostError, match="KilledWorker"):
-        complete(place, calls.die, [0], lambda *_: pytest.fail("told"))
-
-
-def test_a_call_that_fails_ends_it(cluster: Machines) -> None:
-    cluster.worker()
-    with pytest.raises(ArithmeticError, match="no 3"):
-        complete(Cluster(cluster.address), calls.refuse, range(20), lambda *_: None)
 
 
 def test_calls_take_resources_of_workers_that_have_them(cluster: Machines, tmp_path: Path) -> None:
     """Each takes the GPU, of which there is one, so no two are made at once."""
     cluster.worker("--no-nanny")
     cluster.worker("--no-nanny", "--resources", "GPU=1", "--nthreads=3")
-    place = Cluster(cluster.address, (("GPU", 1.0),))
-    wanted = [(str(tmp_path), number) for number in range(3)]
-    told: list[int] = []
-    running = called(place, calls.wait_for, wanted, told)
-    until(lambda: list(tmp_path.glob("*.begun")))
-    assert len(list(tmp_path.glob("*.begun"))) == 1
-    (tmp_path / "go").touch()
-    running.join(60)
-    assert sorted(told) == [0, 1, 2]
+    with Dask(cluster.address, (("GPU", 1.0),)).open() as executor:
+        numbers = [(str(tmp_path), number) for number in range(3)]
+        futures = [executor.submit(calls.wait_for, number) for number in numbers]
+        until(lambda: list(tmp_path.glob("*.begun")))
+        assert len(list(tmp_path.glob("*.begun"))) == 1
+        (tmp_path / "go").touch()
+        assert [future.result() for future in futures] == [0, 1, 2]
 
 
 def test_a_cluster_without_workers_says_so_and_waits(
-    cluster: Machines, caplog: pytest.LogCaptureFixture
+    cluster: Machines, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[int] = []
-    place = Cluster(cluster.address)
-    with caplog.at_level(logging.WARNING, "anode_lab.runs.executors"):
-        running = called(place, calls.square, [3], told)
-        until(lambda: "has no workers: waiting" in caplog.text)
+    store, small = Store(tmp_path / "store"), tasks("g1d", "smoke")
+    with caplog.at_level(logging.WARNING, "anode"):
+        running = Running(lambda: Sweep(store, executor=Dask(cluster.address)).run(small))
+        until(lambda: "there are no workers" in caplog.text)
         cluster.worker()
-        running.join(60)
-    assert told == [9]
+        running.end()
+    assert [stage(task, store) for task in small] == [Stage.RECORDED] * len(small)
 
 
 @pytest.mark.parametrize(
     ("address", "message"),
     [
         ("tcp://127.0.0.1:9", "no scheduler answers at tcp://127.0.0.1:9 within 1 s"),
-        ("carrier-pigeon://roof", "must be an address as tcp://.*, got 'carrier-pigeon://roof'"),
+        ("carrier-pigeon://roof", "address is as tcp://.*, got 'carrier-pigeon://roof'"),
     ],
 )
-def test_where_no_cluster_is_that_is_said_at_once(address: str, message: str) -> None:
-    with pytest.raises(PlaceError, match=message):
-        complete(Cluster(address, timeout=1), calls.square, [1], lambda *_: pytest.fail("told"))
+def test_where_no_cluster_is_that_is_said_at_once(
+    address: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ExecutorError, match=message):
+        Sweep(Store(tmp_path), executor=Dask(address, timeout=1)).run(tasks("g1d", "smoke"))

@@ -1,118 +1,79 @@
-"""Calls are made once each, wherever they are made and whoever is killed meanwhile."""
+"""Calls are made by the workers that there are, and are not lost with one of them."""
 
-import itertools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
 
-from anode_lab.runs.executors import (
-    InProcess,
-    Place,
-    PlaceError,
-    Processes,
-    WorkersLostError,
-    complete,
-)
+import anode_lab
+from anode_lab.runs.executors import Dask, ExecutorError, LostError, own_gpu
 from benchmarks.waiting import runs, until
 from tests.helpers import calls
 
-PLACES = [InProcess(), Processes(2)]
-
-
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_every_call_is_made_once_and_told_here(place: Place) -> None:
-    told: list[tuple[int, int]] = []
-    complete(place, calls.square, range(20), lambda call, result: told.append((call, result)))
-    assert sorted(told) == [(number, number * number) for number in range(20)]
-
-
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_nothing_to_do_is_done(place: Place) -> None:
-    complete(place, calls.square, [], lambda *_: pytest.fail("told"))
-
-
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_calls_are_asked_for_when_there_is_room(place: Place) -> None:
-    """What holds a lock for each call holds no more than are at work."""
-    asked, ended = 0, 0
-
-    def ask() -> Iterator[int]:
-        nonlocal asked
-        for number in range(12):
-            asked += 1
-            yield number
-
-    def end(call: int, result: int) -> None:
-        nonlocal ended
-        ended += 1
-        most = getattr(place, "count", 1)
-        assert asked <= ended + most
-
-    complete(place, calls.square, ask(), end)
-    assert ended == 12
-
-
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_a_call_that_fails_ends_it_and_keeps_what_was_told(place: Place) -> None:
-    told: list[int] = []
-    with pytest.raises(ArithmeticError, match="no 3"):
-        complete(place, calls.refuse, itertools.count(), lambda call, _: told.append(call))
-    # The third call is made once two have ended; others may end while it is under way.
-    assert 3 not in told
-    assert len(told) == len(set(told)) >= 2
-
-
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_an_error_here_ends_it_too(place: Place) -> None:
-    def refuse(call: int, result: int) -> None:
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        complete(place, calls.square, range(100), refuse)
+HOME = Path(anode_lab.__file__).parents[1]
 
 
 def test_processes_are_others_and_as_many_as_said() -> None:
-    told: set[int] = set()
-    complete(Processes(2), calls.pid, range(8), lambda _, result: told.add(result))
-    assert len(told) == 2
-    assert os.getpid() not in told
+    with Dask(2).open() as executor:
+        assert isinstance(executor, Executor)
+        pids = set(executor.map(calls.pid, range(8)))
+        assert Dask(2).room(executor) == 4, "two calls for each"
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+def test_a_call_that_fails_says_why() -> None:
+    with Dask(1).open() as executor, pytest.raises(ArithmeticError, match="no 3"):
+        list(executor.map(calls.refuse, range(5)))
 
 
 def test_calls_of_killed_processes_are_made_again(tmp_path: Path) -> None:
-    told: list[int] = []
-    wanted = [(str(tmp_path), number) for number in range(10)]
-    complete(Processes(2), calls.die_once, wanted, lambda _, result: told.append(result))
-    assert sorted(told) == list(range(10))
-    assert {path.name for path in tmp_path.iterdir()} == {"1", "5", "9"}, "each was killed once"
+    wanted = [(str(tmp_path), number) for number in range(6)]
+    with Dask(2).open() as executor:
+        assert list(executor.map(calls.die_once, wanted)) == list(range(6))
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "5"}, "each was killed once"
 
 
-def test_processes_that_are_always_killed_are_given_up() -> None:
-    place = Processes(2)
-    with pytest.raises(WorkersLostError, match="2 processes were lost 4 times in a row") as caught:
-        complete(place, calls.die, range(2), lambda *_: pytest.fail("told"))
-    assert "2 or more are left" in str(caught.value)
-    assert place.patience == 4
+@pytest.mark.slow
+def test_a_call_that_kills_every_process_is_given_up() -> None:
+    with pytest.raises(LostError, match="KilledWorker"), Dask(1).open() as executor:
+        executor.submit(calls.die, 0).result()
 
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_the_number_of_processes_is_checked(count: int) -> None:
-    with pytest.raises(PlaceError, match=f"processes must be 1 or more, got {count}"):
-        Processes(count)
+    with pytest.raises(ExecutorError, match=f"workers must be 1 or more, got {count}"):
+        Dask(count)
+
+
+def test_without_dask_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    message = r"need the package distributed: pip install 'anode\[cluster\]'"
+    with pytest.raises(ExecutorError, match=message), Dask(2).open():
+        pytest.fail("opened")
+
+
+def test_a_process_takes_the_gpu_of_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_gpu("cuda") == "cuda", "who leads takes what it is told to"
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    for name, gpu in ((0, "cuda:0"), (1, "cuda:1"), (2, "cuda:0"), ("tcp://10.0.0.1:1", "cuda")):
+        worker = type("Worker", (), {"name": name})
+        monkeypatch.setattr("distributed.get_worker", lambda worker=worker: worker)
+        assert own_gpu("cuda") == gpu
+        assert own_gpu("cpu") == "cpu"
 
 
 SLEEPER = """
 import sys
 from tests.helpers import calls
-from tests.helpers import calls
-from anode_lab.runs.executors import Processes, complete
+from anode_lab.runs.executors import Dask
 if __name__ == "__main__":
-    complete(Processes(2), calls.sleep, [(sys.argv[1], n) for n in range(4)], print)
+    with Dask(2).open() as executor:
+        list(executor.map(calls.sleep, [(sys.argv[1], n) for n in range(4)]))
 """
 
 
@@ -122,29 +83,14 @@ def test_no_process_outlives_the_one_that_leads(tmp_path: Path, ending: signal.S
     script.write_text(SLEEPER, encoding="utf8")
     folder = tmp_path / "pids"
     folder.mkdir()
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(Path(__file__).parent), *PATH]))
     leader = subprocess.Popen(
         [sys.executable, str(script), str(folder)],
-        env=environment,
+        env=dict(os.environ, PYTHONPATH=str(HOME)),
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    until(lambda: len(list(folder.iterdir())) == 2)
+    until(lambda: len(list(folder.iterdir())) == 2, 180)
     leader.send_signal(ending)
     assert leader.wait(30) != 0
     workers = [int(path.stem) for path in folder.iterdir()]
     until(lambda: not any(runs(worker) for worker in workers), 20)
-
-
-PATH = [
-    path for path in sys.path if path and Path(path, "anode_lab", "runs", "executors.py").exists()
-][:1]
-"""Where the package is that is tested."""
-
-
-def test_what_a_place_gives_is_an_executor_of_the_standard_library() -> None:
-    with Processes(1).executor() as executor:
-        assert isinstance(executor, ProcessPoolExecutor)
-        assert executor.submit(calls.square, 3).result() == 9
-    with InProcess().executor() as executor:
-        assert list(executor.map(calls.square, range(3))) == [0, 1, 4]

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -95,3 +96,40 @@ def test_commit_says_whether_files_have_changed(tmp_path: Path) -> None:
     assert Commit.of(tmp_path) == Commit(sha, True)
     assert Commit.of(tmp_path, ["other"]) == Commit(sha, False)
     assert str(Commit.of(tmp_path)) == f"{sha[:10]} with uncommitted changes"
+
+
+# What differs
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"numerics": "0" * 16}, "code: 0000000000000000 there, "),
+        ({"processor": "Z80, DEFAULT"}, "processor: Z80, DEFAULT there, "),
+        ({"device": "NVIDIA H100"}, "device: NVIDIA H100 there, CPU here"),
+        ({"gpu": "CUDA 12.4"}, "GPU's libraries: CUDA 12.4 there, none here"),
+        ({"environment": {"ATEN_CPU_CAPABILITY": "avx2"}}, "ATEN_CPU_CAPABILITY: avx2 there, none"),
+    ],
+)
+def test_one_thing_that_differs_is_the_one_that_is_named(
+    changes: dict[str, object], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES:  # another test, or whoever runs it, may have set some
+        monkeypatch.delenv(name, raising=False)
+    here = Provenance.now("cpu", datetime.now(UTC), 0.0)
+    assert here.differences(here) == ()
+    [found] = replace(here, **changes).differences(here)  # type: ignore[arg-type]
+    assert found.startswith(what)
+    assert replace(here, system="Windows", threads=7).differences(here) == ()
+
+
+def test_versions_that_differ_are_named() -> None:
+    here = Provenance.now("cpu", datetime.now(UTC), 0.0)
+    made = replace(here, versions=here.versions | {"torch": "0.1"})
+    assert made.differences(here) == (f"torch: 0.1 there, {here.versions['torch']} here",)
+
+
+def test_a_record_from_before_differs_in_what_it_says_only() -> None:
+    here = Provenance.now("cpu", datetime.now(UTC), 0.0)
+    made = replace(here, packages={}, processor="", gpu="", environment={})
+    assert made.differences(here) == ()

@@ -12,10 +12,11 @@ from anode.data import DataError, image_set
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.experiments.images import OVERFIT
 from anode_lab.runs import (
-    NAMES,
+    RECORDED,
     RESULTS_VARIABLE,
     NotRecordedError,
     Result,
+    Store,
     check,
     results_folder,
     run,
@@ -30,7 +31,6 @@ from tests.helpers.recorded import (
     missing,
     read,
     record,
-    recordings,
     shorten,
     watch,
 )
@@ -64,13 +64,13 @@ def test_a_record_is_what_the_training_gives_to_the_last_bit(made: Path) -> None
 
 def test_seeds_recorded_one_at_a_time_are_those_of_a_stack(made: Path) -> None:
     """Rounding aside, which need not be the same in a stack."""
-    stack = run(OVERFIT, profile="smoke")
     recorded = run(OVERFIT, store=made)
-    for label, of_stack in stack.runs.items():
-        joined = recorded.runs[label]
-        assert joined.history.seeds == of_stack.history.seeds == (0, 1)
+    for stack in tasks(OVERFIT, stacked=True):
+        _, of_stack = stack.train()
+        joined = recorded.runs[stack.spec.label]
+        assert joined.history.seeds == of_stack.seeds == (0, 1)
         for name in ("step_loss", "step_nfe", "validation_loss"):
-            ours, theirs = (getattr(each.history, name) for each in (joined, of_stack))
+            ours, theirs = (getattr(each, name) for each in (joined.history, of_stack))
             np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
@@ -93,7 +93,7 @@ def test_the_joined_model_is_its_seeds_models(made: Path) -> None:
             assert joined.provenance[r] == found.provenance
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=RECORDED)
 def smoke(request: pytest.FixtureRequest) -> Result:
     """Every experiment at its smallest size, which is run and not recorded."""
     return run(request.param, profile="smoke")
@@ -146,7 +146,7 @@ def test_an_accuracy_that_is_no_number_leaves_the_record_readable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A solve that fails on a validation image only, after the training."""
-    monkeypatch.setattr("anode_lab.runs.perform.accuracy", lambda *_: np.array([np.nan]))
+    monkeypatch.setattr("anode_lab.runs.record.accuracy", lambda *_: np.array([np.nan]))
     record(tasks(OVERFIT, seeds=[0]), folder=tmp_path)
     for path in tmp_path.rglob("*.json"):
         json.loads(path.read_text(), parse_constant=pytest.fail)
@@ -166,7 +166,7 @@ def test_tasks_are_all_seeds_of_one_model_then_of_the_next() -> None:
     assert [(t.spec.label, *t.seeds) for t in some] == [("p = 5", 7), ("p = 5", 3)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RECORDED)
 def test_images_are_as_many_and_as_small_as_the_size_says(name: str) -> None:
     first, *others = tasks(name, "smoke")
     (training,), held_out = first.data()
@@ -179,10 +179,10 @@ def test_images_are_as_many_and_as_small_as_the_size_says(name: str) -> None:
     assert all(task.data()[0][0] is training for task in others), "all train on the same"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RECORDED)
 def test_tasks_have_one_record_only_if_they_train_the_same(name: str) -> None:
     """Two profiles may; no two tasks of one profile do."""
-    store = recordings(Path("results"))
+    store = Store(Path("results"))
     profiles = EXPERIMENTS[name].sizes
     every = [task for profile in profiles for task in tasks(name, profile)]
     trained = {(task.spec.label, task.seeds, repr(replace(task.size, seeds=0))) for task in every}

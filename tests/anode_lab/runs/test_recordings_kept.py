@@ -15,9 +15,16 @@ import torch
 from anode.data import DataError
 from anode.data.images.downloaded import FOLDER_VARIABLE
 from anode_lab.experiments.images import COLOUR, OVERFIT
-from anode_lab.runs import NotRecordedError, run
-from anode_lab.runs.store import DamagedError, Record, StoreError
-from anode_lab.runs.task import OutOfMemoryError, Task, tasks
+from anode_lab.runs import (
+    DamagedError,
+    NotRecordedError,
+    OutOfMemoryError,
+    Store,
+    StoreError,
+    run,
+    status,
+    tasks,
+)
 from tests.helpers.image_sets import register
 from tests.helpers.recorded import (
     MODULE,
@@ -26,8 +33,8 @@ from tests.helpers.recorded import (
     missing,
     read,
     record,
-    recordings,
     shorten,
+    told,
     watch,
 )
 
@@ -49,17 +56,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_is_recorded_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = watch(monkeypatch)
-    told: list[Task] = []
     some = tasks(OVERFIT, seeds=[1])
-    record(some, folder=tmp_path, ended=lambda task, record: told.append(task))
-    assert told == some
-    record(tasks(OVERFIT), folder=tmp_path, ended=lambda task, record: told.append(task))
-    assert len(told) == len(trainer.trained) == 4
-    assert {(task.spec.label, task.seeds) for task in told} == {
-        (task.spec.label, task.seeds) for task in tasks(OVERFIT)
-    }
+    with told() as names:
+        record(some, folder=tmp_path)
+        assert names == [str(task) for task in some]
+        record(tasks(OVERFIT), folder=tmp_path)
+    assert len(names) == len(trainer.trained) == 4
+    assert set(names) == {str(task) for task in tasks(OVERFIT)}
     monkeypatch.setattr(MODULE, "train", pytest.fail)
-    record(tasks(OVERFIT), folder=tmp_path, ended=lambda *_: pytest.fail("run again"))
+    record(tasks(OVERFIT), folder=tmp_path)
     run(OVERFIT, store=tmp_path)
 
 
@@ -129,7 +134,7 @@ def test_a_damaged_record_is_named_and_made_again(
     if text_is_gone:
         record([task], folder=tmp_path)
     else:
-        with pytest.warns(UserWarning, match="set aside as .* and made again"):
+        with pytest.warns(UserWarning, match="set aside as .*, and made again"):
             record([task], folder=tmp_path)
     assert len(trainer.trained) == 1
     assert_same(read(task, tmp_path).history, read(task, made).history)
@@ -137,13 +142,13 @@ def test_a_damaged_record_is_named_and_made_again(
 
 def test_records_outlive_code_and_libraries(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They say which they were of."""
-    monkeypatch.setattr("anode_lab.runs.perform.training_key", lambda _: "0123456789abcdef")
-    monkeypatch.setattr("anode_lab.runs.store.versions", lambda: {"torch": "9"})
+    monkeypatch.setattr(status, "training_key", lambda _: "0123456789abcdef")
+    monkeypatch.setattr(status, "versions", lambda: {"torch": "9"})
     assert missing(tasks(OVERFIT), made) == []
     for each in run(OVERFIT, store=made).runs.values():
-        for provenance in each.provenance:
-            assert provenance.numerics != "0123456789abcdef"
-            assert provenance.versions["torch"] != "9"
+        for origin in each.provenance:
+            assert origin.numerics != "0123456789abcdef"
+            assert origin.versions["torch"] != "9"
 
 
 def test_a_folder_that_cannot_be_is_refused_before_anything_is_trained(
@@ -172,26 +177,24 @@ def test_what_another_is_running_is_left_to_it_and_asked_for_again_at_the_end(
 ) -> None:
     """Here the other one lets it go without a record, as one that is stopped does."""
     first, *others = tasks(OVERFIT)
-    held = recordings(tmp_path).locked(first.identity)
+    held = Store(tmp_path).locked(first.identity)
     held.__enter__()
-    told: list[Task] = []
 
-    def ended(task: Task, record: Record) -> None:
-        told.append(task)
-        if len(told) == len(others):
+    def let_go(names: list[str]) -> None:
+        if len(names) == len(others):
             held.__exit__(None, None, None)
 
-    record(tasks(OVERFIT), folder=tmp_path, ended=ended)
-    assert told == [*others, first]
+    with told(let_go) as names:
+        record(tasks(OVERFIT), folder=tmp_path)
+    assert names == [str(task) for task in (*others, first)]
     assert missing(tasks(OVERFIT), tmp_path) == []
 
 
 PROCESS = """
-import sys, time
+import logging, sys, time
 from pathlib import Path
-from anode_lab.runs.store import Store
-from anode_lab.runs.sweep import sweep
-from anode_lab.runs.task import Task, tasks
+from anode_lab.runs import Store, Task, tasks
+from anode_lab.runs.sweep import Sweep
 
 folder, told, ready, count, seconds = sys.argv[1:]
 train = Task.train
@@ -206,8 +209,9 @@ Task.train = slow
 Path(ready).touch()
 while len(list(Path(ready).parent.glob("ready-*"))) < int(count):
     time.sleep(0.01)
-store = Store(Path(folder), lasting=True)
-sweep(tasks("images-overfit", "smoke"), store, ended=lambda *_: print("ended"))
+logging.basicConfig(stream=sys.stdout, format="%(levelname)s")
+logging.getLogger("anode").setLevel(logging.INFO)
+Sweep(Store(Path(folder))).run(tasks("images-overfit", "smoke"))
 """
 
 
@@ -236,21 +240,20 @@ def test_what_a_killed_process_was_at_is_done_by_another(tmp_path: Path) -> None
     deadline = time.monotonic() + 120
     while not (tmp_path / "told").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    told: list[Task] = []
     wanted = tasks(OVERFIT, "smoke")
 
-    def ended(task: Task, record: Record) -> None:
-        told.append(task)
-        if len(told) == len(wanted) - 1:
+    def kill(names: list[str]) -> None:
+        if len(names) == len(wanted) - 1:
             os.kill(killed.pid, signal.SIGKILL)
             killed.wait(timeout=60)
 
     try:
-        record(wanted, folder=tmp_path / "results", ended=ended)
+        with told(kill) as names:
+            record(wanted, folder=tmp_path / "results")
     finally:
         killed.kill()
         killed.communicate()
-    assert told == [*wanted[1:], wanted[0]]
+    assert names == [str(task) for task in (*wanted[1:], wanted[0])]
     assert missing(wanted, tmp_path / "results") == []
 
 
@@ -264,7 +267,13 @@ def test_too_little_memory_is_told_with_what_to_lower_and_loses_nothing(
     watch(monkeypatch, fail_at=1, error=error)
     with pytest.raises(OutOfMemoryError) as caught:
         record(tasks(OVERFIT), folder=tmp_path)
-    for part in ("p = 0 of images-overfit", "memory of cpu", "batch_size=32", "hidden=4"):
+    for part in (
+        "p = 0 of images-overfit",
+        "memory of cpu",
+        "batch_size=32",
+        "hidden=4",
+        "in anode_lab.experiments.images",
+    ):
         assert part in str(caught.value)
     assert caught.value.__cause__ is error
     assert missing(tasks(OVERFIT), tmp_path) == tasks(OVERFIT)[1:]

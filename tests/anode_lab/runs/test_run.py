@@ -12,10 +12,9 @@ import torch
 from anode_lab import runs
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.experiments.images import OVERFIT
-from anode_lab.runs import STORE_VARIABLE, Result, Run
+from anode_lab.runs import STORE_VARIABLE, Result, Run, Store, StoreError, check_device
+from anode_lab.runs import store as stores
 from anode_lab.runs import task as tasks_module
-from anode_lab.runs.perform import check_device
-from anode_lab.runs.store import Store, StoreError
 
 SMOKE_SECONDS = 60
 
@@ -229,9 +228,12 @@ def test_a_damaged_record_is_set_aside_and_trained_again(
     (record,) = tmp_path.glob(f"*/*.{kind}")
     record.write_bytes(damaged := record.read_bytes()[:-30])
     told = trains(monkeypatch)
-    with pytest.warns(UserWarning, match=f"{record.stem}.*set aside as .*damaged.1 and made again"):
+    with pytest.warns(
+        UserWarning, match=f"{record.stem}.*set aside as .*damaged-.*, and made again"
+    ):
         second = runs.run("g1d", profile="smoke", models=["NODE"], store=tmp_path)
-    assert Path(f"{record}.damaged.1").read_bytes() == damaged
+    [aside] = tmp_path.glob(f"*/{record.name}.damaged-*")
+    assert aside.read_bytes() == damaged
     third = runs.run("g1d", profile="smoke", models=["NODE"], store=tmp_path)
     assert len(told) == 1
     assert_same(first.runs["NODE"], second.runs["NODE"])
@@ -247,17 +249,21 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_is_trained(
         runs.run("g1d", profile="smoke", store=tmp_path / "file" / "store")
 
 
-def test_what_cannot_be_stored_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that fills up while a model trains."""
+def test_a_disk_that_fills_up_ends_it_with_a_checkpoint_to_go_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"profile": "smoke", "models": ["NODE"], "store": tmp_path}
+    written = stores.write_whole
 
     def full(*_: object) -> None:
-        raise StoreError("results cannot be kept in FOLDER: No space left on device")
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Store, "save", full)
-    with pytest.warns(
-        UserWarning, match="g1d, NODE, seeds 0 to 1 was trained, but results .* in FOLDER: No space"
-    ):
-        result = runs.run("g1d", profile="smoke", models=["NODE"], store=tmp_path)
+    monkeypatch.setattr(stores, "write_whole", full)
+    with pytest.raises(StoreError, match=f"results cannot be kept in {tmp_path}: No space"):
+        runs.run("g1d", checkpoint_seconds=0, **wanted)  # type: ignore[arg-type]
+    monkeypatch.setattr(stores, "write_whole", written)
+    assert len(list(tmp_path.glob("*/*.checkpoint"))) == 1
+    result = runs.run("g1d", **wanted)  # type: ignore[arg-type]
     assert np.isfinite(result.runs["NODE"].history.step_loss).all()
 
 

@@ -17,11 +17,12 @@ import anode
 from anode import History, NeuralODE, SolveFailure, SolveStatus, TrainingSettings, train
 from anode.data import concentric_spheres
 from anode.training import TrainingFailure
-from anode_lab.runs import provenance
+from anode_lab.runs import DamagedError, Store, StoreError
 from anode_lab.runs.provenance import Provenance
-from anode_lab.runs.store import FORMAT, DamagedError, Record, Store, StoreError
+from anode_lab.runs.record import Record, load_record, save_record
+from anode_lab.runs.store import verify
 
-IDENTITY = {"experiment": "spheres", "model": "ANODE (p = 1)", "seeds": [4, 0, 7]}
+KEY = {"experiment": "spheres", "model": "ANODE (p = 1)", "seeds": [4, 0, 7]}
 SEEDS = (4, 0, 7)
 
 
@@ -56,12 +57,12 @@ def store(tmp_path: Path) -> Store:
 
 def save(store: Store, trained: Trained, **about: object) -> Path:
     weights = trained.model.state_dict()
-    return store.save(IDENTITY, Record(trained.history, trained.provenance, weights, about))
+    return save_record(store, KEY, Record(trained.history, trained.provenance, weights, about))
 
 
 def load(store: Store, model: NeuralODE) -> tuple[History, Provenance] | None:
     """Give the model the recorded weights."""
-    record = store.read(IDENTITY)
+    record = load_record(store, KEY)
     if record is None:
         return None
     model.load_state_dict(dict(record.weights))
@@ -139,7 +140,7 @@ def test_json_is_for_people(store: Store, trained: Trained) -> None:
     assert path.parent == store.folder / "spheres"
     assert re.fullmatch(r"anode-p-1-[0-9a-f]{12}\.json", path.name)
     record = json.loads(path.read_text(encoding="utf8"), parse_constant=pytest.fail)
-    assert record["run"] == IDENTITY
+    assert record["run"] == KEY
     assert record["seeds"] == list(SEEDS)
     assert record["provenance"] == trained.provenance.as_dict()
     assert record["failures"]["1"]["seed"] == 0
@@ -203,55 +204,22 @@ def test_a_damaged_record_is_an_error_that_names_it_and_can_be_set_aside(
 ) -> None:
     path = save(store, trained)
     damage(path.with_suffix(f".{kind}"))
-    for number in (1, 2):
+    for _ in range(2):
         before = sorted(file.read_bytes() for file in path.parent.iterdir())
         with pytest.raises(DamagedError, match=path.stem):
-            store.read(IDENTITY)
-        aside = store.set_aside(IDENTITY)
-        assert aside.name == f"{path.name}.damaged.{number}"
-        assert store.read(IDENTITY) is None
+            store.read(KEY)
+        with pytest.warns(UserWarning, match=rf"{path.stem}.*set aside as {path.name}.damaged-"):
+            assert store.sound(KEY) is None
+        assert store.read(KEY) is None
         assert sorted(file.read_bytes() for file in path.parent.iterdir()) == before
         assert save(store, trained) == path
-        assert store.read(IDENTITY) is not None
+        assert store.sound(KEY) is not None
         damage(path.with_suffix(f".{kind}"))
 
 
 def test_arrays_without_their_text_are_no_record(store: Store, trained: Trained) -> None:
     save(store, trained).unlink()
-    assert store.read(IDENTITY) is None
-
-
-def test_a_folder_of_a_newer_version_is_left_alone(store: Store, trained: Trained) -> None:
-    path = save(store, trained)
-    marker = store.folder / "store.json"
-    assert json.loads(marker.read_text())["format"] == FORMAT
-    marker.write_text(json.dumps({"format": FORMAT + 1, "id": "x"}))
-    before = path.read_bytes()
-    for use in (
-        lambda: store.read(IDENTITY),
-        lambda: save(store, trained),
-        lambda: store.prepare(),
-        lambda: store.locked(IDENTITY).__enter__(),
-    ):
-        with pytest.raises(StoreError, match=rf"newer version.* {FORMAT + 1}.*up to {FORMAT}"):
-            use()
-    assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "x", "id": "y"}'])
-def test_a_folder_whose_format_cannot_be_read_is_named(
-    store: Store, trained: Trained, text: str
-) -> None:
-    save(store, trained)
-    (store.folder / "store.json").write_text(text)
-    with pytest.raises(DamagedError, match=r"store\.json does not say in which format"):
-        store.read(IDENTITY)
-
-
-def test_a_folder_is_told_from_any_other(tmp_path: Path) -> None:
-    one, two = Store(tmp_path / "one").prepare(), Store(tmp_path / "two").prepare()
-    assert one != two
-    assert Store(tmp_path / "one").prepare() == one
+    assert store.read(KEY) is None
 
 
 def test_nothing_is_found_in_a_folder_that_is_not_there(store: Store) -> None:
@@ -259,29 +227,23 @@ def test_nothing_is_found_in_a_folder_that_is_not_there(store: Store) -> None:
     assert not store.folder.exists()
 
 
-def test_a_record_is_of_what_was_run_and_of_the_code_that_ran(
-    store: Store, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another seed, another key of the training, another version: another file."""
-    first = save(store, trained)
-    paths = {first}
-    for change in (
-        {"seeds": [4, 0, 8]},
-        {"model": "ANODE (p = 5)"},
-        {"experiment": "other"},
-        {"key": "0123456789abcdef"},
-    ):
-        other = IDENTITY | change
-        paths.add(store.path(other))
-        assert store.read(other) is None
-    monkeypatch.setattr(
-        "anode_lab.runs.store.versions", lambda: provenance.versions() | {"torch": "9"}
-    )
-    paths.add(store.path(IDENTITY))
-    assert len(paths) == 6
-    assert load(store, untrained()) is None
-    monkeypatch.undo()
-    assert store.path(IDENTITY) == first
+def test_a_record_is_found_by_the_whole_of_its_key(store: Store, trained: Trained) -> None:
+    paths = {save(store, trained)}
+    for change in ({"seeds": [4, 0, 8]}, {"model": "ANODE (p = 5)"}, {"experiment": "other"}):
+        paths.add(store.path(KEY | change))
+        assert store.read(KEY | change) is None
+    assert len(paths) == 4
+
+
+def test_a_record_with_other_parts_is_not_read(store: Store, trained: Trained) -> None:
+    """As of another version of the package: it is whole, so it is neither read nor made again."""
+    found = store.read(KEY) if save(store, trained) else None
+    assert found is not None
+    text, arrays = found
+    del text["run"], text["seconds"]
+    store.write(KEY, text, arrays)
+    with pytest.raises(DamagedError, match=r"lacks something, or has too much: 'seconds'"):
+        load_record(store, KEY)
 
 
 def test_no_half_written_file_is_left(
@@ -308,18 +270,18 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path, trained: Trained) -> N
     assert load(store, untrained()) is None
     with pytest.raises(StoreError, match=f"results cannot be kept in {store.folder}: Not a dir"):
         save(store, trained)
-    with pytest.raises(StoreError, match=str(store.folder)), store.locked(IDENTITY):
+    with pytest.raises(StoreError, match=str(store.folder)), store.locked(KEY):
         pytest.fail("the lock cannot be had")
 
 
 def test_a_record_is_held_by_one_and_free_after_an_error(store: Store) -> None:
     def fail_inside() -> None:
-        with store.locked(IDENTITY), store.locked(IDENTITY | {"seeds": [1]}):  # which is another
+        with store.locked(KEY), store.locked(KEY | {"seeds": [1]}):  # which is another
             with pytest.raises(Timeout):
                 lock.acquire(timeout=0)
             raise KeyError("inside")
 
-    lock = FileLock(store.path(IDENTITY).with_suffix(".lock"))
+    lock = FileLock(store.path(KEY).with_suffix(".lock"))
     with pytest.raises(KeyError, match="inside"):
         fail_inside()
     lock.acquire(timeout=0)
@@ -327,18 +289,15 @@ def test_a_record_is_held_by_one_and_free_after_an_error(store: Store) -> None:
 
 
 def test_an_error_inside_the_lock_is_not_taken_for_one_of_the_folder(store: Store) -> None:
-    with pytest.raises(OSError, match="mine") as caught, store.locked(IDENTITY):
+    with pytest.raises(OSError, match="mine") as caught, store.locked(KEY):
         raise OSError("mine")
     assert not isinstance(caught.value, StoreError)
-
-
-# What else is kept, and for how long
 
 
 def test_what_is_said_about_a_record_comes_back(store: Store, trained: Trained) -> None:
     about = {"data": "digits, 8 × 8 pixels", "accuracy": 1 / 3, "input_shape": [1, 8, 8]}
     save(store, trained, **about)
-    record = store.read(IDENTITY)
+    record = load_record(store, KEY)
     assert record is not None
     assert record.about == about
     assert_equal(trained.history, record.history)
@@ -349,31 +308,60 @@ def test_what_is_said_about_a_record_comes_back(store: Store, trained: Trained) 
         assert values.numpy().tobytes() == weights[name].numpy().tobytes()
 
 
-def test_a_lasting_record_is_found_whatever_the_code_and_an_ordinary_one_is_not(
-    tmp_path: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ordinary, lasting = Store(tmp_path), Store(tmp_path, lasting=True)
-    paths = {save(ordinary, trained), save(lasting, trained)}
-    assert len(paths) == 2
-    monkeypatch.setattr(
-        "anode_lab.runs.store.versions", lambda: provenance.versions() | {"torch": "9"}
-    )
-    assert ordinary.read(IDENTITY) is None
-    record = lasting.read(IDENTITY)
-    assert record is not None
-    assert record.provenance == trained.provenance, "it says which code it was"
-    for change in ({"seeds": [4, 0, 8]}, {"model": "ANODE (p = 5)"}, {"experiment": "other"}):
-        assert lasting.read(IDENTITY | change) is None
-
-
 def test_who_does_not_wait_is_told_whether_the_record_is_held(store: Store) -> None:
-    with store.locked(IDENTITY, wait=False) as mine:
+    with store.locked(KEY, wait=False) as mine:
         assert mine
-        with store.locked(IDENTITY, wait=False) as second:
+        with store.locked(KEY, wait=False) as second:
             assert not second
-        with store.locked(IDENTITY | {"seeds": [1]}, wait=False) as other:
+        with store.locked(KEY | {"seeds": [1]}, wait=False) as other:
             assert other
-        with store.locked(IDENTITY, wait=False) as still:
+        with store.locked(KEY, wait=False) as still:
             assert not still, "who was refused has not let it go"
-    with store.locked(IDENTITY) as free:
+        assert store.is_held(KEY)
+    assert not store.is_held(KEY)
+    with store.locked(KEY) as free:
         assert free
+
+
+# Verify
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [
+        ("json", _truncate),
+        ("json", _improve),
+        ("json", _other_layout),
+        ("safetensors", Path.unlink),
+        ("safetensors", _flip),
+    ],
+)
+def test_what_is_not_what_was_written_is_named(
+    store: Store, trained: Trained, kind: str, damage: Callable[[Path], None]
+) -> None:
+    path = save(store, trained)
+    store.write(KEY | {"seeds": [1]}, {}, {})
+    assert verify(store.folder) == (2, [])
+    damage(path.with_suffix(f".{kind}"))
+    sound, [bad] = verify(store.folder)
+    assert sound == 1
+    assert str(path) in bad
+
+
+def test_a_record_with_the_name_of_another_is_named(store: Store, trained: Trained) -> None:
+    path = save(store, trained)
+    other = path.with_name("anode-p-5-0123456789ab.json")
+    for suffix in (".json", ".safetensors"):
+        other.with_suffix(suffix).write_bytes(path.with_suffix(suffix).read_bytes())
+    assert verify(store.folder) == (1, [f"{other} has the name of another record"])
+
+
+def test_the_books_records_are_sound() -> None:
+    sound, bad = verify(Path(anode.__file__).parents[1] / "results")
+    assert (sound > 50, bad) == (True, [])
+
+
+def test_a_folder_that_is_not_there_has_no_records(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no folder of records"):
+        verify(tmp_path / "absent")
+    assert verify(tmp_path) == (0, [])

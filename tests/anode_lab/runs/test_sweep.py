@@ -5,42 +5,42 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-import anode
-import anode_lab
+import anode_lab.runs.sweep
+from anode.training import Checkpoint
+from anode_lab.runs import Dask, ExecutorError, Stage, Store, StoreError, Task, stage, tasks
 from anode_lab.runs import store as stores
-from anode_lab.runs.executors import Processes
-from anode_lab.runs.perform import checkpoint_in, identity_in
-from anode_lab.runs.store import Store, StoreError
-from anode_lab.runs.sweep import Stage, WorkerDiffersError, missing, status, sweep
-from anode_lab.runs.task import Task, tasks
+from anode_lab.runs.executors import LostError
+from anode_lab.runs.provenance import made_with
+from anode_lab.runs.record import load_record
+from anode_lab.runs.status import checkpoint_of, epochs_done, key_of, missing
+from anode_lab.runs.sweep import PATIENCE, Sweep
 from benchmarks.waiting import until
-from tests.helpers.recorded import Trainer, assert_same, watch
+from tests.helpers.recorded import Trainer, assert_same, told, watch
 from tests.helpers.sweeper import wanted
 
-SWEEPER = Path(__file__).parents[2] / "helpers" / "sweeper.py"
-HOME = Path(anode.__file__).parents[1]
+HOME = Path(anode_lab.__file__).parents[1]
+SWEEPER = HOME / "tests" / "helpers" / "sweeper.py"
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Records made in this process."""
     store = Store(tmp_path_factory.mktemp("undisturbed"))
-    sweep(wanted(), store)
+    Sweep(store).run(wanted())
     return store
 
 
 def assert_complete(store: Store, undisturbed: Store) -> None:
     """Every record is there and the undisturbed one, to the last bit."""
     for task in wanted():
-        identity = identity_in(store, task, "cpu")
-        one, two = store.read(identity), undisturbed.read(identity)
+        key = key_of(task, "cpu")
+        one, two = load_record(store, key), load_record(undisturbed, key)
         assert one is not None
         assert two is not None
         assert_same(one.history, two.history)
@@ -89,23 +89,27 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_bits(
     store = Store(tmp_path)
     killed = Sweeper(tmp_path, processes)
     until(killed.is_amid)
-    assert Stage.RUNNING in {status(task, store).stage for task in wanted()}, "as others see it"
+    assert Stage.RUNNING in stages(store), "as others see it"
     assert killed.kill(ending) != 0
-    until(lambda: Stage.RUNNING not in {status(task, store).stage for task in wanted()})
-    found = [status(task, store) for task in wanted()]
-    stopped = [each for each in found if each.stage is Stage.STOPPED]
+    until(lambda: Stage.RUNNING not in stages(store))
+    stopped = [task for task in wanted() if stage(task, store) is Stage.STOPPED]
     assert stopped
-    assert all(0 < (each.epoch or 0) < each.task.size.epochs for each in stopped)
-    done = sum(each.is_recorded for each in found)
-    assert len(Sweeper(tmp_path, processes).end()) == len(found) - done
+    assert all(0 < (epochs_done(task, store) or 0) < task.size.epochs for task in stopped)
+    left = len(missing(wanted(), store))
+    assert len(Sweeper(tmp_path, processes).end()) == left
     assert_complete(store, undisturbed)
+
+
+def stages(store: Store) -> list[Stage]:
+    """How far each of the trainings is."""
+    return [stage(task, store) for task in wanted()]
 
 
 @pytest.mark.slow
 def test_two_sweeps_of_one_store_share_the_work(tmp_path: Path, undisturbed: Store) -> None:
     both = [Sweeper(tmp_path, processes) for processes in (0, 2)]
     performed = [name for each in both for name in each.end()]
-    assert sorted(performed) == sorted(str(task) for task in wanted())
+    assert sorted(line.partition(": ")[0] for line in performed) == sorted(map(str, wanted()))
     assert_complete(Store(tmp_path), undisturbed)
 
 
@@ -117,7 +121,7 @@ def test_what_another_sweep_was_killed_at_is_done_by_the_one_that_waits(
     until(killed.is_amid)
     waiting = Sweeper(tmp_path, 0)
     store = Store(tmp_path)
-    until(lambda: sum(status(task, store).stage is Stage.RUNNING for task in wanted()) > 1)
+    until(lambda: stages(store).count(Stage.RUNNING) > 1)
     killed.kill(signal.SIGKILL)
     waiting.end()
     assert_complete(store, undisturbed)
@@ -125,9 +129,10 @@ def test_what_another_sweep_was_killed_at_is_done_by_the_one_that_waits(
 
 @pytest.mark.slow
 def test_processes_give_what_this_process_gives(tmp_path: Path, undisturbed: Store) -> None:
-    store, told = Store(tmp_path), []
-    sweep(wanted(), store, place=Processes(2), ended=lambda task, _: told.append(task))
-    assert sorted(map(str, told)) == sorted(map(str, wanted()))
+    store = Store(tmp_path)
+    with told() as names:
+        Sweep(store, executor=Dask(2)).run(wanted())
+    assert sorted(names) == sorted(map(str, wanted()))
     assert_complete(store, undisturbed)
 
 
@@ -143,65 +148,80 @@ def test_stages_are_those_of_what_is_in_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, (first, second) = Store(tmp_path), small()
-    assert [status(task, store).stage for task in small()] == [Stage.MISSING] * 2
-    with store.locked(identity_in(store, first, "cpu")):
-        assert [status(task, store).stage for task in small()] == [Stage.RUNNING, Stage.MISSING]
-    monkeypatch.setattr(anode_lab.runs.sweep, "compute", _stop_halfway)
+
+    def found() -> list[Stage]:
+        return [stage(task, store) for task in small()]
+
+    assert found() == [Stage.MISSING] * 2
+    with store.locked(key_of(first, "cpu")):
+        assert found() == [Stage.RUNNING, Stage.MISSING]
     with pytest.raises(KeyboardInterrupt):
-        sweep([first], store, checkpoint_seconds=0)
-    found = status(first, store)
-    assert (found.stage, found.epoch) == (Stage.STOPPED, 1)
-    monkeypatch.undo()
-    sweep([first], store)
+        stop_halfway(store, [first])
+    assert (stage(first, store), epochs_done(first, store)) == (Stage.STOPPED, 1)
+    Sweep(store).run([first])
     watch(monkeypatch, broken=(1,))
-    sweep([second], store)
-    assert [status(task, store) for task in small()] == [
-        anode_lab.runs.sweep.Status(first, Stage.DONE),
-        anode_lab.runs.sweep.Status(second, Stage.FAILED, failed=2),
-    ]
+    Sweep(store).run([second])
+    assert found() == [Stage.RECORDED] * 2, "a failure is a result too"
     assert missing(small(), store) == []
-    path = store.path(identity_in(store, first, "cpu"))
+    path = store.path(key_of(first, "cpu"))
     path.write_bytes(path.read_bytes()[:-20])
-    assert status(first, store).stage is Stage.DAMAGED
+    assert stage(first, store) is Stage.DAMAGED
     assert missing(small(), store) == [first]
 
 
-def _stop_halfway(task: Task, device: str, **options: object) -> None:
-    checkpoint = options["checkpoint"]
+def stop_halfway(store: Store, wanted: list[Task]) -> None:
+    """Stop after the first checkpoint."""
+    written = Checkpoint.write
+
+    def stop(self: Checkpoint, *arguments: object) -> None:
+        written(self, *arguments)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
     with pytest.MonkeyPatch.context() as patch:
-        written = type(checkpoint).write
-
-        def stop(self: object, *arguments: object) -> None:
-            written(self, *arguments)
-            raise KeyboardInterrupt
-
-        patch.setattr(type(checkpoint), "write", stop)
-        anode_lab.runs.perform.compute(task, device, checkpoint=checkpoint)  # type: ignore[arg-type]
+        patch.setattr(Checkpoint, "write", stop)
+        Sweep(store, checkpoint_seconds=0).run(wanted)
 
 
 def test_asking_for_the_stage_changes_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "absent")
-    assert [status(task, store).stage for task in small()] == [Stage.MISSING] * 2
+    assert [stage(task, store) for task in small()] == [Stage.MISSING] * 2
     assert not store.folder.exists()
 
 
-# What is not kept
+# Workers that cannot be used
 
 
-def test_what_other_code_or_libraries_made_is_not_kept(
+def test_a_worker_with_other_code_or_libraries_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(tmp_path)
-    known = dict(anode_lab.runs.sweep.versions())
-    monkeypatch.setattr(anode_lab.runs.sweep, "versions", lambda: known | {"torch": "0.1"})
-    with pytest.raises(WorkerDiffersError, match=f"torch {known['torch']}.* instead of 0.1"):
-        sweep(small(), store)
-    monkeypatch.undo()
-    monkeypatch.setattr(anode_lab.runs.sweep, "numerics", lambda: "other")
-    with pytest.raises(WorkerDiffersError, match="instead of other"):
-        sweep(small(), store)
-    monkeypatch.undo()
-    assert missing(small(), store) == small()
+    """Before it trains; the message says in what it differs."""
+    known = made_with()
+    other = known | {"torch": "0.1"}
+    monkeypatch.setattr(anode_lab.runs.sweep, "made_with", lambda: other)
+    message = f"a worker cannot train .*: torch: 0.1 there, {known['torch']}.* here. It needs the"
+    with pytest.raises(ExecutorError, match=message):
+        Sweep(Store(tmp_path), executor=Dask(1)).run(small())
+    assert not list(tmp_path.glob("*/*.json"))
+
+
+def test_workers_that_are_always_lost_are_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Dask] = []
+
+    def lose(self: Dask, _: object) -> int:
+        opened.append(self)
+        raise LostError("KilledWorker: out of memory")
+
+    monkeypatch.setattr(Dask, "room", lose)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    message = f"lost {PATIENCE} times in a row .*; 2 are left. The last: KilledWorker: out of mem"
+    with pytest.raises(ExecutorError, match=message):
+        Sweep(Store(tmp_path), executor=Dask(1)).run(small())
+    assert len(opened) == PATIENCE
+
+
+# What is kept
 
 
 def test_a_full_disk_ends_the_sweep_and_keeps_what_was_recorded(
@@ -216,75 +236,77 @@ def test_a_full_disk_ends_the_sweep_and_keeps_what_was_recorded(
 
     monkeypatch.setattr(stores, "write_whole", refuse)
     with pytest.raises(StoreError, match="No space left on device"):
-        sweep(small(), store, checkpoint_seconds=0)
-    first, second = (status(task, store) for task in small())
-    assert first.stage is Stage.DONE
-    assert second.stage is Stage.STOPPED, "its last checkpoint is there"
+        Sweep(store, checkpoint_seconds=0).run(small())
+    first, second = (stage(task, store) for task in small())
+    assert first is Stage.RECORDED
+    assert second is Stage.STOPPED, "its last checkpoint is there"
     monkeypatch.undo()
     trainer = watch(monkeypatch)
-    sweep(small(), store)
+    Sweep(store).run(small())
     assert len(trainer.trained) == 1
     assert missing(small(), store) == []
 
 
 def test_a_damaged_record_is_set_aside_and_made_again(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    sweep(small(), store)
-    path = store.path(identity_in(store, small()[0], "cpu"))
+    Sweep(store).run(small())
+    path = store.path(key_of(small()[0], "cpu"))
     whole = path.with_suffix(".safetensors").read_bytes()
     path.with_suffix(".safetensors").write_bytes(whole[:-8])
     with pytest.warns(UserWarning, match="set aside"):
-        sweep(small(), store)
+        Sweep(store).run(small())
     assert missing(small(), store) == []
     assert path.with_suffix(".safetensors").read_bytes() == whole
-    assert len(list(tmp_path.glob("*/*.damaged.*"))) == 2
+    assert len(list(tmp_path.glob("*/*.damaged-*"))) == 2
 
 
-# Order, and who is told
+# Order, and what is told
 
 
 def test_a_sweep_waits_for_what_another_process_is_at(tmp_path: Path) -> None:
     """And performs it if it is let go without a record."""
-    store, told = Store(tmp_path), []
-    first, second = small()
-    with store.locked(identity_in(store, first, "cpu")):
-        running = Thread(
-            target=sweep,
-            args=(small(), store),
-            kwargs={"ended": lambda task, _: told.append(task)},
-            daemon=True,
-        )
-        running.start()
-        until(lambda: told)
-        assert told == [second]
-        assert running.is_alive()
-    running.join(60)
-    assert told == [second, first]
+    store, (first, second) = Store(tmp_path), small()
+    with told() as names:
+        with store.locked(key_of(first, "cpu")):
+            running = Thread(target=Sweep(store).run, args=(small(),), daemon=True)
+            running.start()
+            until(lambda: names)
+            assert names == [str(second)]
+            assert running.is_alive()
+        running.join(60)
+    assert names == [str(second), str(first)]
 
 
 def test_only_what_is_missing_is_performed_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, told = Store(tmp_path), []
-    sweep(small()[:1], store)
+    store = Store(tmp_path)
+    Sweep(store).run(small()[:1])
     trainer: Trainer = watch(monkeypatch)
-    sweep(small(), store, ended=lambda task, _: told.append(task))
-    assert told == small()[1:]
+    with told() as names:
+        Sweep(store).run(small())
+    assert names == [str(small()[1])]
     assert len(trainer.trained) == 1
 
 
-def test_tasks_may_come_one_by_one(tmp_path: Path) -> None:
-    def each() -> Iterator[Task]:
-        yield from small()
+def test_no_more_is_held_than_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that other processes find something to do."""
+    store, some = Store(tmp_path), tasks("g1d", "smoke", stacked=False)
+    held: list[int] = []
 
-    sweep(each(), Store(tmp_path))
-    assert missing(small(), Store(tmp_path)) == []
+    def count(names: list[str]) -> None:
+        held.append(sum(store.is_held(key_of(task, "cpu")) for task in some))
+
+    with told(count):
+        Sweep(store).run(some)
+    assert len(held) == len(some) > 2
+    assert max(held) <= 1
 
 
 def test_a_record_and_its_checkpoint_have_one_stem(tmp_path: Path) -> None:
     """So that who looks at the folder sees what belongs together."""
     store, task = Store(tmp_path), small()[0]
-    path = store.path(identity_in(store, task, "cpu"))
-    assert checkpoint_in(store, task, "cpu").path == path.with_suffix(".checkpoint")
+    path = store.path(key_of(task, "cpu"))
+    assert checkpoint_of(task, store, "cpu").path == path.with_suffix(".checkpoint")
     other = replace(task, seeds=(5,))
-    assert checkpoint_in(store, other, "cpu").path != path.with_suffix(".checkpoint")
+    assert checkpoint_of(other, store, "cpu").path != path.with_suffix(".checkpoint")

@@ -16,7 +16,7 @@ from anode import Gradient, Method, NeuralODE, SolverSettings, TrainingSettings,
 from anode.data import concentric_spheres
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.runs.code_digest import HOME, Code, Statement
-from anode_lab.runs.perform import compute
+from anode_lab.runs.record import make_record
 from anode_lab.runs.task import tasks
 from anode_lab.runs.training_key import training_key
 from tests.helpers.tree import copy_of_the_tree, insert
@@ -180,10 +180,10 @@ def test_a_chapter_covers_what_its_trainings_call(name: str) -> None:
     wanted = tasks(name, "smoke", seeds=[7, 8], stacked=True)
     if wanted[0].experiment.recorded:
         wanted = wanted[:2]
-    compute(wanted[0])  # what is imported or read for the first time is so now
+    make_record(wanted[0])  # what is imported or read for the first time is so now
     with called() as found:
         for task in wanted:
-            compute(task)
+            make_record(task)
     code = Code()
     covered = code._reached_by("from anode_lab.runs import run\nrun()")
     assert covered is not None

@@ -16,7 +16,7 @@ from anode.data import Data, concentric_spheres
 from anode.training import evaluate
 from anode_lab import search
 from anode_lab.experiments import NODE, ModelSpec
-from anode_lab.runs.executors import Processes
+from anode_lab.runs import Store
 from anode_lab.runs.provenance import Provenance
 from anode_lab.search import PAPER_BEST, PAPER_GRIDS, Fold, Grid, Part, SearchResult, Setting, Trial
 from anode_lab.search import paper as paper_module
@@ -273,27 +273,34 @@ def same(one: SearchResult, other: SearchResult) -> bool:
     )
 
 
+KEY = {"experiment": "search", "model": "NODE"}
+
+
 def test_a_record_gives_the_result_back(tmp_path: Path) -> None:
     found = result([[0.1, np.nan, 0.3], [1 / 3, 2e-9, 3.0]])
-    path = tmp_path / "search" / "record.json"
-    save(path, {"experiment": "search", "model": "NODE"}, found)
-    read = load(path, found.grid, found.dim)
+    store = Store(tmp_path)
+    save(store, KEY, found)
+    read = load(store, KEY, found.grid, found.dim)
     assert read is not None
     assert same(read, found)
-    record = json.loads(path.read_text())  # strict: no NaN
+    record = json.loads(store.path(KEY).read_text())  # strict: no NaN
     assert record["trials"][0]["loss"]["validation"] == [0.1, None, 0.3]
     assert record["provenance"]["numerics"]
 
 
-def test_a_record_of_another_grid_or_a_damaged_one_is_none(tmp_path: Path) -> None:
-    found = result([[0.1, 0.2, 0.3], [1.0, 2.0, 3.0]])
-    path = tmp_path / "record.json"
-    save(path, {"experiment": "search", "model": "NODE"}, found)
-    assert load(path, replace(found.grid, hidden=(16,)), 2) is None
-    assert load(path, replace(found.grid, learning_rates=(1.0,)), 2) is None
+def test_a_record_of_another_grid_is_an_error_and_a_damaged_one_is_set_aside(
+    tmp_path: Path,
+) -> None:
+    found, store = result([[0.1, 0.2, 0.3], [1.0, 2.0, 3.0]]), Store(tmp_path)
+    save(store, KEY, found)
+    for other in (replace(found.grid, hidden=(16,)), replace(found.grid, learning_rates=(1.0,))):
+        with pytest.raises(ValueError, match=r"the record has|argument"):
+            load(store, KEY, other, 2)
+    path = store.path(KEY)
     path.write_text(path.read_text()[:-20])
-    assert load(path, found.grid, 2) is None
-    assert load(tmp_path / "none.json", found.grid, 2) is None
+    with pytest.warns(UserWarning, match="set aside"):
+        assert load(store, KEY, found.grid, 2) is None
+    assert load(store, KEY | {"model": "none"}, found.grid, 2) is None
 
 
 def test_a_stored_search_is_read_unless_what_it_depends_on_changed(
@@ -329,18 +336,3 @@ def test_a_stored_search_is_read_unless_what_it_depends_on_changed(
 def test_what_there_is_not_is_refused(arguments: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         search.run(**({"name": "NODE", "dim": 1} | arguments))
-
-
-# Elsewhere
-
-
-def test_a_search_in_other_processes_finds_the_same() -> None:
-    """To the last bit, and in the order of the grid."""
-    here = search.search(SMALL, divided(), epochs=2)
-    there = search.search(SMALL, divided(), epochs=2, place=Processes(2))
-    assert [trial.setting for trial in there] == [trial.setting for trial in here]
-    for one, two in zip(here, there, strict=True):
-        assert one.loss.keys() == two.loss.keys()
-        for part, losses in one.loss.items():
-            np.testing.assert_array_equal(losses, two.loss[part])
-        np.testing.assert_array_equal(one.nfe, two.nfe)

@@ -1,4 +1,4 @@
-"""A record's first steps, taken again, are the same; and foretell how long a training takes."""
+"""The first steps of a recorded training, taken again, are those of the record."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,9 +9,9 @@ import pytest
 
 from anode.training import History
 from anode_lab.experiments.images import OVERFIT
-from anode_lab.runs import check, pace
-from anode_lab.runs.task import Task, tasks
-from tests.helpers.recorded import change_size, make, read, record, recordings, shorten, watch
+from anode_lab.runs import Store, Task, check, tasks
+from anode_lab.runs.record import save_record
+from tests.helpers.recorded import make, read, record, shorten, watch
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def test_a_fresh_record_is_identical_step_by_step(steps: int, made: Path) -> Non
 def altered(task: Task, made: Path, folder: Path, change: Callable[[History], History]) -> Path:
     """A record that is whole, but of another training."""
     found = read(task, made)
-    recordings(folder).save(task.identity, replace(found, history=change(found.history)))
+    save_record(Store(folder), task.identity, replace(found, history=change(found.history)))
     return folder
 
 
@@ -86,29 +86,3 @@ def test_a_failure_is_the_same_if_it_comes_at_the_same_step(
     watch(monkeypatch)
     only_then = check(task, 3, tmp_path)
     assert (only_then.identical, only_then.loss) == (False, np.inf)
-
-
-def test_a_pace_is_the_time_of_a_step_times_their_number(
-    made: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of the first seed of each model; the steps before those that are timed do not count."""
-    history = read(tasks(OVERFIT)[0], made).history
-    asked: list[tuple[str, int, int | None]] = []
-
-    def timed(task: Task, device: str, *, batches: int | None = None) -> tuple[None, History]:
-        asked.append((task.spec.label, *task.seeds, batches))
-        return None, replace(history, seconds=0.5 * (batches or 0), steps_per_epoch=batches or 0)
-
-    monkeypatch.setattr(Task, "train", timed)
-    change_size(monkeypatch, epochs=7, samples=97, batch_size=32)
-    assert pace(tasks(OVERFIT), steps=8) == {
-        (OVERFIT, "p = 0"): 0.5 * 4 * 7,
-        (OVERFIT, "p = 5"): 0.5 * 4 * 7,
-    }
-    assert {(label, seed) for label, seed, _ in asked} == {("p = 0", 0), ("p = 5", 0)}
-
-
-def test_a_pace_is_positive_and_finite() -> None:
-    paces = pace(tasks(OVERFIT), steps=2)
-    assert list(paces) == [(OVERFIT, "p = 0"), (OVERFIT, "p = 5")]
-    assert all(0 < seconds < 600 for seconds in paces.values())
