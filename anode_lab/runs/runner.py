@@ -8,8 +8,8 @@ has changed since. Experiments that take too long for a build of the book are re
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -58,9 +58,8 @@ def run(
 ) -> Result:
     """The trained models of an experiment.
 
-    A training that is stopped, in whatever way, goes on from its last checkpoint when it is asked
-    for again, and ends with the same bits; what has ended by then is not trained again. Several
-    processes may ask for the same at once, and share the work.
+    A training that is stopped goes on from its last checkpoint when it is asked for again, and ends
+    with the same bits. Several processes may ask for the same at once, and share the work.
 
     Args:
         name: Name of one of :data:`~anode_lab.experiments.EXPERIMENTS`.
@@ -69,52 +68,32 @@ def run(
         seed: Seed of the first replica; the others follow.
         seeds: Number of replicas; as many as the profile has if left out.
         device: Device to train on and to hold the models, "cpu", "cuda" or "cuda:N".
-        train: Whether to train what has no record. If left out, nothing is trained of an experiment
-            with ``recorded=True`` at the profiles "laptop" and "paper", which takes hours: it is
-            read with the seeds of the profile, whatever ``seed`` is.
-        store: Folder of records that are read, and written where one is missing. If left out, it
-            is the folder that the environment variable ``ANODE_STORE`` names, if it is set; for
-            recorded experiments the one that ``ANODE_RESULTS`` names, or ``results/``.
+        train: Whether to train what has no record. If left out, everything is, except for recorded
+            experiments at the profiles "laptop" and "paper", which take hours: these are only read,
+            with the seeds of the profile, whatever ``seed`` is.
+        store: Folder of the records. If left out, ``ANODE_STORE`` names it, or nothing is stored;
+            for recorded experiments ``ANODE_RESULTS`` names it, or it is ``results/``.
         executor: Workers that train several models or seeds at once; this process if left out.
         checkpoint_seconds: Least time between two checkpoints of a training.
         progress: Whether to show progress bars.
 
     Raises:
-        ValueError: If there is no such experiment, profile, model or device, or the seed is
-            negative.
+        ValueError: If there is no such experiment, profile, model, device or seed.
         NotRecordedError: If nothing is to be trained, and a model has no record.
-        DamagedError: If nothing is to be trained, and a record is not what was written.
-        DataError: If something is to be trained and its data are not on this machine.
+        StoreError: If a record cannot be read or written, or is not what was written.
+        DataError: If the data of a training are not on this machine.
         OutOfMemoryError: If a device's memory is too small.
-        StoreError: If something is to be trained and the store's folder cannot be written in.
-        ExecutorError: If workers cannot be had, have other code or libraries, or are lost again and
-            again.
+        ExecutorError: If workers cannot be had, differ from this process, or are lost.
     """
     # The devices of a cluster are not here to be looked at.
     holder = "cpu" if executor else check_device(device)
     wanted = tasks(name, profile, models=models, first=seed, seeds=_range(seed, seeds))
-    first = wanted[0]
-    recorded = first.experiment.recorded
-    if train is None:
-        train = not recorded or first.profile is Profile.SMOKE
-        if not train:
-            wanted = tasks(name, profile, models=models)
-    with ExitStack() as stack:
-        folder = store or _usual_folder(first)
-        if folder is None:
-            folder = stack.enter_context(TemporaryDirectory(prefix="anode-"))
-        kept = Store(Path(folder))
+    if train is None and not (train := _takes_seconds(wanted[0])):
+        wanted = tasks(name, profile, models=models)
+    with _opened(store, wanted[0]) as kept:
         if train:
             Sweep(kept, device, executor, checkpoint_seconds, progress).run(wanted)
-        records = [(task, load_record(kept, key_of(task, device))) for task in wanted]
-    by_label: dict[str, list[tuple[Task, Record]]] = {task.spec.label: [] for task in wanted}
-    for task, record in records:
-        if record is not None:
-            by_label[task.spec.label].append((task, record))
-    if lacking := [label for label, own in by_label.items() if not own]:
-        raise not_recorded(f"no seed of {'; '.join(lacking)} is", first, kept.folder)
-    runs = {label: joined(own, holder) for label, own in by_label.items()}
-    return Result(first.experiment, first.profile, holder, runs)
+        return _read(wanted, kept, device, holder)
 
 
 def check_device(device: str) -> str:
@@ -148,8 +127,29 @@ def _range(first: int, count: int | None) -> range | None:
     return None if count is None else range(first, first + count)
 
 
-def _usual_folder(task: Task) -> Path | str | None:
-    """Where records of the task's experiment are, if the caller does not say."""
-    if not task.experiment.recorded:
-        return os.environ.get(STORE_VARIABLE) or None
-    return None if task.profile is Profile.SMOKE else results_folder()
+def _takes_seconds(task: Task) -> bool:
+    """Whether the task's experiment is trained now, and not only read from records."""
+    return not task.experiment.recorded or task.profile is Profile.SMOKE
+
+
+@contextmanager
+def _opened(folder: Path | str | None, task: Task) -> Iterator[Store]:
+    """The store in a folder, or the usual one of the task's experiment, or one for the moment."""
+    if not folder and not task.experiment.recorded:
+        folder = os.environ.get(STORE_VARIABLE)
+    elif not folder and not _takes_seconds(task):
+        folder = results_folder()
+    with nullcontext(folder) if folder else TemporaryDirectory(prefix="anode-") as found:
+        yield Store(Path(found))
+
+
+def _read(wanted: list[Task], store: Store, device: str, holder: str) -> Result:
+    """What is recorded of these tasks, of one experiment; models are put on ``holder``."""
+    found: dict[str, list[tuple[Task, Record]]] = {task.spec.label: [] for task in wanted}
+    for task in wanted:
+        if record := load_record(store, key_of(task, device)):
+            found[task.spec.label].append((task, record))
+    if lacking := [label for label, own in found.items() if not own]:
+        raise not_recorded(f"no seed of {'; '.join(lacking)} is", wanted[0], store.folder)
+    runs = {label: joined(own, holder) for label, own in found.items()}
+    return Result(wanted[0].experiment, wanted[0].profile, holder, runs)
