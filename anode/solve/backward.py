@@ -39,58 +39,33 @@ class _Attached(torch.autograd.Function):
 
 
 class Output(NamedTuple):
-    """Problems of a step that were interpolated at an output time.
+    """Problems of a step that were interpolated at an output time."""
 
-    Attributes:
-        time: Index of the output time.
-        weights: Weights of the slopes, ``(n, s + 1)``.
-        which: Whether a problem takes part, ``(n, 1)``.
-    """
-
-    time: int
-    weights: Tensor
-    which: Tensor
+    time: int  # index of the output time
+    weights: Tensor  # of the slopes, (n, s + 1)
+    which: Tensor  # whether a problem takes part, (n, 1)
 
 
 class Step(NamedTuple):
-    """A step that some of n problems accepted.
+    """A step that some of n problems accepted."""
 
-    Attributes:
-        ways_back: From the gradient of a slope to those of its state and weights, one for each of s
-            stages.
-        weights: Weights of slope j in stage i, times dt, at ``[:, j, i]``: ``(n, s + 1, s + 2)``.
-            The last two columns are the solution's and the error's.
-        solution: Whether the end is the solution's column and not the last stage's.
-        problems: Indices of the n among the R, ``(n,)``; None if all take part.
-        accepted: Whether a problem accepted the step, ``(n, 1)``; None if all did.
-        outputs: Output times in the step.
-    """
-
-    ways_back: Sequence[PullBack]
-    weights: Tensor
-    solution: bool
-    problems: Tensor | None
-    accepted: Tensor | None
+    ways_back: Sequence[PullBack]  # through the s stages
+    weights: Tensor  # the tableau's matrix times dt, transposed, (n, s + 1, s + 2)
+    solution: bool  # whether the end is the matrix's solution and not the last stage
+    problems: Tensor | None  # indices of the n among the R, (n,); None if all take part
+    accepted: Tensor | None  # whether a problem accepted the step, (n, 1); None if all did
     outputs: Sequence[Output]
 
 
 @dataclass(frozen=True)
 class SolveRecord:
-    """What a solve of R problems leaves for the way back.
-
-    Attributes:
-        field: The field.
-        weights: Weights of all problems.
-        start: The way back through the evaluation at the start.
-        steps: Accepted steps.
-        failed: Indices of the problems that failed.
-    """
+    """What a solve of R problems leaves for the way back."""
 
     field: VectorField
-    weights: Weights
-    start: PullBack
+    weights: Weights  # of all problems
+    start: PullBack  # through the evaluation at the start
     steps: Sequence[Step]
-    failed: Sequence[int]
+    failed: Sequence[int]  # indices of the problems that failed
 
     def pull_back(self, gradient: Tensor) -> tuple[Tensor, ...]:
         """Gradients of h0 and of the weights from that of the states, ``(T, R, B, ...)``.

@@ -16,7 +16,7 @@ for the initial step; Shampine (1986), for the interpolation.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -74,28 +74,18 @@ def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSetting
 
 
 class _State(NamedTuple):
-    """Where the n problems are that still run; arrays are ``(n,)``, tensors ``(n, ...)``.
+    """Where the n problems are that still run; arrays are ``(n,)``, tensors ``(n, ...)``."""
 
-    Attributes:
-        problems: Their indices among the R.
-        t, dt: Time, and size of the next step.
-        output: Index of the next output time.
-        made, since_output: Steps made, in all and since the last output time.
-        finite: Whether the state is finite.
-        weights: Weights of their fields.
-        y, f: State and slope, ``(n, N)``.
-    """
-
-    problems: Counts
+    problems: Counts  # their indices among the R
     t: Doubles
-    dt: Doubles
-    output: Counts
-    made: Counts
-    since_output: Counts
-    finite: Flags
-    weights: Weights
-    y: Tensor
-    f: Tensor
+    dt: Doubles  # size of the next step
+    output: Counts  # index of the next output time
+    made: Counts  # number of steps
+    since_output: Counts  # number of steps since the last output time
+    finite: Flags  # whether the state is finite
+    weights: Weights  # of their fields
+    y: Tensor  # states, (n, N)
+    f: Tensor  # slopes, (n, N)
 
     def rows(self, which: Flags) -> "_State":
         """The problems ``which (n,)``."""
@@ -103,62 +93,34 @@ class _State(NamedTuple):
             return self
         stay = np.flatnonzero(which)
         index = torch.from_numpy(stay).to(self.y.device)
-        return _State(
-            self.problems[stay],
-            self.t[stay],
-            self.dt[stay],
-            self.output[stay],
-            self.made[stay],
-            self.since_output[stay],
-            self.finite[stay],
-            tuple(w[index] for w in self.weights),
-            self.y[index],
-            self.f[index],
-        )
+        arrays: list[Any] = [array[stay] for array in self[:7]]
+        weights = tuple(w[index] for w in self.weights)
+        return _State(*arrays, weights, self.y[index], self.f[index])
 
 
 class _Attempt(NamedTuple):
-    """A step that n problems try.
+    """A step that n problems try."""
 
-    Attributes:
-        end: State at its end, ``(n, N)``.
-        slopes: Slopes, ``(s + 1, n, N)``.
-        weights: Their weights times dt, ``(n, s + 2, s + 1)``; see :attr:`Tableau.matrix`.
-        ways_back: Ways back through the s stages; none if no way back is kept.
-        ratio: Error over tolerance, ``(n,)``.
-        finite: Whether the state is finite at both ends, ``(n,)``.
-    """
-
-    end: Tensor
-    slopes: Tensor
-    weights: Tensor
-    ways_back: list[PullBack]
-    ratio: Doubles
-    finite: Flags
+    end: Tensor  # states at its end, (n, N)
+    slopes: Tensor  # (s + 1, n, N)
+    weights: Tensor  # the tableau's matrix times dt, (n, s + 2, s + 1)
+    ways_back: list[PullBack]  # through the s stages; none if no way back is kept
+    ratio: Doubles  # error over tolerance, (n,)
+    finite: Flags  # whether the states are finite at both ends, (n,)
 
 
 @dataclass(frozen=True)
 class _Solve:
-    """What stays the same during a solve.
-
-    Attributes:
-        field: The field.
-        settings: Method, tolerances, and step control.
-        keep: Whether a way back is kept.
-        sign: -1 for decreasing times: h(-s) solves dg/ds = -f(g, -s), and s = -t increases.
-        ends: Output times times ``sign``.
-        nodes, at_end, matrix: The tableau's nodes ``(s, 1)``, whether they are 1, and its matrix,
-            as tensors.
-    """
+    """What stays the same during a solve."""
 
     field: VectorField
     settings: SolverSettings
-    keep: bool
-    sign: float
-    ends: Doubles
-    nodes: Tensor
-    at_end: Tensor
-    matrix: Tensor
+    keep: bool  # whether a way back is kept
+    sign: float  # -1 for decreasing times: h(-s) solves dg/ds = -f(g, -s), and s = -t increases
+    ends: Doubles  # output times times the sign
+    nodes: Tensor  # of the tableau, (s, 1)
+    at_end: Tensor  # whether they are 1, (s, 1)
+    matrix: Tensor  # of the tableau, (s + 2, s + 1)
 
     @classmethod
     def of(

@@ -104,17 +104,11 @@ class AdaptiveCounter(EvaluationCounter):
 
 @dataclass(frozen=True)
 class _Alone:
-    """What torchdiffeq gives for one replica.
+    """What torchdiffeq gives for one replica."""
 
-    Attributes:
-        states: States, shape ``(T, 1, B, *state_shape)``; NaN if the solve failed.
-        counter: Counter of evaluations and steps, those of the backward solve included.
-        failure: Failure of the forward solve, if it failed.
-    """
-
-    states: Tensor
-    counter: EvaluationCounter
-    failure: SolveFailure | None = None
+    states: Tensor  # (T, 1, B, *state_shape), NaN if the solve failed
+    counter: EvaluationCounter  # of the backward solve too
+    failure: SolveFailure | None = None  # of the forward solve
 
 
 def _alone(
