@@ -16,7 +16,7 @@ for the initial step; Shampine (1986), for the interpolation.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -93,9 +93,9 @@ class _State(NamedTuple):
             return self
         stay = np.flatnonzero(which)
         index = torch.from_numpy(stay).to(self.y.device)
-        arrays: list[Any] = [array[stay] for array in self[:7]]
         weights = tuple(w[index] for w in self.weights)
-        return _State(*arrays, weights, self.y[index], self.f[index])
+        arrays = (array[stay] for array in self[:7])
+        return _State._make([*arrays, weights, self.y[index], self.f[index]])
 
 
 class _Attempt(NamedTuple):
