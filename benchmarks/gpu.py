@@ -18,11 +18,12 @@ from typing import Any
 import torch
 
 from anode import Engine, Gradient, NeuralODE, SolverSettings, train
-from anode.data import Data, image_set
+from anode.data import Data
 from anode.training import accuracy
 from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Size
 from anode_lab.experiments.images import GREY
 from anode_lab.formatting import table
+from anode_lab.images import image_set
 from anode_lab.runs.provenance import Provenance
 from benchmarks.__main__ import FULL_OUT
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from anode.data.images.base import ImageSet
-from anode.data.images.downloaded import images_identity
+from anode_lab.images.base import ImageSet
+from anode_lab.images.downloaded import images_identity
 from anode_lab.runs import results_folder
 from anode_lab.runs.code_digest import Code
 from anode_lab.runs.provenance import SHOWN_PACKAGES, versions

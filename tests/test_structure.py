@@ -38,6 +38,7 @@ ORDER = {
     ),
     "anode_lab": (
         "formatting",
+        "images",
         "models",
         "experiments",
         "theory",

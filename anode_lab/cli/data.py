@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anode.data import IMAGE_SETS, DataError, ImageSet
-from anode.data.images.downloaded import FOLDER_VARIABLE, DownloadedSet, data_folder, megabytes
 from anode_lab.cli.options import asked
+from anode_lab.images import IMAGE_SETS, DataError, ImageSet
+from anode_lab.images.downloaded import FOLDER_VARIABLE, DownloadedSet, data_folder, megabytes
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from anode.data import DataError
 from anode_lab.cli import check, claims, data, doctor, run, store
 from anode_lab.cli.options import UsageError
+from anode_lab.images import DataError
 from anode_lab.runs import (
     ExecutorError,
     NotRecordedError,

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from anode.data import ImageSet, image_set
-from anode_lab.experiments.patches import COLOUR_PATCHES
+from anode_lab.images import ImageSet, image_set
 
 
 class Profile(Enum):
@@ -43,7 +42,7 @@ class Size:
 
 
 _MNIST, _FASHION, _CIFAR10 = map(image_set, ("mnist", "fashion-mnist", "cifar-10"))
-_TINY_IMAGENET, _DIGITS = map(image_set, ("tiny-imagenet", "digits"))
+_TINY_IMAGENET, _DIGITS, _PATCHES = map(image_set, ("tiny-imagenet", "digits", "colour-patches"))
 
 _TOY = Size(seeds=20, epochs=50, samples=3000)
 _SEARCH = replace(_TOY, seeds=3)
@@ -56,16 +55,16 @@ SIZES: Mapping[Profile, Mapping[str, Size]] = {
         "two points": Size(seeds=2, epochs=20, samples=4),
         "toy": Size(seeds=2, epochs=2, samples=192),
         "grey": _TEST,
-        "colour": replace(_TEST, images=COLOUR_PATCHES),
+        "colour": replace(_TEST, images=_PATCHES),
         "overfit": _TEST,
-        "large": replace(_TEST, images=COLOUR_PATCHES),
+        "large": replace(_TEST, images=_PATCHES),
         "search": Size(seeds=3, epochs=1, samples=240),
     },
     Profile.LAPTOP: {
         "two points": Size(seeds=5, epochs=1000, samples=32),
         "toy": _TOY,
         "grey": _LAPTOP,
-        "colour": replace(_LAPTOP, samples=6000, max_side=16, images=COLOUR_PATCHES),
+        "colour": replace(_LAPTOP, samples=6000, max_side=16, images=_PATCHES),
         "overfit": replace(_LAPTOP, epochs=1000, samples=320, max_side=8, images=_DIGITS),
         "search": _SEARCH,
     },

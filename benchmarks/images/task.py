@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from anode import Loss, NeuralODE
-from anode.data import Data, image_set
+from anode.data import Data
+from anode_lab.images import image_set
 from benchmarks.task import Task
 
 CLASSES = 10

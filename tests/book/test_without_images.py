@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from anode.data import image_set
-from anode.data.images.downloaded import FOLDER_VARIABLE
+from anode_lab.images import image_set
+from anode_lab.images.downloaded import FOLDER_VARIABLE
 from publishing.chapters import read_pages
 from publishing.execute import execute
 from publishing.parameters import Parameters

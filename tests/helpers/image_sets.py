@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from anode.data import IMAGE_SETS
-from anode.data.images.downloaded import DownloadedSet
+from anode_lab.images import IMAGE_SETS
+from anode_lab.images.downloaded import DownloadedSet
 
 Bytes = NDArray[np.uint8]
 Files = dict[str, bytes]

@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from anode import History, Loss, Model, NeuralODE, ResNet, TrainingSettings, train
-from anode.data import concentric_spheres, image_set
+from anode.data import concentric_spheres
 from anode.training import Checkpoint, loop
 from anode.training.checkpoint import SUFFIX, epoch_of
+from anode_lab.images import image_set
 
 EPOCHS, PER_EPOCH = 4, 3
 

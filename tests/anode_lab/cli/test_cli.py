@@ -9,9 +9,9 @@ from pathlib import Path
 import pooch
 import pytest
 
-from anode.data import IMAGE_SETS, image_set
-from anode.data.images.downloaded import FOLDER_VARIABLE, DownloadedSet
 from anode_lab.cli import main
+from anode_lab.images import IMAGE_SETS, image_set
+from anode_lab.images.downloaded import FOLDER_VARIABLE, DownloadedSet
 from publishing.project import HOME
 from tests.helpers.image_sets import CONTENT, downloaded, register, served, write
 from tests.helpers.mirrors import mirror

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from anode.data.images.downloaded import FOLDER_VARIABLE
 from anode_lab.cli import main
 from anode_lab.experiments.images import OVERFIT
+from anode_lab.images.downloaded import FOLDER_VARIABLE
 from anode_lab.runs import (
     RESULTS_VARIABLE,
     STORE_VARIABLE,

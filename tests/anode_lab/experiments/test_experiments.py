@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from anode import Loss, Model, ModelOutput, NeuralODE, ResNet
-from anode.data import concentric_spheres, image_set
+from anode.data import concentric_spheres
 from anode_lab import experiments
 from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size
 from anode_lab.experiments.images import COLOUR, GREY, LARGE, OVERFIT
+from anode_lab.images import image_set
 from anode_lab.runs import run
 
 TOY = ("annulus-1d", "annulus-2d")

@@ -8,11 +8,12 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from anode.data import Data, image_set
+from anode.data import Data
 from anode.training import TrainingFailure
 from anode_lab import runs
 from anode_lab.figures import images as figures
 from anode_lab.figures.style import Picture
+from anode_lab.images import image_set
 from anode_lab.runs import Result
 from anode_lab.runs.task import tasks
 from tests.helpers.pictures import assert_draws_in_both_themes

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from anode.data import DataError, image_set
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.experiments.images import OVERFIT
+from anode_lab.images import DataError, image_set
 from anode_lab.runs import (
     RECORDED,
     RESULTS_VARIABLE,

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from anode.data import DataError
-from anode.data.images.downloaded import FOLDER_VARIABLE
 from anode_lab.experiments.images import COLOUR, OVERFIT
+from anode_lab.images import DataError
+from anode_lab.images.downloaded import FOLDER_VARIABLE
 from anode_lab.runs import (
     DamagedError,
     NotRecordedError,

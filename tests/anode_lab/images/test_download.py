@@ -16,8 +16,8 @@ from pathlib import Path
 import pooch
 import pytest
 
-from anode.data import IMAGE_SETS, DataError, image_set
-from anode.data.images.downloaded import FOLDER_VARIABLE, RETRIES, DownloadedSet
+from anode_lab.images import IMAGE_SETS, DataError, image_set
+from anode_lab.images.downloaded import FOLDER_VARIABLE, RETRIES, DownloadedSet
 from tests.helpers.image_sets import (
     ARCHIVED,
     CONTENT,

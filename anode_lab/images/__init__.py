@@ -3,7 +3,7 @@
 import pkgutil
 from importlib import import_module
 
-from anode.data.images.base import IMAGE_SETS, DataError, ImageSet, image_set, register_image_set
+from anode_lab.images.base import IMAGE_SETS, DataError, ImageSet, image_set, register_image_set
 
 __all__ = ["IMAGE_SETS", "DataError", "ImageSet", "image_set", "register_image_set"]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anode.data import DataError
-from anode.data.images.downloaded import FOLDER_VARIABLE
+from anode_lab.images import DataError
+from anode_lab.images.downloaded import FOLDER_VARIABLE
 from tests.helpers.image_sets import (
     CONTENT,
     IDX_SETS,

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from anode.data import image_set
-from anode_lab.experiments.patches import FLAT, HEIGHT, SIDE, corners, cut, photographs, scaled
+from anode_lab.images import image_set
+from anode_lab.images.patches import FLAT, HEIGHT, SIDE, corners, cut, photographs, scaled
 
 CLASSES = image_set("colour-patches").class_names()
 

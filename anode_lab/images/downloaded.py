@@ -20,9 +20,8 @@ from pathlib import Path
 
 import torch
 
-from anode.data.images.base import IMAGE_SETS, Bytes, DataError, Images, ImageSet, Split
-from anode.extras import extra
 from anode.seeding import Stream, generator
+from anode_lab.images.base import IMAGE_SETS, Bytes, DataError, Images, ImageSet, Split
 
 FOLDER_VARIABLE = "ANODE_DATA"
 """Environment variable that names the folder of downloaded data. Users may share the folder."""
@@ -174,8 +173,8 @@ class DownloadedSet(ImageSet):
         for place in (target, self.installed if folder is None else None):
             if place is not None and self._whole(place):
                 return place
-        with extra("lab"):
-            from filelock import FileLock
+        from filelock import FileLock
+
         try:
             root.mkdir(parents=True, exist_ok=True)
             with FileLock(root / f".{self.name}.lock", mode=0o666):  # other users wait as well
@@ -219,8 +218,7 @@ class DownloadedSet(ImageSet):
 
     def _download(self, name: str, work: Path, progress: bool) -> Path:
         """Download a file with the right checksum from the first mirror that has it."""
-        with extra("lab"):
-            import pooch
+        import pooch
 
         pooch.get_logger().setLevel("WARNING")  # its other messages name temporary files
         # Without compression on the way: the checksum is that of the file.

@@ -1,7 +1,5 @@
 """Images: chosen by the seed, from a whole set or not at all, under the name of what they are."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from anode.data import IMAGE_SETS, DataError, ImageSet, image_set, register_image_set
-from anode.data.images.downloaded import FOLDER_VARIABLE, images_identity
 from anode.training import Loss
 from anode_lab.cli import main
 from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size
+from anode_lab.images import IMAGE_SETS, DataError, ImageSet, image_set, register_image_set
+from anode_lab.images.downloaded import FOLDER_VARIABLE, images_identity
 from anode_lab.runs.task import tasks
 from tests.helpers.image_sets import CONTENT, IDX_SETS, downloaded, idx_files, register, write
 
@@ -300,36 +298,3 @@ def test_identity_of_broken_data_does_not_raise(
     assert "mnist: DataError" in images_identity()
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))
     assert "mnist: ValueError" in images_identity()
-
-
-# Packages
-
-
-LAB = ("PIL", "filelock", "gudhi", "matplotlib", "pooch", "requests", "skimage", "sklearn")
-
-
-def run(code: str, hidden: tuple[str, ...] = ()) -> str:
-    """What a new Python prints of ``code``, where some packages cannot be imported."""
-    hide = f"import sys; sys.modules.update(dict.fromkeys({hidden}))\n"
-    command = [sys.executable, "-c", hide + code]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def test_importing_the_data_loads_none_of_the_laboratorys_packages() -> None:
-    code = "import anode.data; print(*(m for m in sys.argv[1].split() if m in sys.modules))"
-    assert run(f"sys.argv.append({' '.join(LAB)!r})\n{code}") == ""
-
-
-def test_where_a_package_is_missing_the_message_names_the_extra() -> None:
-    message = run(
-        """
-from anode.data import image_set
-try:
-    image_set("digits").load(n_train=1, n_test=1)
-except ModuleNotFoundError as error:
-    print(error)
-""",
-        ("sklearn",),
-    )
-    assert message.startswith("sklearn")
-    assert "pip install 'anode[lab]'" in message

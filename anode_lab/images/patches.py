@@ -29,9 +29,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from anode.data import ImageSet, register_image_set
-from anode.data.images.base import Bytes, Split
 from anode.seeding import Stream, generator
+from anode_lab.images.base import Bytes, ImageSet, Split, register_image_set
 
 SIDE = 32
 """Side of a patch in pixels."""
@@ -125,7 +124,7 @@ COLOUR_PATCHES = ColourPatches(
     name="colour-patches",
     title="colour patches of ten photographs (a stand-in for CIFAR-10)",
     citation="photographs of scikit-image and scikit-learn, by the authors that "
-    "anode_lab/experiments/patches.py lists",
+    "anode_lab/images/patches.py lists",
     classes=(
         "astronaut", "chelsea", "coffee", "hubble", "ihc", "motorcycle", "retina", "rocket",
         "china", "flower",

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from anode.data.images.base import Bytes, DataError, register_image_set
-from anode.data.images.downloaded import DownloadedSet
-from anode.extras import extra
+from anode_lab.images.base import Bytes, DataError, register_image_set
+from anode_lab.images.downloaded import DownloadedSet
 
 SIDE = 64
 
@@ -103,8 +102,7 @@ class Jpegs:
         return len(self.paths)
 
     def __getitem__(self, index: NDArray[np.int64], /) -> Bytes:
-        with extra("lab"):
-            from PIL import Image
+        from PIL import Image
 
         pixels = np.empty((len(index), 3, SIDE, SIDE), np.uint8)
         bar = tqdm(index, "decoding images", unit="image", leave=False, disable=None)

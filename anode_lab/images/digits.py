@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from anode.data.images.base import ImageSet, Split, register_image_set
-from anode.extras import extra
 from anode.seeding import Stream, generator
+from anode_lab.images.base import ImageSet, Split, register_image_set
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -14,8 +13,7 @@ class Digits(ImageSet):
     """scikit-learn's 1797 digits: 1500 of them, chosen by the seed, are for training."""
 
     def split(self, n_train: int, n_test: int, seed: int) -> tuple[Split, Split]:
-        with extra("lab"):
-            from sklearn.datasets import load_digits
+        from sklearn.datasets import load_digits
 
         digits = load_digits()
         images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16  # (1797, 1, 8, 8)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from anode.data.images.base import Bytes, register_image_set
-from anode.data.images.downloaded import DownloadedSet
+from anode_lab.images.base import Bytes, register_image_set
+from anode_lab.images.downloaded import DownloadedSet
 
 FILES = (
     "train-images-idx3-ubyte",

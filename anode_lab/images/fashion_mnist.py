@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from anode.data.images.base import register_image_set
-from anode.data.images.mnist import IdxSet, by_file
+from anode_lab.images.base import register_image_set
+from anode_lab.images.mnist import IdxSet, by_file
 
 register_image_set(
     IdxSet(
