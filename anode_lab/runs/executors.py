@@ -85,10 +85,21 @@ class Dask:
             except (KilledWorker, CommClosedError, CancelledError) as error:
                 raise LostError(f"{type(error).__name__}: {error}") from error
 
-    def room(self, executor: Executor) -> int:
-        """Number of calls to have under way: two a worker, so that none waits for its next."""
+    def room(self, executor: Executor, *, idle: bool = False) -> int:
+        """Number of calls to have under way: two a worker, so that none waits for its next.
+
+        Args:
+            executor: An open executor.
+            idle: Whether nothing has ended for a while.
+
+        Raises:
+            LostError: If nothing has ended for a while and no process on this machine is left. A
+                cluster without workers may get some.
+        """
         client: Any = executor._client  # type: ignore[attr-defined]
         workers = sum(client.nthreads().values())
+        if idle and not workers and isinstance(self.workers, int):
+            raise LostError(f"none of the {self.workers} processes on this machine is left")
         if not workers:
             _LOG.warning("there are no workers at %s: waiting until there is one", self.workers)
         return max(2, 2 * workers)

@@ -23,6 +23,8 @@ from anode_lab.runs.task import Task
 
 PATIENCE = 4  # times in a row that workers may be lost before a single training has ended
 
+NEWS = 60.0  # seconds without any after which it is looked whether there are workers at all
+
 _LOG = logging.getLogger("anode")
 
 
@@ -75,9 +77,12 @@ class Sweep:
         A task that another process holds is passed over, or waited for if ``patient``.
         """
         waiting, pending = iter(left), dict[Future[Record], tuple[Task, ExitStack]]()
+        idle = False
         with ExitStack() as locks:
             while True:
-                room = self.executor.room(executor) if self.executor and executor else 1
+                room = 1
+                if self.executor and executor:
+                    room = self.executor.room(executor, idle=idle)
                 while len(pending) < room and (task := next(waiting, None)):
                     lock = locks.enter_context(ExitStack())
                     if self._take(task, lock, patient and not pending):
@@ -85,7 +90,9 @@ class Sweep:
                 if not pending:
                     return
                 # From time to time without news, as the number of workers may have changed.
-                for future in wait(pending, 60.0, FIRST_COMPLETED).done:
+                done = wait(pending, NEWS, FIRST_COMPLETED).done
+                idle = not done
+                for future in done:
                     task, lock = pending.pop(future)
                     record = future.result()
                     save_record(self.store, key_of(task, self.device), record)

@@ -44,6 +44,17 @@ def test_a_call_that_kills_every_process_is_given_up() -> None:
         executor.submit(calls.die, 0).result()
 
 
+def test_processes_that_are_gone_are_noticed() -> None:
+    with Dask(1).open() as executor:
+        client = executor._client  # type: ignore[attr-defined]
+        client.retire_workers()
+        until(lambda: not client.nthreads())
+        assert Dask(1).room(executor) == 2, "one may be started again"
+        with pytest.raises(LostError, match="none of the 1 processes on this machine is left"):
+            Dask(1).room(executor, idle=True)
+        assert Dask("tcp://10.0.0.1:8786").room(executor, idle=True) == 2, "of a cluster one waits"
+
+
 @pytest.mark.parametrize("count", [0, -1])
 def test_the_number_of_processes_is_checked(count: int) -> None:
     with pytest.raises(ExecutorError, match=f"workers must be 1 or more, got {count}"):
