@@ -176,7 +176,7 @@ def test_images_are_those_that_the_experiments_read() -> None:
     for entry in job["strategy"]["matrix"]["include"]:
         images = EXPERIMENTS[entry["experiment"]].size(Profile.PAPER).images
         assert images is not None
-        assert images.value == entry["images"]
+        assert images.name == entry["images"]
 
 
 def test_pythons_are_those_that_the_package_names() -> None:

@@ -26,7 +26,7 @@ def test_contributors_are_told_of_commands_that_exist() -> None:
     assert targets
     assert {target for target in targets if f"\n{target}:" not in makefile} == set()
     files = re.findall(
-        r"`((?:anode|tests|book|results)/[\w./-]+|[\w-]+\.(?:md|cff|bib|yml))`", text
+        r"`((?:anode|anode_lab|tests|book|results)/[\w./-]+|[\w-]+\.(?:md|cff|bib|yml))`", text
     )
     assert files
     placeholders = [name for name in files if "NAME" in name or "CHAPTER" in name]
