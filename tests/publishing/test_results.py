@@ -59,7 +59,7 @@ def test_a_folder_of_the_readers_own_goes_first_and_is_never_cleared(
 @pytest.mark.slow
 def test_chapters_that_run_at_once_train_a_model_once(book: Book) -> None:
     cell = (
-        "import os\nfrom anode import runs\n"
+        "import os\nfrom anode_lab import runs\n"
         "run = runs.run('g1d', profile=profile, seed=seed, models=['NODE']).runs['NODE']\n"
         f"print(os.environ[{STORE_VARIABLE!r}])\n"
         "print(run.history.seconds, run.history.step_loss[0, -1])"

@@ -209,7 +209,7 @@ def test_workers_that_are_always_lost_are_given_up(
 ) -> None:
     opened: list[Dask] = []
 
-    def lose(self: Dask, _: object) -> int:
+    def lose(self: Dask, _: object, *, idle: bool) -> int:
         opened.append(self)
         raise LostError("KilledWorker: out of memory")
 
