@@ -94,8 +94,10 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_bits(
     until(lambda: Stage.RUNNING not in stages(store))
     stopped = [task for task in wanted() if stage(task, store) is Stage.STOPPED]
     assert stopped
-    # A worker may come to the end of its training while the leader closes.
-    assert all(0 < (epochs_done(task, store) or 0) <= task.size.epochs for task in stopped)
+    # After Ctrl-C a worker may come to the end of its training while the leader closes.
+    closes = processes > 0 and ending is signal.SIGINT
+    for task in stopped:
+        assert 0 < (epochs_done(task, store) or 0) < task.size.epochs + closes
     left = len(missing(wanted(), store))
     assert len(Sweeper(tmp_path, processes).end()) == left
     assert_complete(store, undisturbed)
