@@ -35,7 +35,8 @@ class Orientation:
     Attributes:
         points: Points, shape ``(n, d)``.
         images: Their images, shape ``(R, n, d)``.
-        determinants: Determinants, shape ``(R, n)``; negative where a map reverses orientation.
+        determinants: Determinants of difference quotients, whose errors are not bounded, shape
+            ``(R, n)``; negative where a map seems to reverse orientation.
     """
 
     points: Floats

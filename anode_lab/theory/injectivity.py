@@ -64,8 +64,8 @@ def coincidences(
 
     The images of the points with the smallest determinants are taken as goals: each of them has
     another preimage if the map is onto and folds there. Newton's method starts from those points
-    further away whose images are closest. A pair that is found refutes that the map is one-to-one,
-    up to ``miss``; finding none proves nothing.
+    further away whose images are closest. A pair that is found is strong evidence, and no proof,
+    that the map is not one-to-one; finding none proves nothing.
 
     Args:
         transform: Maps of ``R^d`` to itself.

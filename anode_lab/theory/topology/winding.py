@@ -16,13 +16,13 @@ from anode.models import NeuralODE
 from anode.serialization import in_double
 from anode.solve import SolverSettings
 from anode_lab.theory.circle_image import circle_points
-from anode_lab.theory.enclosure import Enclosure, EnclosureError, cover_circle, enclose
+from anode_lab.theory.enclosure import Enclosure, cover_circle, enclose
 from anode_lab.theory.solvers import TIGHTER
 
 
 @dataclass(frozen=True)
 class Winding:
-    """A winding number that is proven.
+    """A winding number that is proven, under the assumptions of the enclosures.
 
     Attributes:
         replica: Index of the network.
@@ -48,9 +48,9 @@ def winding_numbers(
 ) -> list[Winding]:
     """Prove the winding numbers of the exact flow, whatever lies between samples.
 
-    The image of every arc lies in a convex set that does not contain the origin's image, so it is
-    seen from there under less than half a turn. Neighbours have a point in common, so the angle
-    between their middles is the one below half a turn, and the sum of these is exact.
+    The image of every arc is enclosed, until none can meet the origin's; :func:`chain_winding` then
+    has the number. It is a proof under the assumptions of
+    :mod:`~anode_lab.theory.enclosure.flow_image`.
 
     Args:
         model: R networks of the plane, without augmentation.
@@ -67,36 +67,88 @@ def winding_numbers(
     return [_certified(model, radius, replica, most) for replica in chosen]
 
 
+def chain_winding(centres: Floats, segments: Floats, radii: Floats) -> int:
+    """Count how often a closed curve winds around the origin, from sets that contain its parts.
+
+    Part i runs from the ball of radius ``radii[i]`` around ``centres[i] - segments[i]`` to the one
+    around ``centres[i] + segments[i]``, within the hull of both balls, and the last part ends where
+    the first starts.
+
+    The number is exact. A hull is convex and misses the origin, so within it the angle is a
+    continuous function and changes between any two points by less than half a turn: the change
+    from one end of the segment to the other is the principal angle. Where two parts meet, their
+    common point lies in a ball of each; both balls miss the origin, so each of their centres is
+    less than a quarter of a turn from that point, and the angle from the one to the other is
+    again the principal one. (The angles between the segments' *middles* need not be: two changes
+    of almost half a turn may add up to more than one.)
+
+    Rounding does not change this. The ends are rounded once, by less than 1e-15 of the sets' size,
+    while the sets miss the origin by 1e-13 of it; so all of the above holds for the rounded ends,
+    and the sine of an angle near half a turn is at least 1e-13, known to 1e-15. The sum is that of
+    a closed polygon: an integer up to the rounding of the sum. Underflow is excluded.
+
+    Args:
+        centres: Centres of the segments, shape ``(n, 2)``.
+        segments: Half segments, shape ``(n, 2)``.
+        radii: Radii of the balls, shape ``(n,)``.
+
+    Raises:
+        ValueError: If a set may contain the origin, or two neighbours' balls have no common point.
+    """
+    clear = _clearance(centres, segments, radii)
+    if not (clear > 0).all():
+        raise ValueError(f"set {int(clear.argmin())} must miss the origin, which it may contain")
+    starts, ends = centres - segments, centres + segments
+    following, reach = np.roll(starts, -1, axis=0), radii + np.roll(radii, -1)
+    size = np.abs(ends).sum(1) + np.abs(following).sum(1)
+    apart = np.linalg.norm(following - ends, axis=1) - reach * (1 + 1e-13) - 1e-13 * size
+    if not (apart <= 0).all():
+        index = int(apart.argmax())
+        raise ValueError(f"set {index} must end where the next starts, it is {apart[index]} away")
+    turns = float((_angles(starts, ends) + _angles(ends, following)).sum()) / (2 * pi)
+    return round(turns)
+
+
 def _certified(model: NeuralODE, radius: float, replica: int, most: int) -> Winding:
     origin = enclose(model, np.zeros((1, 2)), replica=replica)
+
+    def seen(images: Enclosure) -> tuple[Floats, Floats, Floats]:
+        """Sets of the differences from the origin's image."""
+        away = images.centres - origin.centres
+        size = np.abs(images.centres).sum(1) + np.abs(origin.centres).sum(1)
+        return away, images.segments, images.radii + origin.radii + 1e-14 * size
+
     found = cover_circle(
-        model, radius, lambda images: _clearance(images, origin) > 0, replica=replica, most=most
+        model, radius, lambda images: _clearance(*seen(images)) > 0, replica=replica, most=most
     )
-    away = found.images.centres - origin.centres
-    turns = _turning(np.arctan2(away[:, 1], away[:, 0]))
-    number = round(turns)
-    if abs(turns - number) > 1e-6:  # cannot be, but a theorem should not hang on a rounding
-        raise EnclosureError(0, model.end_time, 0.0, f"angles add up to {turns} turns")
-    clearance = float(_clearance(found.images, origin).min())
+    number = chain_winding(*seen(found.images))
+    clearance = float(_clearance(*seen(found.images)).min())
     narrowest = float(2 * pi * found.widths.min())
     return Winding(replica, number, clearance, len(found.starts), narrowest)
 
 
-def _clearance(images: Enclosure, origin: Enclosure) -> Floats:
-    """Lower bound of the sets' distance from that of the origin; not positive if they meet.
+def _clearance(centres: Floats, segments: Floats, radii: Floats) -> Floats:
+    """Lower bound of the sets' distance from the origin, ``(n,)``; not positive if they may meet.
 
     The distance of a segment from a point is that of its nearest point, or, after rounding, of
-    another one. So a little is taken off in proportion to the size of what was subtracted.
+    another one. So a little is taken off in proportion to the size of what was added.
     """
-    away, half = images.centres - origin.centres, images.segments
-    square = (half**2).sum(1)
-    nearest = -np.divide((away * half).sum(1), square, out=np.zeros(len(half)), where=square > 0)
-    distance = np.linalg.norm(away + np.clip(nearest, -1, 1)[:, None] * half, axis=1)
+    square = (segments**2).sum(1)
+    along = (centres * segments).sum(1)
+    nearest = -np.divide(along, square, out=np.zeros(len(square)), where=square > 0)
+    distance = np.linalg.norm(centres + np.clip(nearest, -1, 1)[:, None] * segments, axis=1)
     # Off the nearest point by 1e-15 of the segment or so: the distance is then off by as much.
-    size = np.abs(images.centres).sum(1) + np.abs(origin.centres).sum(1) + np.abs(half).sum(1)
+    size = np.abs(centres).sum(1) + np.abs(segments).sum(1)
     with np.errstate(invalid="ignore"):
-        clearance: Floats = distance - images.radii - origin.radii - 1e-13 * size
+        clearance: Floats = distance - radii * (1 + 1e-15) - 1e-13 * size
     return np.where(np.isfinite(clearance), clearance, -np.inf)
+
+
+def _angles(first: Floats, second: Floats) -> Floats:
+    """Principal angles from the one direction to the other, each of shape ``(n, 2)``."""
+    cross = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    angles: Floats = np.arctan2(cross, (first * second).sum(1))
+    return angles
 
 
 def sampled_winding_numbers(
@@ -126,15 +178,8 @@ def sampled_winding_numbers(
     if not np.isfinite(features).all():
         raise ValueError("a solve failed: a winding number needs the features of all points")
     away = features[:, 1:] - features[:, :1]
-    turns = [_turning(each) for each in np.arctan2(away[..., 1], away[..., 0])]
+    turns = [_angles(each, np.roll(each, -1, axis=0)).sum() / (2 * pi) for each in away]
     return np.array([round(each) for each in turns], dtype=np.int64)
-
-
-def _turning(angles: Floats) -> float:
-    """Count the turns of a closed polygon from the angles of its corners."""
-    change = np.diff(np.append(angles, angles[0]))
-    change -= 2 * pi * np.round(change / (2 * pi))
-    return float(change.sum() / (2 * pi))
 
 
 def _check(model: NeuralODE) -> None:

@@ -7,8 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anode import Activation, NeuralODE
+from anode.arrays import Floats
 from anode_lab.theory.enclosure import EnclosureError, cover_circle, enclose
-from anode_lab.theory.topology.winding import _turning, sampled_winding_numbers, winding_numbers
+from anode_lab.theory.topology.winding import (
+    chain_winding,
+    sampled_winding_numbers,
+    winding_numbers,
+)
 
 
 def turning(rate: float, strain: float = 0.0) -> NeuralODE:
@@ -69,12 +74,63 @@ def test_the_arcs_cover_the_circle_and_hold_its_image() -> None:
     assert (away <= found.images.radii + points.radii).all()
 
 
-def test_a_sum_of_steps_below_half_a_turn() -> None:
-    """Three points of a circle, passed twice, wind twice; backwards, minus twice."""
-    corners = np.tile([0.1, 2.2, -2.0], 2)
-    assert round(_turning(corners)) == 2
-    assert round(_turning(corners[::-1])) == -2
-    assert round(_turning(np.array([0.1, 0.5, 0.3]))) == 0
+def test_edges_whose_middles_turn_by_more_than_half_a_turn() -> None:
+    """The middles of the triangle's edges, seen from the origin, turn back and forth."""
+    corners = np.array([(0.1, 0), (-3, 2), (-3, -2)], dtype=float)
+    following = np.roll(corners, -1, axis=0)
+    assert chain_winding((corners + following) / 2, (following - corners) / 2, np.zeros(3)) == 1
+    mirrored = np.array([1, -1])
+    found = chain_winding(
+        mirrored * (corners + following) / 2, mirrored * (following - corners) / 2, np.zeros(3)
+    )
+    assert found == -1
+
+
+def random_chain(rng: np.random.Generator) -> tuple[int, tuple[Floats, Floats, Floats]]:
+    """Sets around the edges of a polygon whose corners turn k times, by less than half a turn each.
+
+    Distances of the corners differ by factors of hundreds, so many edges pass close to the origin.
+    """
+    n = int(rng.integers(3, 40))
+    number = int(rng.integers(-min(4, (n - 1) // 2), min(4, (n - 1) // 2) + 1))
+    turns = rng.uniform(-1, 1, n) ** 3 * np.pi  # some of them close to half a turn
+    for _ in range(200):
+        turns = np.clip(turns + (2 * np.pi * number - turns.sum()) / n, -3.1, 3.1)
+    assert abs(turns.sum() - 2 * np.pi * number) < 1e-6
+    angles = np.cumsum(turns)
+    distances = np.exp(rng.normal(0, 2, n))[:, None]
+    corners = distances * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    following = np.roll(corners, -1, axis=0)
+    centres, segments = (corners + following) / 2, (following - corners) / 2
+    nearest = np.clip(-(centres * segments).sum(1) / (segments**2).sum(1), -1, 1)
+    radii = 0.499 * np.linalg.norm(centres + nearest[:, None] * segments, axis=1)
+    shift = rng.normal(size=(n, 2))
+    shift *= rng.uniform(0, 1, (n, 1)) / np.linalg.norm(shift, axis=1, keepdims=True)
+    return number, (centres + radii[:, None] * shift, segments, radii)
+
+
+def test_chains_of_convex_sets_wind_as_they_were_made() -> None:
+    rng = np.random.default_rng(0)
+    middles = 0
+    for _ in range(1000):
+        number, chain = random_chain(rng)
+        assert chain_winding(*chain) == number
+        seen = chain[0] @ [1, 1j]
+        middles += round(np.angle(np.roll(seen, -1) / seen).sum() / (2 * np.pi)) != number
+    assert middles > 100  # a sum of angles between the middles would often be wrong
+
+
+def test_what_is_no_chain_around_the_origin_is_refused() -> None:
+    corners = np.array([(1, 0), (-1, 1), (-1, -1)], dtype=float)
+    following = np.roll(corners, -1, axis=0)
+    centres, segments = (corners + following) / 2, (following - corners) / 2
+    assert chain_winding(centres, segments, np.full(3, 0.4)) == 1
+    with pytest.raises(ValueError, match="set 0 must miss the origin"):
+        chain_winding(centres, segments, np.full(3, 0.5))
+    with pytest.raises(ValueError, match="set 1 must miss the origin"):
+        chain_winding(centres, segments, np.array([0.1, np.inf, 0.1]))
+    with pytest.raises(ValueError, match="must end where the next starts"):
+        chain_winding(centres[::-1], segments[::-1], np.full(3, 0.4))
 
 
 def test_an_image_that_meets_the_origin_s_is_not_counted() -> None:
