@@ -20,8 +20,7 @@ def read(path: Path, what: str, build: Callable[[dict[str, Any]], Content]) -> C
         ValueError: If the file holds something else.
         OSError: If it cannot be read.
     """
-    text = path.read_text(encoding="utf8")
     try:
-        return build(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return build(json.loads(path.read_text(encoding="utf8")))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is no file of {what}: {error}") from error

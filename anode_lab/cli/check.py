@@ -3,7 +3,15 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from anode_lab.cli.options import add_experiment, chosen, positive, records_folder
+from anode_lab.cli.options import (
+    MOST,
+    UsageError,
+    add_experiment,
+    chosen,
+    number,
+    present_folder,
+    records_folder,
+)
 from anode_lab.runs import RECORDED, Store, check
 from anode_lab.runs.runner import not_recorded
 from anode_lab.runs.status import missing
@@ -20,10 +28,10 @@ def add(subparsers: "Subparsers") -> None:
         description="Take the first steps of recorded trainings again, on this machine with this "
         "code, and compare losses and function evaluations with the record.",
     )
-    add_experiment(checking, RECORDED)
+    add_experiment(checking, RECORDED, present_folder)
     checking.add_argument(
         "--steps",
-        type=positive,
+        type=number(int, 1, MOST),
         default=20,
         metavar="N",
         help="number of steps; default: %(default)s",
@@ -34,6 +42,8 @@ def add(subparsers: "Subparsers") -> None:
 def _check(arguments: argparse.Namespace) -> None:
     wanted = chosen(arguments)
     store = Store(records_folder(wanted, arguments.results))
+    if not store.folder.is_dir():
+        raise UsageError(f"there is no folder of records at {store.folder}")
     lacking = {id(task) for task in missing(wanted, store)}
     if len(lacking) == len(wanted):
         first, what = wanted[0], "none of these seeds is"

@@ -10,7 +10,15 @@ from anode_lab.claims import Judgement, all_claims, find_claim, gather
 from anode_lab.claims.bands import Bands, bands, load_bands
 from anode_lab.claims.verdicts import FILE as VERDICTS
 from anode_lab.claims.verdicts import Verdicts, load_verdicts
-from anode_lab.cli.options import UsageError, asked
+from anode_lab.cli.options import (
+    UsageError,
+    add_device,
+    add_seed,
+    asked,
+    new_file,
+    present_file,
+    toy_results,
+)
 from anode_lab.experiments import Profile
 from anode_lab.runs import StoreError, check_device, results_folder
 from anode_lab.runs.provenance import Provenance
@@ -35,11 +43,13 @@ def add(subparsers: "Subparsers") -> None:
     measuring.add_argument(
         "--profile", choices=[profile.value for profile in Profile], default=Profile.LAPTOP.value
     )
-    measuring.add_argument("--seed", type=int, default=0, metavar="S", help="the first one")
-    measuring.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
+    add_seed(measuring)
+    add_device(measuring)
     where = measuring.add_mutually_exclusive_group()
-    where.add_argument("--keep", type=Path, metavar="FILE", help="write the numbers and bands")
-    where.add_argument("--compare", type=Path, metavar="FILE", help="with bands that were kept")
+    where.add_argument("--keep", type=new_file, metavar="FILE", help="write the numbers and bands")
+    where.add_argument(
+        "--compare", type=present_file, metavar="FILE", help="with bands that were kept"
+    )
     where.add_argument(
         "--accept",
         metavar="WHY",
@@ -52,6 +62,7 @@ def _claims(arguments: argparse.Namespace) -> None:
     with asked():
         claims = [find_claim(each) for each in arguments.ids] or list(all_claims())
         device = check_device(arguments.device)
+        results_folder(), toy_results()  # where the claims' trainings will be looked for
         kept = load_bands(arguments.compare) if arguments.compare else None
         verdicts = load_verdicts() if arguments.accept is not None else None
         if verdicts and not arguments.accept.strip():

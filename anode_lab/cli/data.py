@@ -1,10 +1,9 @@
 """``anode data``: list the image sets, or download one."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anode_lab.cli.options import asked
+from anode_lab.cli.options import asked, folder
 from anode_lab.images import IMAGE_SETS, DataError, ImageSet
 from anode_lab.images.downloaded import FOLDER_VARIABLE, DownloadedSet, data_folder, megabytes
 
@@ -28,7 +27,7 @@ def add(subparsers: "Subparsers") -> None:
     fetching.add_argument("name", metavar="NAME", choices=list(_downloaded()), help="%(choices)s")
     fetching.add_argument(
         "--folder",
-        type=Path,
+        type=folder,
         metavar="F",
         help=f"where to put it; default: ${FOLDER_VARIABLE}, or else ~/.cache/anode",
     )
@@ -59,8 +58,10 @@ def _state(images: ImageSet) -> str:
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
+    with asked():
+        usual = data_folder()
     images = _downloaded()[arguments.name]
     print(f"{images.title} is in {images.fetch(arguments.folder)}")
     print(f"Please cite {images.citation}")
-    if arguments.folder and arguments.folder.resolve() != data_folder().resolve():
+    if arguments.folder and arguments.folder.resolve() != usual.resolve():
         print(f"To use it, set {FOLDER_VARIABLE}={arguments.folder.resolve()}")

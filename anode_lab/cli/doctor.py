@@ -3,10 +3,9 @@
 import argparse
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anode_lab.cli.options import UsageError, asked
+from anode_lab.cli.options import UsageError, add_device, asked, present_folder
 from anode_lab.experiments import EXPERIMENTS
 from anode_lab.runs import check_device, results_folder
 from anode_lab.runs.provenance import Provenance
@@ -28,15 +27,17 @@ def add(subparsers: "Subparsers") -> None:
     telling.add_argument(
         "name", nargs="?", choices=list(EXPERIMENTS), metavar="NAME", help="an experiment; or all"
     )
-    telling.add_argument("--results", type=Path, metavar="F", help="as that of anode run")
-    telling.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
+    telling.add_argument("--results", type=present_folder, metavar="F", help="as that of anode run")
+    add_device(telling)
     telling.set_defaults(call=_doctor)
 
 
 def _doctor(arguments: argparse.Namespace) -> None:
     with asked():
         device = check_device(arguments.device)
-    folder = arguments.results or results_folder()
+        folder = arguments.results or results_folder()
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder of records at {folder}")
     here = Provenance.now(device, datetime.now(UTC), 0.0)
     counts: Counter[tuple[str, ...]] = Counter()
     for path in sorted(folder.glob(f"{arguments.name or '*'}/*.json")):

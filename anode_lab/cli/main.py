@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from anode_lab.cli import check, claims, data, doctor, run, store
 from anode_lab.cli.options import UsageError
+from anode_lab.environment import write_on_any_terminal
 from anode_lab.images import DataError
 from anode_lab.runs import (
     ExecutorError,
@@ -47,11 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for subcommand in SUBCOMMANDS:
         subcommand.add(subparsers)
+    write_on_any_terminal()
     parsed = parser.parse_args(arguments)
     try:
         parsed.call(parsed)
     except ANSWERED as error:
-        print(f"anode: {' '.join(str(error).split())}", file=sys.stderr)
+        text = str(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            text = f"{error.filename}: {error.strerror}"
+        print(f"anode: {' '.join(text.split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("anode: interrupted", file=sys.stderr)

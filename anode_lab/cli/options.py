@@ -2,10 +2,13 @@
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
+from typing import TypeVar
 
+from anode_lab.environment import as_folder, named_folder
 from anode_lab.experiments import Profile, figures
 from anode_lab.runs import (
     RESULTS_VARIABLE,
@@ -15,6 +18,11 @@ from anode_lab.runs import (
     results_folder,
     tasks,
 )
+
+MOST = 10_000
+"""Largest number of seeds, processes or steps of one command; more are a slip of the finger."""
+
+Number = TypeVar("Number", int, float)
 
 
 class UsageError(Exception):
@@ -34,15 +42,79 @@ def asked() -> Iterator[None]:
         raise UsageError(str(error)) from error
 
 
-def positive(text: str) -> int:
-    """A whole number from 1, for ``type=``."""
-    if (number := int(text)) < 1:
-        raise ValueError(text)
-    return number
+def number(kind: type[Number], least: float, most: float) -> Callable[[str], Number]:
+    """Return the ``type=`` of a number between two bounds, which are valid themselves.
+
+    Args:
+        kind: ``int`` for a whole number, or ``float``.
+        least: Lower bound.
+        most: Upper bound; infinity itself is not valid.
+    """
+    what = "a whole number" if kind is int else "a number"
+    bounds = f"of {least:,g} or more" if most == inf else f"from {least:,g} to {most:,.0f}"
+
+    def read(text: str) -> Number:
+        try:
+            if least <= (found := kind(text)) <= most and found < inf:
+                return found
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"must be {what} {bounds}, got {text!r}")
+
+    return read
 
 
-def add_experiment(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """Add what :func:`chosen` and :func:`records_folder` read; ``names`` can be chosen."""
+def folder(text: str) -> Path:
+    """Read a folder that may be missing, for ``type=``; a file in its place is an error."""
+    return _read("it", text)
+
+
+def present_folder(text: str) -> Path:
+    """Read a folder that must be there, for ``type=``."""
+    if not (path := _read("it", text)).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path}")
+    return path
+
+
+def present_file(text: str) -> Path:
+    """Read a file that must be there, for ``type=``."""
+    if not (path := Path(text).expanduser()).is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise argparse.ArgumentTypeError(f"must be a file, and {text!r} {what}")
+    return path
+
+
+def new_file(text: str) -> Path:
+    """Read a file that can be written, for ``type=``, before the work whose result it gets."""
+    path = Path(text).expanduser()
+    if not text.strip() or path.is_dir():
+        raise argparse.ArgumentTypeError(f"must be a file, got {text!r}, a folder")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"must be in a folder that exists, got {text!r}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"must be a file that can be written, got {text!r}")
+    return path
+
+
+def _read(name: str, text: str) -> Path:
+    try:
+        return as_folder(name, text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def add_experiment(
+    parser: argparse.ArgumentParser,
+    names: Sequence[str],
+    folder: Callable[[str], Path] = folder,
+) -> None:
+    """Add what :func:`chosen` and :func:`records_folder` read.
+
+    Args:
+        parser: Parser of the subcommand.
+        names: Names that can be chosen.
+        folder: The ``type=`` of the records' folder.
+    """
     parser.add_argument("name", metavar="NAME", choices=names, help="%(choices)s")
     parser.add_argument(
         "--profile",
@@ -55,20 +127,34 @@ def add_experiment(parser: argparse.ArgumentParser, names: Sequence[str]) -> Non
     )
     parser.add_argument(
         "--seeds",
-        type=positive,
+        type=number(int, 1, MOST),
         metavar="N",
         help="number of seeds; that of the profile if left out",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="the first seed; default: %(default)s"
-    )
+    add_seed(parser)
     parser.add_argument(
         "--results",
-        type=Path,
+        type=folder,
         metavar="F",
         help=f"folder of the records; default for images: ${RESULTS_VARIABLE}, or else results/ of "
         f"the book; for toy experiments: ${STORE_VARIABLE}, or else ~/.cache/anode/results",
     )
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the first seed."""
+    parser.add_argument(
+        "--seed",
+        type=number(int, 0, inf),
+        default=0,
+        metavar="S",
+        help="the first seed; default: %(default)s",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the device."""
+    parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
 
 
 def chosen(arguments: argparse.Namespace) -> list[Task]:
@@ -90,12 +176,21 @@ def chosen(arguments: argparse.Namespace) -> list[Task]:
 
 
 def records_folder(wanted: Sequence[Task], folder: Path | None) -> Path:
-    """Where the records of these trainings are; ``folder``, if it is given."""
-    usual = results_folder() if wanted[0].experiment.recorded else toy_results()
-    return folder or usual
+    """Return where the records of these trainings are: in ``folder``, if it is given.
+
+    Raises:
+        UsageError: If a variable of the environment names a file instead of a folder.
+    """
+    if folder:
+        return folder
+    with asked():
+        return results_folder() if wanted[0].experiment.recorded else toy_results()
 
 
 def toy_results() -> Path:
-    """Where records of toy experiments are, if the command line does not say."""
-    named = os.environ.get(STORE_VARIABLE)
-    return Path(named) if named else Path.home() / ".cache" / "anode" / "results"
+    """Return where records of toy experiments are, if the command line does not say.
+
+    Raises:
+        ValueError: If the variable of the environment names a file.
+    """
+    return named_folder(STORE_VARIABLE) or Path.home() / ".cache" / "anode" / "results"

@@ -2,15 +2,25 @@
 
 import argparse
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
+from math import inf
 from typing import TYPE_CHECKING
 
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from anode_lab.cli.options import add_experiment, asked, chosen, positive, records_folder
+from anode_lab.cli.options import (
+    MOST,
+    add_device,
+    add_experiment,
+    asked,
+    chosen,
+    number,
+    records_folder,
+)
 from anode_lab.experiments import EXPERIMENTS, figures
 from anode_lab.runs import Dask, Stage, Store, Task, check_device, epochs_done, run, stage
 
@@ -28,10 +38,13 @@ def add(subparsers: "Subparsers") -> None:
         "is stopped goes on where it was. Several may run at once, on one folder.",
     )
     add_experiment(running, [*EXPERIMENTS, *figures()])
-    running.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N")
+    add_device(running)
     where = running.add_mutually_exclusive_group()
     where.add_argument(
-        "--processes", type=positive, metavar="N", help="train in N processes on this machine"
+        "--processes",
+        type=number(int, 1, MOST),
+        metavar="N",
+        help="train in N processes on this machine",
     )
     where.add_argument(
         "--dask",
@@ -47,7 +60,7 @@ def add(subparsers: "Subparsers") -> None:
     )
     running.add_argument(
         "--checkpoint",
-        type=float,
+        type=number(float, 0, inf),
         default=30.0,
         metavar="SECONDS",
         help="least time between two checkpoints of a training; default: %(default)g",
@@ -61,8 +74,11 @@ def add(subparsers: "Subparsers") -> None:
 def _run(arguments: argparse.Namespace) -> None:
     with asked():
         executor = _executor(arguments)
-        if not arguments.dask:  # a cluster's devices are not here to be looked at
+        if arguments.dask is None:
             check_device(arguments.device)
+        elif not re.fullmatch(r"cpu|cuda(:\d+)?", arguments.device):
+            # Whether the cluster has it cannot be seen from here.
+            raise ValueError(f"device must be cpu, cuda or cuda:N, got {arguments.device!r}")
     wanted = chosen(arguments)
     folder = records_folder(wanted, arguments.results)
     stages = [stage(task, Store(folder), arguments.device) for task in wanted]
@@ -72,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> None:
         for task, how_far in zip(wanted, stages, strict=True):
             print(_line(task, how_far, Store(folder), arguments.device))
         return
-    if not arguments.dask:
+    if arguments.dask is None:
         _check_data(wanted)
     with _logged():
         for name, own in groupby(wanted, key=lambda task: task.experiment.name):
@@ -93,16 +109,16 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _executor(arguments: argparse.Namespace) -> Dask | None:
-    resources = []
+    resources = dict[str, float]()
     for text in arguments.resources:
-        name, equals, number = text.partition("=")
-        if not (name and equals and number.replace(".", "", 1).isdigit()):
-            raise ValueError(f"resources must be given as GPU=1, got {text!r}")
-        resources.append((name, float(number)))
-    if resources and not arguments.dask:
+        name, _, amount = text.partition("=")
+        if not name or name in resources or not re.fullmatch(r"\d+(\.\d+)?", amount, re.ASCII):
+            raise ValueError(f"resources must be given as GPU=1, each name once, got {text!r}")
+        resources[name] = float(amount)
+    if resources and arguments.dask is None:
         raise ValueError("resources are a Dask worker's: name the scheduler with --dask")
-    workers = arguments.dask or arguments.processes
-    return Dask(workers, tuple(resources)) if workers else None
+    workers = arguments.processes if arguments.dask is None else arguments.dask
+    return None if workers is None else Dask(workers, tuple(resources.items()))
 
 
 def _line(task: Task, how_far: Stage, store: Store, device: str) -> str:

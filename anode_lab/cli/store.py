@@ -1,10 +1,9 @@
 """``anode store verify``: reads every record in a folder."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anode_lab.cli.options import UsageError, toy_results
+from anode_lab.cli.options import UsageError, asked, folder, toy_results
 from anode_lab.runs.store import verify
 
 if TYPE_CHECKING:
@@ -22,15 +21,16 @@ def add(subparsers: "Subparsers") -> None:
         "Status 1 if there is one.",
     )
     verifying.add_argument(
-        "folder", nargs="?", type=Path, metavar="FOLDER", help="as --results of anode run"
+        "folder", nargs="?", type=folder, metavar="FOLDER", help="as --results of anode run"
     )
     verifying.set_defaults(call=_verify)
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    folder = arguments.folder or toy_results()
-    sound, bad = verify(folder)
-    print(f"{sound} sound records in {folder}.")
+    with asked():
+        records = arguments.folder or toy_results()
+    sound, bad = verify(records)
+    print(f"{sound} sound records in {records}.")
     for line in bad:
         print(line)
     if bad:
@@ -38,3 +38,5 @@ def _verify(arguments: argparse.Namespace) -> None:
             f"{len(bad)} of {sound + len(bad)} are bad. 'anode run' sets a damaged record aside "
             "and makes it again"
         )
+    if not sound:
+        raise UsageError(f"there are no records in {records}")

@@ -5,7 +5,6 @@ moved to its place at once.
 """
 
 import gzip
-import os
 import shutil
 import sys
 import tarfile
@@ -21,6 +20,7 @@ from pathlib import Path
 import torch
 
 from anode.seeding import Stream, generator
+from anode_lab.environment import named_folder
 from anode_lab.images.base import IMAGE_SETS, Bytes, DataError, Images, ImageSet, Split
 
 FOLDER_VARIABLE = "ANODE_DATA"
@@ -34,8 +34,12 @@ RETRIES = 2
 
 
 def data_folder() -> Path:
-    """Folder of downloaded data: $ANODE_DATA if it is set, else ``~/.cache/anode``."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "anode")
+    """Folder of downloaded data: $ANODE_DATA if it is set, else ``~/.cache/anode``.
+
+    Raises:
+        ValueError: If the variable names a file.
+    """
+    return named_folder(FOLDER_VARIABLE) or Path.home() / ".cache" / "anode"
 
 
 def megabytes(size: int) -> str:
@@ -115,7 +119,7 @@ class DownloadedSet(ImageSet):
             ValueError: If ``ANODE_DATA`` names no folder.
         """
         root = data_folder()
-        if os.environ.get(FOLDER_VARIABLE) and not root.is_dir():
+        if named_folder(FOLDER_VARIABLE) and not root.is_dir():
             raise ValueError(
                 f"{FOLDER_VARIABLE} must name a folder, got {str(root)!r}; make that folder, or "
                 "unset the variable"

@@ -1,6 +1,7 @@
 """Runs calls on Dask: in processes on this machine, or on the workers of a cluster."""
 
 import logging
+import re
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import ExitStack, contextmanager, suppress
@@ -8,6 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+LAST_PORT = 65535
+
+_ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?[^\s/]+:(?P<port>\d{1,5})", re.ASCII)
 
 _LOG = logging.getLogger("anode")
 
@@ -36,8 +41,13 @@ class Dask:
     timeout: float = 30.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.workers, int) and self.workers < 1:
-            raise ExecutorError(f"workers must be 1 or more, got {self.workers}")
+        if isinstance(self.workers, int):
+            if self.workers < 1:
+                raise ExecutorError(f"workers must be 1 or more, got {self.workers}")
+        elif not (found := _ADDRESS.fullmatch(self.workers)) or int(found["port"]) > LAST_PORT:
+            raise ExecutorError(
+                f"a scheduler's address is as tcp://10.0.0.1:8786, got {self.workers!r}"
+            )
 
     @contextmanager
     def open(self) -> Iterator[Executor]:
@@ -45,7 +55,7 @@ class Dask:
 
         Raises:
             LostError: If workers or their scheduler are lost, or it does not answer in time.
-            ExecutorError: If the address is none, or Dask is not installed.
+            ExecutorError: If Dask is not installed.
         """
         try:
             import dask
@@ -74,9 +84,6 @@ class Dask:
             except (OSError, TimeoutError) as error:
                 message = f"no scheduler answers at {where} within {self.timeout:g} s: {error}"
                 raise LostError(message) from error
-            except ValueError as error:
-                message = f"a scheduler's address is as tcp://10.0.0.1:8786, got {where!r}: {error}"
-                raise ExecutorError(message) from error
             stack.callback(client.close, timeout=5)
             options = {"resources": dict(self.resources)} if self.resources else {}
             # Not pure: what a call gives depends on files as well as on its arguments.

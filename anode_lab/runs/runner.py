@@ -6,13 +6,13 @@ has changed since. Experiments that take too long for a build of the book are re
 ``results/``, and are read from there.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from anode_lab.environment import named_folder
 from anode_lab.experiments import EXPERIMENTS, Profile
 from anode_lab.runs.executors import Dask
 from anode_lab.runs.machine import devices
@@ -78,7 +78,8 @@ def run(
         progress: Whether to show progress bars.
 
     Raises:
-        ValueError: If there is no such experiment, profile, model, device or seed.
+        ValueError: If there is no such experiment, profile, model, device or seed, or a variable
+            names a file instead of a folder.
         NotRecordedError: If nothing is to be trained, and a model has no record.
         StoreError: If a record cannot be read or written, or is not what was written.
         DataError: If the data of a training are not on this machine.
@@ -108,9 +109,13 @@ def check_device(device: str) -> str:
 
 
 def results_folder() -> Path:
-    """Folder of the book's records: ``ANODE_RESULTS``, or that of the sources or the package."""
-    if named := os.environ.get(RESULTS_VARIABLE):
-        return Path(named)
+    """Folder of the book's records: ``ANODE_RESULTS``, or that of the sources or the package.
+
+    Raises:
+        ValueError: If the variable names a file.
+    """
+    if named := named_folder(RESULTS_VARIABLE):
+        return named
     return next((place for place in _PLACES if place.is_dir()), _PLACES[0])
 
 
@@ -136,7 +141,7 @@ def _takes_seconds(task: Task) -> bool:
 def _opened(folder: Path | str | None, task: Task) -> Iterator[Store]:
     """The store in a folder, or the usual one of the task's experiment, or one for the moment."""
     if not folder and not task.experiment.recorded:
-        folder = os.environ.get(STORE_VARIABLE)
+        folder = named_folder(STORE_VARIABLE)
     elif not folder and not _takes_seconds(task):
         folder = results_folder()
     with nullcontext(folder) if folder else TemporaryDirectory(prefix="anode-") as found:

@@ -28,6 +28,10 @@ Content = tuple[dict[str, Any], dict[str, Tensor]]
 """What a record says, and its arrays by name."""
 
 
+_FOREIGN = (ValueError, KeyError, AttributeError, TypeError, RecursionError, SafetensorError)
+"""Errors of files that are not a record's."""
+
+
 class StoreError(OSError):
     """The store's folder cannot be used; the message names it."""
 
@@ -168,7 +172,7 @@ def read(path: Path) -> Content | None:
         if head.pop("digest") != _digest(head, content):
             raise DamagedError(f"{path} or its arrays have changed since they were written")
         return head, load(content)
-    except (ValueError, KeyError, AttributeError, TypeError, SafetensorError) as error:
+    except _FOREIGN as error:
         raise DamagedError(f"{path} is cut off, or it is not a record") from error
 
 
@@ -190,7 +194,11 @@ def verify(folder: Path) -> tuple[int, list[str]]:
         except StoreError as error:
             bad.append(str(error))
             continue
-        if found and path != folder / _name(found[0]["run"]):
+        try:
+            named = found and folder / _name(found[0]["run"])
+        except _FOREIGN:
+            named = None
+        if path != named:
             bad.append(f"{path} has the name of another record")
         else:
             sound += 1

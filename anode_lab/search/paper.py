@@ -1,6 +1,5 @@
 """The paper's search (appendix F.2.1): its grids, what it chose, and the search run once more."""
 
-import os
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from anode import Loss
 from anode.data import Data, concentric_spheres
+from anode_lab.environment import named_folder
 from anode_lab.experiments import NODE, ModelSpec, Profile, Size, check_profile
 from anode_lab.experiments.profiles import sizes
 from anode_lab.runs import STORE_VARIABLE, Store, check_device
@@ -80,7 +80,7 @@ def run(
         raise ValueError(f"name must be one of {', '.join(PAPER_GRIDS)}, got {name!r}")
     grid, profile, device = PAPER_GRIDS[name], check_profile(profile), check_device(device)
     options: dict[str, Any] = {"seed": seed, "device": device, "progress": progress}
-    folder = store or os.environ.get(STORE_VARIABLE)
+    folder = store or named_folder(STORE_VARIABLE)
     if not folder:
         return _run(grid, dim, SIZES[profile], **options)
     records = Store(Path(folder))

@@ -93,32 +93,6 @@ def test_a_failed_fetch_is_one_line_and_status_1(
     assert error.count("\n") == 1
 
 
-def test_a_wrong_folder_is_one_line_and_status_1(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
-) -> None:
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))
-    assert main(["data", "list"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [[], ["data"], ["data", "fetch"], ["data", "fetch", "imagenet"], ["data", "fetch", "digits"]],
-)
-def test_wrong_usage_is_status_2(arguments: list[str], capsys: Captured) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(arguments)
-    assert end.value.code == 2
-    assert "usage: anode" in capsys.readouterr().err
-
-
-def test_wrong_names_are_answered_with_the_right_ones(capsys: Captured) -> None:
-    with pytest.raises(SystemExit):
-        main(["data", "fetch", "cifar"])
-    error = capsys.readouterr().err
-    assert all(name in error for name in CONTENT)
-
-
 def test_help_names_the_subcommands(capsys: Captured) -> None:
     with pytest.raises(SystemExit) as end:
         main(["data", "--help"])

@@ -158,11 +158,6 @@ def test_a_figure_is_run_to_its_end(
     assert missing(wanted) == []
 
 
-def test_models_go_with_an_experiment(tmp_path: Path, capsys: Captured) -> None:
-    command = ["run", "fig10", "--models", "p = 0", "--results", str(tmp_path)]
-    assert "--models goes with an experiment, not with 'fig10'" in refused(command, capsys)
-
-
 def test_toy_experiments_are_where_the_book_finds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,20 +179,6 @@ def test_processes_do_what_this_process_does(tmp_path: Path, capsys: Captured) -
     assert missing(tasks(OVERFIT, "smoke", models=["p = 0"]), tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--dask", "tcp://x:9", "--resources", "GPU"], "resources must be given as GPU=1"),
-        (["--resources", "GPU=1"], "name the scheduler with --dask"),
-        (["--dask", "pigeon://roof"], "address is as tcp://10.0.0.1:8786"),
-    ],
-)
-def test_where_nothing_can_run_is_one_line(
-    arguments: list[str], message: str, tmp_path: Path, capsys: Captured
-) -> None:
-    assert message in refused(["run", OVERFIT, *arguments, "--results", str(tmp_path)], capsys)
-
-
 @pytest.mark.parametrize("error", [ExecutorError("workers were lost")])
 def test_workers_that_fail_are_one_line(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
@@ -208,13 +189,6 @@ def test_workers_that_fail_are_one_line(
     monkeypatch.setattr(Dask, "open", fail)
     command = ["run", OVERFIT, "--processes", "2", "--results", str(tmp_path)]
     assert str(error) in refused(command, capsys)
-
-
-def test_one_executor_at_a_time(capsys: Captured) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["run", OVERFIT, "--processes", "2", "--dask", "tcp://x:1"])
-    assert end.value.code == 2
-    assert "not allowed with argument" in capsys.readouterr().err
 
 
 # Check
@@ -242,70 +216,7 @@ def test_check_says_of_each_seed_whether_its_numbers_are_the_same(
     ]
 
 
-def test_a_check_of_nothing_is_no_success(tmp_path: Path, capsys: Captured) -> None:
-    line = refused(["check", OVERFIT, "--results", str(tmp_path)], capsys)
-    assert str(tmp_path) in line
-    assert f"'anode run {OVERFIT} --profile laptop'" in line
-
-
-# Wrong arguments
-
-
-@pytest.mark.parametrize("command", ["run", "check"])
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "NAME"),
-        (["images"], "images-grey"),
-        ([OVERFIT, "--profile", "big"], "'smoke', 'laptop', 'paper'|smoke, laptop, paper"),
-        ([OVERFIT, "--seeds", "x"], "invalid positive value: 'x'"),
-        ([OVERFIT, "--seeds", "0"], "invalid positive value: '0'"),
-        ([OVERFIT, "--seed", "x"], "invalid int value: 'x'"),
-    ],
-)
-def test_wrong_usage_is_status_2_and_names_what_is_right(
-    command: str, arguments: list[str], message: str, capsys: Captured
-) -> None:
-    with pytest.raises(SystemExit) as end:
-        main([command, *arguments])
-    assert end.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("usage: anode")
-    assert re.search(message, error)
-
-
-@pytest.mark.parametrize("steps", ["0", "-1", "many"])
-def test_steps_are_counted_from_one(steps: str, capsys: Captured) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["check", OVERFIT, "--steps", steps])
-    assert end.value.code == 2
-    assert f"invalid positive value: '{steps}'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", ["run", "check"])
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([OVERFIT, "--models", "p = 5", "p = 7"], "has the models 'p = 0', 'p = 5', got 'p = 7'"),
-        (["images-large"], "images-large has the profiles smoke, paper, got 'laptop'"),
-        ([OVERFIT, "--seed", "-1"], "seeds must be"),
-    ],
-)
-def test_what_an_experiment_has_not_is_one_line_with_what_it_has(
-    command: str, arguments: list[str], message: str, tmp_path: Path, capsys: Captured
-) -> None:
-    assert message in refused([command, *arguments, "--results", str(tmp_path)], capsys)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("device", ["cuda:99", "tpu"])
-def test_a_device_that_is_not_here_is_one_line(
-    device: str, tmp_path: Path, capsys: Captured
-) -> None:
-    command = ["run", OVERFIT, "--device", device, "--results", str(tmp_path)]
-    line = refused(command, capsys)
-    assert "device must be one of cpu" in line
-    assert device in line
+# What is not here
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -323,14 +234,6 @@ def test_data_that_are_not_here_are_one_line(
     assert "'anode data fetch cifar-10'" in refused(command, capsys)
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "absent"))
     assert f"{FOLDER_VARIABLE} must name a folder" in refused(command, capsys)
-
-
-def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path, capsys: Captured) -> None:
-    (tmp_path / "file").touch()
-    folder = tmp_path / "file" / "results"
-    assert f"cannot be kept in {folder}" in refused(
-        ["run", OVERFIT, "--results", str(folder)], capsys
-    )
 
 
 @pytest.mark.parametrize("error", [ValueError("a mistake of ours"), KeyError("x"), TypeError("y")])
@@ -358,12 +261,6 @@ def test_doctor_says_in_what_this_machine_differs(tmp_path: Path, capsys: Captur
     output = capsys.readouterr().out
     assert "1 record: made as here.\n" in output
     assert "1 record, numbers may differ:\n  processor: Z80, DEFAULT there, " in output
-
-
-def test_doctor_has_nothing_to_say_of_no_records(tmp_path: Path, capsys: Captured) -> None:
-    command = ["doctor", "--results", str(tmp_path)]
-    assert f"there are no records in {tmp_path}" in refused(command, capsys)
-    assert f"no records of {OVERFIT}" in refused([*command, OVERFIT], capsys)
 
 
 def test_verify_says_how_many_are_sound_and_ends_with_1_if_one_is_not(
