@@ -37,6 +37,7 @@ ORDER = {
         "training",
     ),
     "anode_lab": (
+        "environment",
         "formatting",
         "images",
         "models",
