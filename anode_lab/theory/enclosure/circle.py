@@ -33,7 +33,9 @@ class CircleCover:
     Attributes:
         starts: Angle at which each arc starts, as a part of the whole turn, shape ``(n,)``, exact.
         widths: Widths of the arcs in the same unit, exact.
-        images: Sets of which number i contains the image of arc i under the exact flow.
+        images: Sets of which number i contains the image of arc i under the exact flow. It starts
+            within ``radii[i]`` of ``centres[i] - segments[i]`` and ends within it of
+            ``centres[i] + segments[i]``.
     """
 
     starts: Floats
