@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from publishing import records, times
 from publishing.colab.plain import LANGUAGE, Plain, translate
 from publishing.project import Project, Repository
+from publishing.sphinx_ext.plain import REFERENCES
 
 FOLDER = "notebooks"
 """Where the notebooks are committed, and where the site's Colab buttons lead."""
@@ -36,9 +37,19 @@ if find_spec("anode") is None:
     subprocess.run([*pip, "anode[lab] @ git+{url}@{branch}", "anywidget", *pins], check=True)"""
 _LEAD = """\
 *This is {what} of the book [{title}]({site}/). [Read it on the site]({url}), with its results, \
-or run it here from top to bottom. The next code cell says how much is run: `profile` is \
-`"smoke"` (seconds, only to see that it works), `"laptop"` (minutes) or `"paper"` (the paper's \
-sizes, for a GPU: set `device` to `"cuda"`).{time}*"""
+or run it here from top to bottom. The first cell installs what is missing. The second says how \
+much is run: `profile` is `"smoke"` (a minute or two, only to see that it works), `"laptop"` \
+(minutes) or `"paper"` (the paper's sizes, for a GPU: set `device` to `"cuda"`).{time} Trained \
+models are kept in `~/.cache/anode/results`, or in the folder that the environment variable \
+`ANODE_STORE` names, so that a second run is quick.*"""
+_SECTION = re.compile(r"## (?P<title>.+)\n\n<a id=\"(?P<anchor>[^\"]+)\"></a>")
+_SOLUTION = re.compile(
+    r'<a id="(?P<anchor>[^"]+)"></a>\n\n<details>\n<summary>(?P<title>Solution to [^\n]+)'
+    r"</summary>\n\n(?P<text>(?:(?!<details>).)*)\n\n</details>$",
+    re.DOTALL,
+)
+_LATER = r"[\g<title>](#\g<anchor>), with its code, is at the end of this notebook."
+_MOVED = '### {title}\n\n<a id="{anchor}"></a>\n\n{text}'
 
 
 def export_all(project: Project, folder: Path | None = None) -> list[Path]:
@@ -99,25 +110,54 @@ def references(works: Sequence[str]) -> str:
 
 
 def _notebook(project: Project, plain: Plain) -> NotebookNode:
-    cells = [new_code_cell(install_source(project.repository()))]
-    lead = _lead(project, plain)
-    seen: set[int] = set()
-    for index, text in plain.cells:
-        source = plain.source.cells[index]
-        if source.cell_type == "code" and index not in seen:
-            seen.add(index)
-            cells.append(_code(source))
-        if text.startswith("# "):
-            title, _, rest = text.partition("\n")
-            text = f"{title}\n\n{lead}\n\n{rest.strip()}".strip()
-        if text:
-            cells.append(new_markdown_cell(text))
+    body, solutions = _cells(plain)
+    title, _, rest = body.pop(0).source.partition("\n")
+    lead = [title, _lead(project, plain), _contents(body), rest.strip()]
+    cells = [
+        new_markdown_cell("\n\n".join(filter(None, lead))),
+        new_code_cell(install_source(project.repository())),
+        *body,
+        *solutions,
+    ]
     if plain.references:
-        cells.append(new_markdown_cell(references(plain.references)))
+        title, _, works = references(plain.references).partition("\n\n")
+        cells.append(new_markdown_cell(f'{title}\n\n<a id="{REFERENCES}"></a>\n\n{works}'))
     name_cells(cells)
     notebook = new_notebook(cells=cells, metadata={"colab": {"provenance": []}} | LANGUAGE)
     nbformat.validate(notebook)
     return notebook
+
+
+def _cells(plain: Plain) -> tuple[list[NotebookNode], list[NotebookNode]]:
+    """Return the chapter's cells, and apart from them the solutions that compute something.
+
+    Whoever runs all cells would otherwise read answers below questions not yet read.
+    """
+    body: list[NotebookNode] = []
+    solutions: list[NotebookNode] = []
+    seen: set[int] = set()
+    solution = False
+    for index, text in plain.cells:
+        source = plain.source.cells[index]
+        if source.cell_type == "code" and index not in seen:
+            seen.add(index)
+            if body and (found := _SOLUTION.search(body[-1].source)):
+                solutions.append(new_markdown_cell(_MOVED.format(**found.groupdict())))
+                body[-1].source = _SOLUTION.sub(_LATER, body[-1].source)
+                solution = True
+            (solutions if solution else body).append(_code(source))
+        solution = solution and source.cell_type == "code"
+        if text:
+            (solutions if solution else body).append(new_markdown_cell(text.strip()))
+    if solutions:
+        solutions.insert(0, new_markdown_cell("## Solutions that compute"))
+    return body, solutions
+
+
+def _contents(cells: Sequence[NotebookNode]) -> str:
+    """Return a list of links to the sections."""
+    found = filter(None, (_SECTION.match(cell.source) for cell in cells))
+    return "\n".join(f"- [{section['title']}](#{section['anchor']})" for section in found)
 
 
 def _code(source: NotebookNode) -> NotebookNode:

@@ -22,6 +22,8 @@ from publishing.sphinx_ext.links import drop_thebe, site_address
 
 BESIDE = "beside"
 """Folder of the documents that quote the book and are not part of it; they have no numbers."""
+REFERENCES = "references"
+"""Name of the place in a notebook where the works that it cites are listed."""
 
 _LOG = logging.getLogger(__name__)
 _SPECIAL = re.compile(r"[\\*`$]|<(?=[a-zA-Z/!])|(?:^|(?<=\s|_))_", re.MULTILINE)
@@ -77,6 +79,10 @@ class PlainBuilder(Builder):
         if Path(self.env.doc2path(docname)).suffix != ".ipynb":
             return
         writer = _Writer(self, docname)
+        for reference in doctree.findall(nodes.reference):
+            address, _, target = writer.address(reference).rpartition("#")
+            if not address:
+                writer.targets.add(target)
         writer.parts(doctree.children)
         number = self.env.toc_secnumbers.get(docname, {}).get("", ())
         order = [citation.citation_id for citation in self.env.domaindata["cite"]["citations"]]
@@ -84,7 +90,7 @@ class PlainBuilder(Builder):
             "title": self.env.titles[docname].astext(),
             "number": ".".join(map(str, number)),
             "url": self.get_relative_uri("", docname),
-            "cells": [(index, "\n\n".join(texts)) for index, texts in writer.cells],
+            "cells": [(index, "\n\n".join(filter(None, texts))) for index, texts in writer.cells],
             "references": [writer.cited[name] for name in order if name in writer.cited],
         }
         path = Path(self.outdir) / f"{docname}.json"
@@ -98,6 +104,7 @@ class _Writer:
     Attributes:
         cells: Pairs of a source cell's index and the blocks of a cell of the notebook.
         cited: Texts of the works that the document cites, by their ids in the bibliography.
+        targets: Names of the places that the document itself refers to.
     """
 
     def __init__(self, builder: PlainBuilder, docname: str) -> None:
@@ -105,6 +112,8 @@ class _Writer:
         self.cited: dict[str, str] = {}
         self._builder = builder
         self._docname = docname
+        self._url = "" if self._is_unnumbered() else builder.get_relative_uri("", docname)
+        self.targets: set[str] = set()
 
     def parts(self, children: Iterable[nodes.Node], level: int = 0) -> None:
         """Divide a document or a section into cells."""
@@ -116,12 +125,14 @@ class _Writer:
                 case nodes.title():
                     words = ["#" * level, self._section_number(node), self._inline(node)]
                     self.cells[-1][1].append(" ".join(filter(None, words)))
+                    anchors = self._anchors(cast(nodes.section, node.parent), always=level == 2)
+                    self.cells[-1][1].append(anchors)
                 case nodes.comment() if "block_break" in node["classes"]:
                     self._start(node.astext())
                 case nodes.container() if node.get("nb_element") == "cell_code":
                     self._start(node.children[0].astext())  # its source is its index
                     for figure in node.findall(nodes.figure):
-                        self.cells[-1][1].append(self._caption(figure))
+                        self.cells[-1][1].append(self._anchors(figure) + self._caption(figure))
                     self._start()
                 case nodes.raw() if isinstance(node.parent, nodes.document):
                     pass  # Jupyter Book's own
@@ -138,7 +149,7 @@ class _Writer:
     def _block(self, node: nodes.Node) -> str:
         match node:
             case nodes.paragraph():
-                return self._inline(node)
+                return self._anchors(node) + self._inline(node)
             case nodes.math_block():
                 return self._formula(node)
             case nodes.literal_block():
@@ -202,7 +213,7 @@ class _Writer:
             tex = f"\\begin{{aligned}}\n{tex}\n\\end{{aligned}}"
         if number := self._number("displaymath", node):
             tex += f"\n\\tag{{{number}}}"
-        return f"$$\n{tex}\n$$"
+        return _below(self._anchors(node), f"$$\n{tex}\n$$")
 
     def _list(self, node: nodes.Element, marks: list[str]) -> str:
         items = []
@@ -241,8 +252,9 @@ class _Writer:
             title = given or {"seealso": "See also"}.get(kind, kind.capitalize())
         if "dropdown" in classes or kind == "solution_node":
             summary = html.escape(re.sub(r"\[(.*?)\]\([^)]*\)", r"\1", title), quote=False)
-            return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
-        return _quote(f"**{title}**\n\n{text}".strip())
+            folded = f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
+            return _below(self._anchors(node, always=kind == "solution_node"), folded)
+        return _quote(f"{self._anchors(node)}**{title}**\n\n{text}".strip())
 
     def _inline(self, node: nodes.Element) -> str:
         return "".join(map(self._piece, node.children))
@@ -261,7 +273,7 @@ class _Writer:
             case nodes.math():
                 return f"${self._math(node)}$"
             case nodes.reference():
-                return f"[{self._inline(node)}]({self._address(node)})"
+                return f"[{self._inline(node)}]({self.address(node)})"
             case nodes.image():
                 _LOG.warning("pictures are drawn by code: %s", node["uri"], location=node)
                 return ""
@@ -278,14 +290,25 @@ class _Writer:
         # In a table a stroke would end its cell.
         return tex.replace("\\|", "\\Vert ").replace("|", "\\vert ") if inside else tex
 
-    def _address(self, node: nodes.reference) -> str:
-        """Return a reference's full address, and note the work that it cites."""
+    def address(self, node: nodes.reference) -> str:
+        """Return where a reference leads, in the notebook or on the site; note what it cites."""
         url = cast(str, node.get("refuri") or f"#{node['refid']}")
         if (found := _CITATION.match(url)) and "reftitle" in node:
             self.cited[found["id"]] = node["reftitle"]
-            return found["page"]  # the anchors are counted, and change with every citation
-        own = self._builder.get_relative_uri("", self._docname)
-        return own + url if url.startswith("#") else url
+            # A notebook lists its works; the site's anchors are counted and change with citations.
+            return f"#{REFERENCES}" if self._url else found["page"]
+        if url.startswith("#"):
+            url = self._builder.get_relative_uri("", self._docname) + url
+        return url.removeprefix(self._url) if self._url and url.startswith(f"{self._url}#") else url
+
+    def _anchors(self, node: nodes.Element, *, always: bool = False) -> str:
+        """Mark a place to which the notebook refers; the site has these names too."""
+        wanted = [name for name in node["ids"] if name in self.targets or always]
+        return "".join(f'<a id="{name}"></a>' for name in wanted) if self._url else ""
+
+
+def _below(anchors: str, text: str) -> str:
+    return f"{anchors}\n\n{text}" if anchors else text
 
 
 def _quote(text: str) -> str:

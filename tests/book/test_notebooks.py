@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,15 @@ def test_committed_notebooks_are_those_of_the_chapters(exported: dict[str, Path]
     committed = {path.name: path.read_bytes() for path in FOLDER.glob("*.ipynb")}
     assert sorted(committed) == sorted(fresh), "run `make notebooks`"
     assert [n for n in fresh if committed[n] != fresh[n]] == [], "run `make notebooks`"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_links_within_a_committed_notebook_lead_somewhere(chapter: str) -> None:
+    cells = nbformat.read(FOLDER / f"{chapter}.ipynb", 4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    places = re.findall(r'<a id="(.+?)">', text)
+    assert set(re.findall(r"\]\(#(.+?)\)", text)) <= set(places)
+    assert len(set(places)) == len(places)
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +170,7 @@ def test_notebook_runs_in_an_empty_folder(
     notebook = nbformat.read(output, 4)
     assert first_incomplete(notebook) is None
     for cell, below in pairwise(notebook.cells):
-        if below.source.startswith("**Fig. "):
+        if re.match(r'(<a id=".+?"></a>)?\*\*Fig\. ', below.source):
             assert CodeCell(0, cell).drew, cell.source
     assert list(empty.iterdir()) == []
 
@@ -182,7 +192,8 @@ def test_first_cell_really_installs_and_leaves_torch_alone(
     for step in (["init", "-q", "-b", repository.branch], ["add", "."], ["commit", "-qm", "x"]):
         subprocess.run([*git, *step], check=True)
     before = {path.name for path in python.packages.iterdir()}
-    cell = nbformat.read(exported[CHAPTERS[0]], 4).cells[0].source
+    cells = nbformat.read(exported[CHAPTERS[0]], 4).cells
+    cell = next(cell.source for cell in cells if cell.cell_type == "code")
     environment = python.environment | {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{source.as_uri()}.insteadOf",

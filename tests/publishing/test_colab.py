@@ -101,39 +101,64 @@ def test_code_is_the_chapter_s_own_and_keeps_two_tags(notebooks: dict[str, Noteb
         if page.is_chapter:
             source = [c.source for c in page.notebook().cells if c.cell_type == "code"]
             exported = [c for c in notebooks[page.name].cells if c.cell_type == "code"]
-            assert [c.source for c in exported[1:]] == source
+            assert sorted(c.source for c in exported[1:]) == sorted(source)
     tags = [c.metadata.get("tags") for c in notebooks["first"].cells if c.cell_type == "code"]
     assert tags == [None, ["parameters"], None, ["raises-exception"]]
 
 
-def test_first_cell_installs_and_first_text_leads_to_the_page(
+def test_the_title_leads_to_page_and_sections_and_the_first_code_installs(
     notebooks: dict[str, NotebookNode],
 ) -> None:
     cells = notebooks["second"].cells
-    ast.parse(cells[0].source)
-    assert '"anode[lab] @ git+https://github.com/owner/labels@trunk"' in cells[0].source
-    title, lead = cells[1].source.split("\n\n")[:2]
+    ast.parse(cells[1].source)
+    assert '"anode[lab] @ git+https://github.com/owner/labels@trunk"' in cells[1].source
+    title, lead, contents = cells[0].source.split("\n\n")[:3]
     assert title == "# 2. The second chapter"
     assert lead.startswith(f"*This is chapter 2 of the book [Labels]({SITE}/).")
     assert f"]({SITE}/book/second.html)" in lead
     assert cells[2].metadata.tags == ["parameters"]
+    assert contents == "- [2.1. A section](#a-section)\n- [2.2. Another section](#another-section)"
+
+
+def test_links_within_a_notebook_stay_in_it(notebooks: dict[str, NotebookNode]) -> None:
+    for name, notebook in notebooks.items():
+        text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+        links, places = re.findall(r"\]\(#(.+?)\)", text), re.findall(r'<a id="(.+?)">', text)
+        assert links
+        assert set(links) <= set(places)
+        assert len(set(places)) == len(places)
+        assert f"/{name}.html#" not in text
+
+
+def test_a_solution_that_computes_is_at_the_end(notebooks: dict[str, NotebookNode]) -> None:
+    *_, exercise, heading, solution, code, _ = notebooks["first"].cells
+    assert exercise.source.endswith(
+        "[Solution to Exercise 1.2](#sol-plain), with its code, is at the end of this notebook."
+    )
+    assert "<summary>Solution to Exercise 1.1 (Named)</summary>" in exercise.source
+    assert heading.source == "## Solutions that compute"
+    assert solution.source.startswith(
+        '### Solution to Exercise 1.2\n\n<a id="sol-plain"></a>\n\nHere too: '
+    )
+    assert code.source == 'raise ValueError("meant")'
 
 
 def test_a_caption_stands_below_its_figure_s_cell(notebooks: dict[str, NotebookNode]) -> None:
     cells = notebooks["first"].cells
     place = next(i for i, cell in enumerate(cells) if cell.source == '"a figure"')
-    assert cells[place + 1].source.startswith("**Fig. 1.1.** The first figure, with $x^2$, after ")
+    start = '<a id="fig-one"></a>**Fig. 1.1.** The first figure, with $x^2$, after '
+    assert cells[place + 1].source.startswith(start)
     assert f"[Fig. 2.1]({SITE}/book/second.html#fig-two)." in cells[place + 1].source
 
 
 def test_cited_works_are_listed_at_the_end(notebooks: dict[str, NotebookNode]) -> None:
     last = notebooks["first"].cells[-1].source.split("\n")
     assert last[0] == "## References"
-    assert last[2] == (
+    assert last[4] == (
         "- Ann One. A first work. Journal of Tests, 2001. "
         "[doi:10.1000/182](https://doi.org/10.1000/182)."
     )
-    assert len(last) == 5
+    assert len(last) == 7
     assert "## References" not in [cell.source[:13] for cell in notebooks["second"].cells]
 
 
@@ -142,10 +167,10 @@ TRANSLATED = [
     ("{math}`x^2` and {code}`f()`", "$x^2$ and `f()`"),
     ("2 \\* 3 for \\$5, *(x)*, a_b, \\<b", "2 \\* 3 for \\$5, *(x)*, a_b, \\<b"),
     ("``{ref}`x` `` shows a role", "`` {ref}`x` `` shows a role"),
-    ("{cite:t}`one2001`", f"One [[2001]({BIBLIOGRAPHY})]"),
+    ("{cite:t}`one2001`", "One [[2001](#references)]"),
     (
         "{cite:p}`two2002,many2003`",
-        f"[[One and Two, 2002]({BIBLIOGRAPHY}), [One *et al.*, 2003]({BIBLIOGRAPHY})]",
+        "[[One and Two, 2002](#references), [One *et al.*, 2003](#references)]",
     ),
     ("{numref}`Abb. %s <fig-one>`", f"[Abb. 1.1]({SITE}/book/first.html#fig-one)"),
     ("{numref}`Nr. {number} <fig-one>`", f"[Nr. 1.1]({SITE}/book/first.html#fig-one)"),
@@ -179,13 +204,14 @@ TRANSLATED = [
     ),
     (
         "$$\nx\n$$ (eq-new)\n\n{eq}`eq-new`\n\n~~~{prf:lemma} {ref}`ch:plain`\nText.\n~~~",
-        f"$$\nx\n\\tag{{2.2}}\n$$\n\n[(2.2)]({SITE}/book/second.html#equation-eq-new)\n\n"
+        f'<a id="equation-eq-new"></a>\n\n$$\nx\n\\tag{{2.2}}\n$$\n\n[(2.2)](#equation-eq-new)\n\n'
         f"> **Lemma 2.1 ([A page that is no notebook]({SITE}/book/plain.html#ch-plain))**\n>\n"
         "> Text.",
     ),
     (
         "```{solution} ex-named\n:label: sol-again\nText.\n```",
-        "<details>\n<summary>Solution to Exercise 1.1 (Named)</summary>\n\nText.\n\n</details>",
+        '<a id="sol-again"></a>\n\n<details>\n<summary>Solution to Exercise 1.1 (Named)</summary>'
+        "\n\nText.\n\n</details>",
     ),
 ]  # fmt: skip
 
@@ -194,7 +220,9 @@ def test_translation(book: Project) -> None:
     add(book, "second", "".join(f"\n\n## Case\n\n{myst}\n" for myst, _ in TRANSLATED))
     cells = assemble_all(book)["second"].cells
     text = "\n\n".join(cell.source for cell in cells).partition("## References")[0]
-    found = [part.strip() for part in re.split(r"## 2\.\d+\. Case\n", text)[1:]]
+    found = [
+        part.strip() for part in re.split(r'## 2\.\d+\. Case\n\n<a id="[^"]+"></a>\n', text)[1:]
+    ]
     for made, (myst, plain) in zip(found, TRANSLATED, strict=True):
         assert made == plain, myst
     assert len({cell.id for cell in cells}) == len(cells), "equal cells have different names"
