@@ -1,5 +1,6 @@
 """Runs calls on Dask: in processes on this machine, or on the workers of a cluster."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterator
@@ -15,6 +16,19 @@ LAST_PORT = 65535
 _ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?[^\s/]+:(?P<port>\d{1,5})", re.ASCII)
 
 _LOG = logging.getLogger("anode")
+
+LOCAL: dict[str, object] = {
+    "distributed.comm.timeouts.connect": "10 minutes",
+    "distributed.comm.timeouts.tcp": "10 minutes",
+    "distributed.scheduler.worker-ttl": None,
+    "distributed.deploy.lost-worker-timeout": "1 hour",
+    "distributed.scheduler.no-workers-timeout": "1 minute",
+}
+"""Dask's settings for processes on this machine.
+
+A process that is killed is started again, but not one whose connection timed out, as happens on a
+busy machine. So nothing times out, and if all of them are gone even so, their calls fail.
+"""
 
 
 class ExecutorError(RuntimeError):
@@ -58,9 +72,9 @@ class Dask:
             ExecutorError: If Dask is not installed.
         """
         try:
-            import dask
-            from distributed import Client, KilledWorker, LocalCluster
+            from distributed import Client
             from distributed.comm.core import CommClosedError
+            from distributed.scheduler import KilledWorker, NoWorkerError
         except ImportError as error:
             raise ExecutorError(
                 "several workers need the package distributed: pip install 'anode[cluster]'"
@@ -68,17 +82,7 @@ class Dask:
         with ExitStack() as stack:
             where: Any = self.workers
             if isinstance(where, int):
-                # A killed process is started again, however long that takes on a busy machine.
-                patient = {"distributed.deploy.lost-worker-timeout": "1 hour"}
-                stack.enter_context(dask.config.set(patient))
-                where = LocalCluster(
-                    n_workers=where,
-                    threads_per_worker=1,
-                    memory_limit=None,
-                    dashboard_address=":0",
-                    silence_logs=logging.ERROR,
-                )
-                stack.callback(_close, where)
+                where = stack.enter_context(_processes(where))
             try:
                 client = Client(where, timeout=self.timeout, set_as_default=False)
             except (OSError, TimeoutError) as error:
@@ -89,33 +93,44 @@ class Dask:
             # Not pure: what a call gives depends on files as well as on its arguments.
             try:
                 yield client.get_executor(pure=False, **options)
-            except (KilledWorker, CommClosedError, CancelledError) as error:
+            except (KilledWorker, NoWorkerError, CommClosedError, CancelledError) as error:
                 raise LostError(f"{type(error).__name__}: {error}") from error
 
-    def room(self, executor: Executor, *, idle: bool = False) -> int:
-        """Number of calls to have under way: two a worker, so that none waits for its next.
-
-        Args:
-            executor: An open executor.
-            idle: Whether nothing has ended for a while.
-
-        Raises:
-            LostError: If nothing has ended for a while and no process on this machine is left. A
-                cluster without workers may get some.
-        """
+    def room(self, executor: Executor) -> int:
+        """Number of calls to have under way: two a worker, so that none waits for its next."""
         client: Any = executor._client  # type: ignore[attr-defined]
         workers = sum(client.nthreads().values())
-        if idle and not workers and isinstance(self.workers, int):
-            raise LostError(f"none of the {self.workers} processes on this machine is left")
         if not workers:
             _LOG.warning("there are no workers at %s: waiting until there is one", self.workers)
         return max(2, 2 * workers)
 
 
-def _close(cluster: Any) -> None:
-    """Close it, and be silent about a process that was about to be started again."""
-    with suppress(Exception):
-        cluster.close()
+@contextmanager
+def _processes(count: int) -> Iterator[Any]:
+    """A cluster of processes on this machine, which end at once, with what they are at."""
+    import dask
+    from distributed import LocalCluster
+
+    with dask.config.set(LOCAL):
+        cluster = LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            memory_limit=None,
+            dashboard_address=":0",
+            silence_logs=logging.ERROR,
+        )
+        try:
+            yield cluster
+        finally:
+            with suppress(Exception):  # a process may be about to be started again
+                cluster.sync(_kill, cluster)
+            with suppress(Exception):
+                cluster.close()
+
+
+async def _kill(cluster: Any) -> None:
+    """Kill the processes. Closing would leave them four seconds for what they are at."""
+    await asyncio.gather(*(each.close(timeout=0.1) for each in cluster.workers.values()))
 
 
 def own_gpu(device: str) -> str:

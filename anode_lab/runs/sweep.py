@@ -23,7 +23,7 @@ from anode_lab.runs.task import Task
 
 PATIENCE = 4  # times in a row that workers may be lost before a single training has ended
 
-NEWS = 60.0  # seconds without any after which it is looked whether there are workers at all
+NEWS = 60.0  # seconds without any after which the workers are counted again
 
 _LOG = logging.getLogger("anode")
 
@@ -53,9 +53,10 @@ class Sweep:
             while left := missing(wanted, self.store, self.device):
                 bar.update(len(wanted) - len(left) - bar.n)
                 try:
-                    with self.executor.open() if self.executor else nullcontext() as executor:
+                    opening = self.executor.open() if self.executor else nullcontext()
+                    with ExitStack() as locks, opening as executor:  # locks outlive the workers
                         opened = True
-                        for _ in self._ended(left, executor, patient):
+                        for _ in self._ended(left, executor, locks, patient):
                             tries = 0
                             bar.update()
                     patient = True  # what is left now is with other processes
@@ -71,35 +72,31 @@ class Sweep:
                     time.sleep(tries)
             bar.update(len(wanted) - bar.n)
 
-    def _ended(self, left: list[Task], executor: Executor | None, patient: bool) -> Iterator[Task]:
+    def _ended(
+        self, left: list[Task], executor: Executor | None, locks: ExitStack, patient: bool
+    ) -> Iterator[Task]:
         """Run these tasks, and yield each as its record is written.
 
         A task that another process holds is passed over, or waited for if ``patient``.
         """
         waiting, pending = iter(left), dict[Future[Record], tuple[Task, ExitStack]]()
-        idle = False
-        with ExitStack() as locks:
-            while True:
-                room = 1
-                if self.executor and executor:
-                    room = self.executor.room(executor, idle=idle)
-                while len(pending) < room and (task := next(waiting, None)):
-                    lock = locks.enter_context(ExitStack())
-                    if self._take(task, lock, patient and not pending):
-                        pending[self._submit(task, executor)] = (task, lock)
-                if not pending:
-                    return
-                # From time to time without news, as the number of workers may have changed.
-                done = wait(pending, NEWS, FIRST_COMPLETED).done
-                idle = not done
-                for future in done:
-                    task, lock = pending.pop(future)
-                    record = future.result()
-                    save_record(self.store, key_of(task, self.device), record)
-                    checkpoint_of(task, self.store, self.device).path.unlink(missing_ok=True)
-                    lock.close()
-                    _LOG.info(record.line(task))
-                    yield task
+        while True:
+            room = self.executor.room(executor) if self.executor and executor else 1
+            while len(pending) < room and (task := next(waiting, None)):
+                lock = locks.enter_context(ExitStack())
+                if self._take(task, lock, patient and not pending):
+                    pending[self._submit(task, executor)] = (task, lock)
+            if not pending:
+                return
+            # From time to time without news, as the number of workers may have changed.
+            for future in wait(pending, NEWS, FIRST_COMPLETED).done:
+                task, lock = pending.pop(future)
+                record = future.result()
+                save_record(self.store, key_of(task, self.device), record)
+                checkpoint_of(task, self.store, self.device).path.unlink(missing_ok=True)
+                lock.close()
+                _LOG.info(record.line(task))
+                yield task
 
     def _take(self, task: Task, lock: ExitStack, patient: bool) -> bool:
         """Lock the task's record; False if another process holds it or has just made it."""

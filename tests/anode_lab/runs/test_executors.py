@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import anode_lab
+from anode_lab.runs import executors
 from anode_lab.runs.executors import Dask, ExecutorError, LostError, own_gpu
 from benchmarks.waiting import runs, until
 from tests.helpers import calls
@@ -44,15 +45,34 @@ def test_a_call_that_kills_every_process_is_given_up() -> None:
         executor.submit(calls.die, 0).result()
 
 
-def test_processes_that_are_gone_are_noticed() -> None:
-    with Dask(1).open() as executor:
-        client = executor._client  # type: ignore[attr-defined]
-        client.retire_workers()
-        until(lambda: not client.nthreads())
-        assert Dask(1).room(executor) == 2, "one may be started again"
-        with pytest.raises(LostError, match="none of the 1 processes on this machine is left"):
-            Dask(1).room(executor, idle=True)
-        assert Dask("tcp://10.0.0.1:8786").room(executor, idle=True) == 2, "of a cluster one waits"
+def test_processes_that_are_gone_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(executors.LOCAL, "distributed.scheduler.no-workers-timeout", "1 s")
+
+    def call() -> None:
+        with Dask(1).open() as executor:
+            client = executor._client  # type: ignore[attr-defined]
+            client.retire_workers()
+            until(lambda: not client.nthreads())
+            assert Dask(1).room(executor) == 2, "one may come"
+            executor.submit(calls.pid, 0).result()
+
+    with pytest.raises(LostError, match="NoWorkerError"):
+        call()
+
+
+def test_what_processes_are_at_ends_with_an_error_of_who_leads(tmp_path: Path) -> None:
+    """At once: Dask would leave them some seconds more."""
+
+    def call() -> None:
+        with Dask(1).open() as executor:
+            executor.submit(calls.sleep, (str(tmp_path), 0))
+            until(lambda: list(tmp_path.iterdir()))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        call()
+    (worker,) = (int(path.stem) for path in tmp_path.iterdir())
+    assert not runs(worker)
 
 
 @pytest.mark.parametrize("count", [0, -1])
@@ -81,6 +101,7 @@ def test_a_process_takes_the_gpu_of_its_number(monkeypatch: pytest.MonkeyPatch) 
 SLEEPER = """
 import sys
 from tests.helpers import calls
+from anode_lab.runs import executors
 from anode_lab.runs.executors import Dask
 if __name__ == "__main__":
     with Dask(2).open() as executor:
