@@ -5,10 +5,8 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from anode_lab.experiments import Profile
+from anode_lab.experiments import PROFILES
 from anode_lab.runs.machine import CPU, cores, devices, processor
-
-PROFILES = tuple(profile.value for profile in Profile)
 
 
 class ParameterError(ValueError):

@@ -170,11 +170,11 @@ def test_records_are_made_for_every_experiment_that_is_recorded() -> None:
 
 
 def test_images_are_those_that_the_experiments_read() -> None:
-    from anode_lab.experiments import EXPERIMENTS, Profile
+    from anode_lab.experiments import EXPERIMENTS
 
     job = parsed(GITHUB / "workflows" / "notebooks.yml")["jobs"]["records"]
     for entry in job["strategy"]["matrix"]["include"]:
-        images = EXPERIMENTS[entry["experiment"]].size(Profile.PAPER).images
+        images = EXPERIMENTS[entry["experiment"]].size("paper").images
         assert images is not None
         assert images.name == entry["images"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from anode.training import Floats, History, Loss
 from anode_lab.claims.criterion import Criterion, Verdict, combined
 from anode_lab.claims.interval import Average, Measurement, measure
-from anode_lab.experiments import EXPERIMENTS, Profile
+from anode_lab.experiments import EXPERIMENTS
 from anode_lab.runs import Result, Run
 
 
@@ -43,7 +43,7 @@ class Case:
     @property
     def full_size(self) -> bool:
         """Whether it was as large, and trained for as long and on as much data, as in the paper."""
-        size, paper = self.result.size, self.result.experiment.sizes[Profile.PAPER]
+        size, paper = self.result.size, self.result.experiment.sizes["paper"]
         return size.images is paper.images and all(
             getattr(size, what) >= getattr(paper, what)
             for what in ("epochs", "samples", "hidden", "max_side")

@@ -5,14 +5,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from anode_lab.claims.claim import Claim, needed
-from anode_lab.experiments import EXPERIMENTS, Profile, check_profile
+from anode_lab.experiments import EXPERIMENTS, check_profile
 from anode_lab.runs import NotRecordedError, Result, run
 
 
 def gather(
     claims: Iterable[Claim],
     *,
-    profile: Profile | str = Profile.LAPTOP,
+    profile: str = "laptop",
     seed: int = 0,
     device: str = "cpu",
 ) -> dict[str, Result]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from anode_lab.claims.claim import Claim, Finding, Judgement, needed
 from anode_lab.claims.criterion import Verdict
-from anode_lab.experiments import EXPERIMENTS, Experiment, Profile
+from anode_lab.experiments import EXPERIMENTS, Experiment
 from anode_lab.formatting import table
 
 
@@ -130,7 +130,7 @@ def _full_size(experiment: Experiment) -> tuple[str, str]:
     """The paper's size of an experiment, and the command that runs it."""
     if not experiment.recorded:
         return "toy data, as many and for as long as in the paper", "make book PROFILE=paper"
-    size = experiment.size(Profile.PAPER)
+    size = experiment.size("paper")
     title = size.images.title if size.images else experiment.name
     return (
         f"{size.samples:,} images of {title}, {size.max_side} × {size.max_side} pixels, "

@@ -19,7 +19,7 @@ from anode_lab.cli.options import (
     present_file,
     toy_results,
 )
-from anode_lab.experiments import Profile
+from anode_lab.experiments import PROFILES
 from anode_lab.runs import StoreError, check_device, results_folder
 from anode_lab.runs.provenance import Provenance
 
@@ -40,9 +40,7 @@ def add(subparsers: "Subparsers") -> None:
     measuring.add_argument(
         "ids", nargs="*", metavar="CLAIM", help=f"{known[0].id} to {known[-1].id}; or all"
     )
-    measuring.add_argument(
-        "--profile", choices=[profile.value for profile in Profile], default=Profile.LAPTOP.value
-    )
+    measuring.add_argument("--profile", choices=list(PROFILES), default="laptop")
     add_seed(measuring)
     add_device(measuring)
     where = measuring.add_mutually_exclusive_group()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from anode_lab.environment import as_folder, named_folder
-from anode_lab.experiments import Profile, figures
+from anode_lab.experiments import PROFILES, figures
 from anode_lab.runs import (
     RESULTS_VARIABLE,
     STORE_VARIABLE,
@@ -118,8 +118,8 @@ def add_experiment(
     parser.add_argument("name", metavar="NAME", choices=names, help="%(choices)s")
     parser.add_argument(
         "--profile",
-        choices=[profile.value for profile in Profile],
-        default=Profile.LAPTOP.value,
+        choices=list(PROFILES),
+        default="laptop",
         help="how much of it; default: %(default)s",
     )
     parser.add_argument(

@@ -8,18 +8,18 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from anode_lab.experiments.experiment import SNAPSHOT_EPOCHS, Experiment, ModelSpec, Split
-from anode_lab.experiments.profiles import Profile, Size, check_profile
+from anode_lab.experiments.profiles import PROFILES, Size, check_profile
 from anode_lab.experiments.toy import ANODES, NODE, RESNET
 
 __all__ = [
     "ANODES",
     "EXPERIMENTS",
     "NODE",
+    "PROFILES",
     "RESNET",
     "SNAPSHOT_EPOCHS",
     "Experiment",
     "ModelSpec",
-    "Profile",
     "Size",
     "Split",
     "check_profile",

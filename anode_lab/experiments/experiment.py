@@ -12,7 +12,7 @@ from anode.data import Data
 from anode.models import Model
 from anode.serialization import to_json
 from anode.training import Loss, TrainingSettings
-from anode_lab.experiments.profiles import Profile, Size, check_profile
+from anode_lab.experiments.profiles import Size, check_profile
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Experiment:
     source: str
     data: Callable[[Size, int], Split]
     models: tuple[ModelSpec, ...]
-    sizes: Mapping[Profile, Size]
+    sizes: Mapping[str, Size]
     figures: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     data_per_seed: bool = True
     outputs: int | None = 1
@@ -112,16 +112,15 @@ class Experiment:
     probe: Callable[[], Data] | None = None
     recorded: bool = False
 
-    def size(self, profile: Profile | str) -> Size:
+    def size(self, profile: str) -> Size:
         """Size of the experiment in this profile.
 
         Raises:
             ValueError: If there is no such profile, or the experiment would take too long for it.
         """
-        profile = check_profile(profile)
-        if profile not in self.sizes:
-            valid = ", ".join(each.value for each in self.sizes)
-            raise ValueError(f"{self.name} has the profiles {valid}, got {profile.value!r}")
+        if check_profile(profile) not in self.sizes:
+            valid = ", ".join(self.sizes)
+            raise ValueError(f"{self.name} has the profiles {valid}, got {profile!r}")
         return self.sizes[profile]
 
     def settings(self, size: Size, spec: ModelSpec) -> TrainingSettings:

@@ -1,21 +1,12 @@
 """How much of each experiment is run: in a test, on a laptop, or as in the paper.
 
-A profile is a member of :class:`Profile` and an entry of :data:`SIZES`, both in this file.
+A profile is an entry of :data:`PROFILES`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from anode_lab.images import ImageSet, image_set
-
-
-class Profile(Enum):
-    """How much of an experiment is run: for a test, on a laptop, or as in the paper."""
-
-    SMOKE = "smoke"
-    LAPTOP = "laptop"
-    PAPER = "paper"
 
 
 @dataclass(frozen=True)
@@ -50,8 +41,8 @@ _TEST = Size(seeds=2, epochs=2, samples=96, batch_size=32, hidden=4, max_side=8,
 _LAPTOP = Size(seeds=5, epochs=16, samples=8000, hidden=16, max_side=14, images=_FASHION)
 _PAPER = Size(seeds=5, epochs=20, samples=60_000, batch_size=256, hidden=64, images=_MNIST)
 
-SIZES: Mapping[Profile, Mapping[str, Size]] = {
-    Profile.SMOKE: {
+PROFILES: Mapping[str, Mapping[str, Size]] = {
+    "smoke": {
         "two points": Size(seeds=2, epochs=20, samples=4),
         "toy": Size(seeds=2, epochs=2, samples=192),
         "grey": _TEST,
@@ -60,7 +51,7 @@ SIZES: Mapping[Profile, Mapping[str, Size]] = {
         "large": replace(_TEST, images=_PATCHES),
         "search": Size(seeds=3, epochs=1, samples=240),
     },
-    Profile.LAPTOP: {
+    "laptop": {
         "two points": Size(seeds=5, epochs=1000, samples=32),
         "toy": _TOY,
         "grey": _LAPTOP,
@@ -68,7 +59,7 @@ SIZES: Mapping[Profile, Mapping[str, Size]] = {
         "overfit": replace(_LAPTOP, epochs=1000, samples=320, max_side=8, images=_DIGITS),
         "search": _SEARCH,
     },
-    Profile.PAPER: {
+    "paper": {
         "two points": Size(seeds=20, epochs=1000, samples=32),
         "toy": _TOY,
         "grey": _PAPER,
@@ -78,22 +69,20 @@ SIZES: Mapping[Profile, Mapping[str, Size]] = {
         "search": _SEARCH,
     },
 }
-"""Profile -> kind of experiment -> size; a kind is missing where it would take too long."""
+"""Name -> kind of experiment -> size; a kind is missing where it would take too long."""
 
 
-def sizes(kind: str) -> dict[Profile, Size]:
+def sizes(kind: str) -> dict[str, Size]:
     """Sizes of one kind of experiment, by profile."""
-    return {profile: of_kind[kind] for profile, of_kind in SIZES.items() if kind in of_kind}
+    return {profile: of_kind[kind] for profile, of_kind in PROFILES.items() if kind in of_kind}
 
 
-def check_profile(profile: Profile | str) -> Profile:
-    """The profile of this name.
+def check_profile(profile: str, valid: Collection[str] = PROFILES) -> str:
+    """The name of a profile, unless it is not a valid one.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If it is not.
     """
-    try:
-        return Profile(profile)
-    except ValueError:
-        valid = ", ".join(p.value for p in Profile)
-        raise ValueError(f"profile must be one of {valid}, got {profile!r}") from None
+    if profile not in valid:
+        raise ValueError(f"profile must be one of {', '.join(valid)}, got {profile!r}")
+    return profile

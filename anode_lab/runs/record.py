@@ -67,7 +67,7 @@ def make_record(
     model, history = task.train(device, checkpoint=checkpoint, progress=progress)
     training, validation = task.data()
     about: dict[str, Any] = {
-        "profile": task.profile.value,
+        "profile": task.profile,
         "data": training[0].name,
         "samples": len(training[0]),
         "input_shape": list(training[0].input_shape),

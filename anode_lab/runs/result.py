@@ -9,7 +9,7 @@ import torch
 from anode.data import Data
 from anode.models import Model
 from anode.training import Floats, History
-from anode_lab.experiments import Experiment, Profile, Size
+from anode_lab.experiments import Experiment, Size
 from anode_lab.runs.provenance import Provenance
 from anode_lab.runs.record import Record
 from anode_lab.runs.task import Task
@@ -76,7 +76,7 @@ class Result:
     """
 
     experiment: Experiment
-    profile: Profile
+    profile: str
     device: str
     runs: Mapping[str, Run]
 
@@ -107,7 +107,7 @@ class Result:
         return (
             f"{first.data_name}: {first.samples} samples, {self.size.epochs} epochs of batches of "
             f"{self.size.batch_size}, width {self.size.hidden}, {self.experiment.loss.value}, "
-            f"{seeds}, profile {self.profile.value} {self._origin()}; "
+            f"{seeds}, profile {self.profile} {self._origin()}; "
             f"{failed} of {trained} trainings failed."
         )
 

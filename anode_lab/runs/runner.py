@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from anode_lab.environment import named_folder
-from anode_lab.experiments import EXPERIMENTS, Profile
+from anode_lab.experiments import EXPERIMENTS
 from anode_lab.runs.executors import Dask
 from anode_lab.runs.machine import devices
 from anode_lab.runs.record import Record, load_record
@@ -45,7 +45,7 @@ class NotRecordedError(ValueError):
 def run(
     name: str,
     *,
-    profile: Profile | str = Profile.LAPTOP,
+    profile: str = "laptop",
     models: Sequence[str] | None = None,
     seed: int = 0,
     seeds: int | None = None,
@@ -121,7 +121,7 @@ def results_folder() -> Path:
 
 def not_recorded(what: str, task: Task, folder: Path) -> NotRecordedError:
     """The error that ``what`` ("no seed of p = 5 is") recorded of the task's experiment."""
-    name, profile = task.experiment.name, task.profile.value
+    name, profile = task.experiment.name, task.profile
     return NotRecordedError(
         f"{name}, profile {profile}: {what} recorded in {folder}; "
         f"'anode run {name} --profile {profile}' does it"
@@ -134,7 +134,7 @@ def _range(first: int, count: int | None) -> range | None:
 
 def _takes_seconds(task: Task) -> bool:
     """Whether the task's experiment is trained now, and not only read from records."""
-    return not task.experiment.recorded or task.profile is Profile.SMOKE
+    return not task.experiment.recorded or task.profile == "smoke"
 
 
 @contextmanager

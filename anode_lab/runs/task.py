@@ -17,7 +17,6 @@ from anode_lab.experiments import (
     EXPERIMENTS,
     Experiment,
     ModelSpec,
-    Profile,
     Size,
     check_profile,
     figures,
@@ -46,11 +45,11 @@ class Task:
 
     experiment: Experiment
     spec: ModelSpec
-    profile: Profile
+    profile: str
     seeds: tuple[int, ...]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _named, (self.experiment.name, self.spec.label, self.profile.value, self.seeds)
+        return _named, (self.experiment.name, self.spec.label, self.profile, self.seeds)
 
     def __str__(self) -> str:
         first, last = self.seeds[0], self.seeds[-1]
@@ -160,7 +159,7 @@ class Task:
 
 def tasks(
     name: str,
-    profile: Profile | str = Profile.LAPTOP,
+    profile: str = "laptop",
     *,
     models: Iterable[str] | None = None,
     seeds: Iterable[int] | None = None,
@@ -201,7 +200,7 @@ def tasks(
 
 def figure_tasks(
     figure: str,
-    profile: Profile | str = Profile.LAPTOP,
+    profile: str = "laptop",
     *,
     seeds: Iterable[int] | None = None,
     first: int = 0,
@@ -230,7 +229,7 @@ def figure_tasks(
 
 def _named(name: str, label: str, profile: str, seeds: tuple[int, ...]) -> Task:
     experiment = EXPERIMENTS[name]
-    return Task(experiment, experiment.model(label), Profile(profile), seeds)
+    return Task(experiment, experiment.model(label), profile, seeds)
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ from typing import Any
 from anode import Loss
 from anode.data import Data, concentric_spheres
 from anode_lab.environment import named_folder
-from anode_lab.experiments import NODE, ModelSpec, Profile, Size, check_profile
+from anode_lab.experiments import NODE, ModelSpec, Size, check_profile
 from anode_lab.experiments.profiles import sizes
 from anode_lab.runs import STORE_VARIABLE, Store, check_device
 from anode_lab.runs.code_digest import Code
@@ -55,7 +55,7 @@ def run(
     name: str,
     dim: int,
     *,
-    profile: Profile | str = Profile.LAPTOP,
+    profile: str = "laptop",
     seed: int = 0,
     device: str = "cpu",
     store: Path | str | None = None,
@@ -78,7 +78,7 @@ def run(
     """
     if name not in PAPER_GRIDS:
         raise ValueError(f"name must be one of {', '.join(PAPER_GRIDS)}, got {name!r}")
-    grid, profile, device = PAPER_GRIDS[name], check_profile(profile), check_device(device)
+    grid, profile, device = PAPER_GRIDS[name], check_profile(profile, SIZES), check_device(device)
     options: dict[str, Any] = {"seed": seed, "device": device, "progress": progress}
     folder = store or named_folder(STORE_VARIABLE)
     if not folder:
@@ -87,7 +87,7 @@ def run(
     identity = {
         "experiment": "search",
         "model": f"{name} d={dim}",
-        "profile": profile.value,
+        "profile": profile,
         "seed": seed,
         "device": device,
         "settings": [str(setting) for setting in grid.settings()],

@@ -13,7 +13,7 @@ from anode.training import Floats, TrainingFailure
 from anode_lab.claims import (
     Case,
 )
-from anode_lab.experiments import EXPERIMENTS, Profile
+from anode_lab.experiments import EXPERIMENTS
 from anode_lab.runs import Result, Run, Task
 from anode_lab.runs.provenance import Provenance
 
@@ -43,7 +43,7 @@ def case(
     label: str,
     record: History,
     *,
-    profile: Profile = Profile.LAPTOP,
+    profile: str = "laptop",
     model: Model | None = None,
 ) -> Case:
     """A model of an experiment with a made-up history, and the data that it would have had."""

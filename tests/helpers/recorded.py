@@ -14,7 +14,7 @@ import torch
 from anode.data import Data
 from anode.models import Model
 from anode.training import History, train
-from anode_lab.experiments import EXPERIMENTS, Profile
+from anode_lab.experiments import EXPERIMENTS
 from anode_lab.experiments.images import OVERFIT
 from anode_lab.runs import RESULTS_VARIABLE, Store, Task, results_folder, status, tasks
 from anode_lab.runs.record import Record, load_record
@@ -30,7 +30,7 @@ STEPS = 6
 def shorten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The profile "laptop" of ``OVERFIT`` becomes as small as "smoke", of which nothing is read."""
     experiment = EXPERIMENTS[OVERFIT]
-    sizes = dict(experiment.sizes) | {Profile.LAPTOP: experiment.size(Profile.SMOKE)}
+    sizes = dict(experiment.sizes) | {"laptop": experiment.size("smoke")}
     monkeypatch.setitem(EXPERIMENTS, OVERFIT, replace(experiment, sizes=sizes))
     monkeypatch.delenv(RESULTS_VARIABLE, raising=False)
 
@@ -69,7 +69,7 @@ def change_size(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
     """Of the profile "laptop" of ``OVERFIT``."""
     experiment = EXPERIMENTS[OVERFIT]
     size = replace(experiment.size("laptop"), **changes)  # type: ignore[arg-type]
-    sizes = dict(experiment.sizes) | {Profile.LAPTOP: size}
+    sizes = dict(experiment.sizes) | {"laptop": size}
     monkeypatch.setitem(EXPERIMENTS, OVERFIT, replace(experiment, sizes=sizes))
 
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from anode_lab.experiments import Profile
 from publishing import cli
-from publishing.parameters import PROFILES, ParameterError, Parameters, parse
+from publishing.parameters import ParameterError, Parameters, parse
 from tests.publishing.fixture_book import Book, FakePapermill
 
 
@@ -35,10 +34,6 @@ def test_parameters_have_defaults_and_the_types_of_the_chapters() -> None:
         "seed": 3,
         "device": "cpu",
     }
-
-
-def test_profiles_are_the_experiments_profiles() -> None:
-    assert set(PROFILES) == {profile.value for profile in Profile}
 
 
 @pytest.mark.parametrize("command", ["build", "execute", "site", "status"])

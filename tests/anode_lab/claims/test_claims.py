@@ -28,7 +28,7 @@ from anode_lab.claims import (
 from anode_lab.claims import claim as registry
 from anode_lab.claims.criterion import combined
 from anode_lab.cli import main
-from anode_lab.experiments import EXPERIMENTS, Profile
+from anode_lab.experiments import EXPERIMENTS
 from anode_lab.runs import RESULTS_VARIABLE, Result
 from publishing.project import HOME
 from tests.helpers.cases import EPOCHS, FLAT, SEEDS, case, evaluations, history, losses, results
@@ -115,8 +115,8 @@ def test_a_seed_that_failed_in_one_of_two_trainings_is_counted_once() -> None:
 def test_a_shorter_training_than_the_papers_tests_nothing() -> None:
     record = history(FLAT[:, :2], FLAT[:, :2])
     small = results(
-        case("annulus-1d", "ANODE (p = 5)", record, profile=Profile.SMOKE),
-        case("annulus-1d", "NODE", record, profile=Profile.SMOKE),
+        case("annulus-1d", "ANODE (p = 5)", record, profile="smoke"),
+        case("annulus-1d", "NODE", record, profile="smoke"),
     )
     judgement = BY_ID["C6"].judge(small)
     assert judgement.verdict is Verdict.NOT_TESTABLE

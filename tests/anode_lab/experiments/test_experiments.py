@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from anode import Loss, Model, ModelOutput, NeuralODE, ResNet
 from anode.data import concentric_spheres
 from anode_lab import experiments
-from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size
+from anode_lab.experiments import EXPERIMENTS, PROFILES, Experiment, ModelSpec, Size
 from anode_lab.experiments.images import COLOUR, GREY, LARGE, OVERFIT
 from anode_lab.images import image_set
 from anode_lab.runs import run
@@ -24,7 +24,7 @@ TOY = ("annulus-1d", "annulus-2d")
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_profiles_grow(name: str) -> None:
     """Seeds, samples, and samples seen in all: of few images there may be more epochs."""
-    sizes = [EXPERIMENTS[name].sizes[p] for p in Profile if p in EXPERIMENTS[name].sizes]
+    sizes = [EXPERIMENTS[name].sizes[p] for p in PROFILES if p in EXPERIMENTS[name].sizes]
     for small, large in pairwise(sizes):
         assert small.seeds <= large.seeds
         assert small.samples <= large.samples
@@ -37,19 +37,18 @@ def test_profiles_grow(name: str) -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_has_a_test_size_and_the_papers(name: str) -> None:
     experiment = EXPERIMENTS[name]
-    for profile in (Profile.SMOKE, Profile.PAPER):
-        assert experiment.size(profile) is experiment.size(profile.value)
+    for profile in ("smoke", "paper"):
         assert experiment.size(profile) is experiment.sizes[profile]
 
 
 def test_the_toy_experiments_have_the_papers_size() -> None:
     """Appendix F.2.1, also on a laptop: 3000 points, 50 epochs, batch 64, width 32, 20 seeds."""
     for name in TOY:
-        for profile in (Profile.LAPTOP, Profile.PAPER):
+        for profile in ("laptop", "paper"):
             size = EXPERIMENTS[name].sizes[profile]
             assert (size.samples, size.epochs, size.batch_size, size.hidden) == (3000, 50, 64, 32)
-        assert EXPERIMENTS[name].sizes[Profile.PAPER].seeds == 20
-        data, validation = EXPERIMENTS[name].data(EXPERIMENTS[name].sizes[Profile.PAPER], 0)
+        assert EXPERIMENTS[name].sizes["paper"].seeds == 20
+        data, validation = EXPERIMENTS[name].data(EXPERIMENTS[name].sizes["paper"], 0)
         assert (int((data.y < 0).sum()), int((data.y > 0).sum())) == (1000, 2000)
         assert validation is None
 
@@ -168,7 +167,7 @@ def test_what_is_not_there_is_refused_with_what_is() -> None:
 
 
 def test_profiles_and_models_are_found_by_name() -> None:
-    assert experiments.check_profile("paper") is experiments.check_profile(Profile.PAPER)
+    assert experiments.check_profile("paper") == "paper"
     assert EXPERIMENTS["g1d"].model("NODE").model == "NeuralODE"
     with pytest.raises(ValueError, match=r"model must be one of .*, got 'RNN'"):
         ModelSpec("RNN", "RNN")
@@ -217,7 +216,7 @@ def test_every_registered_model_is_used_in_an_experiment_by_its_name(
         "section 0",
         lambda size, seed: (concentric_spheres(2, size.samples, size.samples, seed=seed), None),
         (ModelSpec("the model", name, options),),
-        {Profile.SMOKE: Size(seeds=2, epochs=2, samples=32, hidden=4)},
+        {"smoke": Size(seeds=2, epochs=2, samples=32, hidden=4)},
         {"fig99": None},
         outputs=None if density else 1,
         loss=Loss.LIKELIHOOD if density else Loss.MSE,

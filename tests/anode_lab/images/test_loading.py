@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from anode.training import Loss
 from anode_lab.cli import main
-from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Profile, Size
+from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Size
 from anode_lab.images import IMAGE_SETS, DataError, ImageSet, image_set, register_image_set
 from anode_lab.images.downloaded import FOLDER_VARIABLE, images_identity
 from anode_lab.runs.task import tasks
@@ -266,7 +266,7 @@ def test_an_experiment_trains_on_a_set_from_outside(
         "a test",
         grey.data,
         (ModelSpec("p = 1", options={"augment_dim": 1}),),
-        {Profile.SMOKE: size},
+        {"smoke": size},
         data_per_seed=False,
         outputs=2,
         loss=Loss.CROSS_ENTROPY,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from anode_lab.experiments import EXPERIMENTS, Profile
+from anode_lab.experiments import EXPERIMENTS
 from anode_lab.experiments.images import OVERFIT
 from anode_lab.images import DataError, image_set
 from anode_lab.runs import (
@@ -100,7 +100,7 @@ def smoke(request: pytest.FixtureRequest) -> Result:
 
 
 def test_every_experiment_is_obtained_at_the_smallest_size(smoke: Result) -> None:
-    assert smoke.profile is Profile.SMOKE
+    assert smoke.profile == "smoke"
     assert list(smoke.runs) == [spec.label for spec in smoke.experiment.models]
     for label, each in smoke.runs.items():
         assert each.label == label
@@ -225,7 +225,7 @@ def test_another_seed_or_label_is_another_record(made: Path) -> None:
         replace(task, experiment=replace(task.experiment, name="another")),
     ):
         assert missing([other], made) == [other]
-    same = replace(task, profile=Profile.SMOKE)  # which is of the same size here
+    same = replace(task, profile="smoke")  # which is of the same size here
     assert missing([same], made) == []
 
 
@@ -257,7 +257,7 @@ def test_what_is_not_recorded_is_named_with_the_command_that_does_it(
     for part in ("no seed of p = 0; p = 5", str(tmp_path), f"'anode run {OVERFIT} --profile lapt"):
         assert part in str(caught.value)
     with pytest.raises(NotRecordedError, match=f"'anode run {OVERFIT} --profile paper'"):
-        run(OVERFIT, profile=Profile.PAPER, store=made)
+        run(OVERFIT, profile="paper", store=made)
     (task,) = tasks(OVERFIT, models=["p = 5"], seeds=[9])
     with pytest.raises(NotRecordedError, match=rf"seed 9 of p = 5 is not .* in {made}.*'anode run"):
         check(task, folder=made)

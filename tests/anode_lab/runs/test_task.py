@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from anode_lab.experiments import EXPERIMENTS, Profile, figures
+from anode_lab.experiments import EXPERIMENTS, PROFILES, figures
 from anode_lab.runs.task import Task, figure_tasks, tasks
 
 ALL = [
@@ -42,7 +42,7 @@ def test_what_a_result_depends_on_changes_the_identity() -> None:
     experiment, size = task.experiment, task.size
     for change in ({"epochs": 7}, {"hidden": 7}, {"samples": (7, 8)}, {"batch_size": 7}):
         changed = replace(size, **change)  # type: ignore[arg-type]
-        other = replace(experiment, sizes={**experiment.sizes, Profile.LAPTOP: changed})
+        other = replace(experiment, sizes={**experiment.sizes, "laptop": changed})
         assert replace(task, experiment=other).identity != task.identity, change
     assert replace(task, seeds=(1,)).identity != task.identity
     assert replace(task, spec=experiment.models[1]).identity != task.identity
@@ -58,7 +58,7 @@ def test_seeds_are_one_task_a_model_or_one_each() -> None:
 
 @pytest.mark.parametrize("figure", figures())
 def test_every_figure_has_its_tasks(figure: str) -> None:
-    wanted = [task for profile in Profile for task in figure_tasks(figure, profile)]
+    wanted = [task for profile in PROFILES for task in figure_tasks(figure, profile)]
     assert {task.experiment.name for task in wanted} == set(figures()[figure])
     named = [(task.profile, str(task)) for task in wanted]
     assert len(set(named)) == len(named)

@@ -14,7 +14,7 @@ import pytest
 
 from anode import Gradient, Method, NeuralODE, SolverSettings, TrainingSettings, train
 from anode.data import concentric_spheres
-from anode_lab.experiments import EXPERIMENTS, Profile
+from anode_lab.experiments import EXPERIMENTS
 from anode_lab.runs.code_digest import HOME, Code, Statement
 from anode_lab.runs.record import make_record
 from anode_lab.runs.task import tasks
@@ -107,7 +107,7 @@ def test_other_data_change_the_keys_of_those_who_train_on_them(
 def test_seeds_and_sizes_have_keys_of_their_own() -> None:
     wanted = [
         task
-        for profile in (Profile.SMOKE, Profile.LAPTOP)
+        for profile in ("smoke", "laptop")
         for seeds in ([0, 1], [0, 2])
         for task in tasks("annulus-2d", profile, seeds=seeds)
     ]
