@@ -133,3 +133,16 @@ def assert_same(one: History, two: History) -> None:
     for name in ("step_loss", "step_nfe", "step_backward_nfe", "validation_loss"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
     assert (one.seeds, one.failures) == (two.seeds, two.failures)
+
+
+def assert_complete(wanted: list[Task], store: Store, undisturbed: Store) -> None:
+    """Every record is there and the undisturbed one, to the last bit, and nothing else is."""
+    for task in wanted:
+        key = status.key_of(task, "cpu")
+        one, two = load_record(store, key), load_record(undisturbed, key)
+        assert one is not None
+        assert two is not None
+        assert_same(one.history, two.history)
+        assert all(bool((one.weights[name] == two.weights[name]).all()) for name in two.weights)
+    assert len(list(store.folder.glob("*/*.json"))) == len(wanted)
+    assert not list(store.folder.glob("*/*.checkpoint"))

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from nbformat import NotebookNode
 
+from benchmarks.waiting import until
 from publishing.execute import Outcome
 from publishing.project import HOME
 from publishing.records import Status
@@ -151,9 +151,7 @@ raise SystemExit(cli.main(["execute", "--jobs", "1", "-p", "profile=smoke"]))
         stderr=subprocess.PIPE,
         text=True,
     )
-    patience = time.monotonic() + 60
-    while not started.exists() and time.monotonic() < patience:
-        time.sleep(0.1)
+    until(started.exists)
     build.send_signal(signal.SIGINT)
     out, err = build.communicate(timeout=30)
     assert build.returncode == 130

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from anode.data import concentric_spheres
 from anode.training import Checkpoint, loop
 from anode.training.checkpoint import SUFFIX, epoch_of
 from anode_lab.images import image_set
+from benchmarks.waiting import until
 
 EPOCHS, PER_EPOCH = 4, 3
 
@@ -261,9 +261,7 @@ def test_a_killed_process_is_continued_by_another_to_the_same_bits(
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
     first = start("slow")
-    deadline = time.monotonic() + 120
-    while epoch_of(tmp_path / "one") is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: epoch_of(tmp_path / "one") is not None, 120)
     first.send_signal(kind)
     assert first.communicate(timeout=60)[0] == ""
     assert epoch_of(tmp_path / "one") in range(1, EPOCHS)

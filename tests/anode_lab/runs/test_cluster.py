@@ -12,24 +12,15 @@ import pytest
 from anode_lab.runs import Dask, ExecutorError, Stage, Store, stage, tasks
 from anode_lab.runs import sweep as sweeps
 from anode_lab.runs.executors import LostError
-from anode_lab.runs.record import load_record
-from anode_lab.runs.status import checkpoint_of, key_of
+from anode_lab.runs.status import checkpoint_of
 from anode_lab.runs.sweep import Sweep
 from benchmarks.machines import Machines, machines
 from benchmarks.waiting import until
 from tests.helpers import calls
-from tests.helpers.recorded import assert_same
+from tests.helpers.recorded import assert_complete
 from tests.helpers.sweeper import wanted
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Their records, made in this process."""
-    store = Store(tmp_path_factory.mktemp("undisturbed"))
-    Sweep(store).run(wanted())
-    return store
 
 
 @pytest.fixture
@@ -76,19 +67,6 @@ class Swept(Running):
         return any(self.store.folder.glob("*/*.checkpoint"))
 
 
-def assert_complete(store: Store, undisturbed: Store) -> None:
-    """Every record is there and the undisturbed one, to the last bit, and nothing else is."""
-    for task in wanted():
-        key = key_of(task, "cpu")
-        one, two = load_record(store, key), load_record(undisturbed, key)
-        assert one is not None
-        assert two is not None
-        assert_same(one.history, two.history)
-        assert all(bool((one.weights[name] == two.weights[name]).all()) for name in two.weights)
-        assert stage(task, store) is Stage.RECORDED
-    assert len(list(store.folder.glob("*/*.json"))) == len(wanted())
-
-
 def test_a_worker_that_does_not_see_the_folder_gives_the_same(
     cluster: Machines, tmp_path: Path, undisturbed: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +83,7 @@ def test_a_worker_that_does_not_see_the_folder_gives_the_same(
     cluster.worker()
     Swept(store, cluster.address).end()
     assert not list(store.folder.glob("*/*.checkpoint"))
-    assert_complete(store, undisturbed)
+    assert_complete(wanted(), store, undisturbed)
 
 
 def test_a_worker_killed_amid_a_training_is_replaced_by_the_other(
@@ -116,7 +94,7 @@ def test_a_worker_killed_amid_a_training_is_replaced_by_the_other(
     until(running.begun)
     cluster.kill(first)
     running.end()
-    assert_complete(running.store, undisturbed)
+    assert_complete(wanted(), running.store, undisturbed)
 
 
 def test_the_only_worker_lost_for_good_is_replaced_when_another_comes(
@@ -128,7 +106,7 @@ def test_the_only_worker_lost_for_good_is_replaced_when_another_comes(
     cluster.kill(only)
     cluster.worker()
     running.end()
-    assert_complete(running.store, undisturbed)
+    assert_complete(wanted(), running.store, undisturbed)
 
 
 def test_a_scheduler_that_is_started_again_goes_on(
@@ -140,7 +118,7 @@ def test_a_scheduler_that_is_started_again_goes_on(
     cluster.restart()
     cluster.worker()
     running.end()
-    assert_complete(running.store, undisturbed)
+    assert_complete(wanted(), running.store, undisturbed)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])

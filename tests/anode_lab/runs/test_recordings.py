@@ -27,26 +27,13 @@ from tests.helpers.recorded import (
     STEPS,
     assert_same,
     change_size,
-    make,
     missing,
     read,
     record,
-    shorten,
     watch,
 )
 
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of one experiment the default profile takes a second, so that its records can be made."""
-    shorten(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all its records; nobody writes in it."""
-    return make(tmp_path_factory.mktemp("made"))
-
+pytestmark = pytest.mark.usefixtures("short")
 
 # What is recorded
 

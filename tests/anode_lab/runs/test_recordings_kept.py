@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -25,31 +24,19 @@ from anode_lab.runs import (
     status,
     tasks,
 )
+from benchmarks.waiting import until
 from tests.helpers.image_sets import register
 from tests.helpers.recorded import (
     MODULE,
     assert_same,
-    make,
     missing,
     read,
     record,
-    shorten,
     told,
     watch,
 )
 
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of one experiment the default profile takes a second, so that its records can be made."""
-    shorten(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all its records; nobody writes in it."""
-    return make(tmp_path_factory.mktemp("made"))
-
+pytestmark = pytest.mark.usefixtures("short")
 
 # Made once, and kept
 
@@ -237,9 +224,7 @@ def test_two_processes_share_the_work_and_do_nothing_twice(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_what_a_killed_process_was_at_is_done_by_another(tmp_path: Path) -> None:
     killed = start(tmp_path, 0, 1, seconds=600)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "told").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until((tmp_path / "told").exists, 120)
     wanted = tasks(OVERFIT, "smoke")
 
     def kill(names: list[str]) -> None:

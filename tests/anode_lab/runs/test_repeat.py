@@ -11,19 +11,9 @@ from anode.training import History
 from anode_lab.experiments.images import OVERFIT
 from anode_lab.runs import Store, Task, check, tasks
 from anode_lab.runs.record import save_record
-from tests.helpers.recorded import make, read, record, shorten, watch
+from tests.helpers.recorded import read, record, watch
 
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of one experiment the default profile takes a second, so that its records can be made."""
-    shorten(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all its records; nobody writes in it."""
-    return make(tmp_path_factory.mktemp("made"))
+pytestmark = pytest.mark.usefixtures("short")
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 50])

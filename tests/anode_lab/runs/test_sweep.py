@@ -17,35 +17,14 @@ from anode_lab.runs import Dask, ExecutorError, Stage, Store, StoreError, Task, 
 from anode_lab.runs import store as stores
 from anode_lab.runs.executors import LostError
 from anode_lab.runs.provenance import made_with
-from anode_lab.runs.record import load_record
 from anode_lab.runs.status import checkpoint_of, epochs_done, key_of, missing
 from anode_lab.runs.sweep import PATIENCE, Sweep
 from benchmarks.waiting import until
-from tests.helpers.recorded import Trainer, assert_same, told, watch
+from tests.helpers.recorded import Trainer, assert_complete, told, watch
 from tests.helpers.sweeper import wanted
 
 HOME = Path(anode_lab.__file__).parents[1]
 SWEEPER = HOME / "tests" / "helpers" / "sweeper.py"
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Records made in this process."""
-    store = Store(tmp_path_factory.mktemp("undisturbed"))
-    Sweep(store).run(wanted())
-    return store
-
-
-def assert_complete(store: Store, undisturbed: Store) -> None:
-    """Every record is there and the undisturbed one, to the last bit."""
-    for task in wanted():
-        key = key_of(task, "cpu")
-        one, two = load_record(store, key), load_record(undisturbed, key)
-        assert one is not None
-        assert two is not None
-        assert_same(one.history, two.history)
-        assert all(bool((one.weights[name] == two.weights[name]).all()) for name in two.weights)
-    assert not list(store.folder.glob("*/*.checkpoint"))
 
 
 class Sweeper:
@@ -98,7 +77,7 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_bits(
         assert 0 < (epochs_done(task, store) or 0) < task.size.epochs
     left = len(missing(wanted(), store))
     assert len(Sweeper(tmp_path, processes).end()) == left
-    assert_complete(store, undisturbed)
+    assert_complete(wanted(), store, undisturbed)
 
 
 def stages(store: Store) -> list[Stage]:
@@ -111,7 +90,7 @@ def test_two_sweeps_of_one_store_share_the_work(tmp_path: Path, undisturbed: Sto
     both = [Sweeper(tmp_path, processes) for processes in (0, 2)]
     performed = [name for each in both for name in each.end()]
     assert sorted(line.partition(": ")[0] for line in performed) == sorted(map(str, wanted()))
-    assert_complete(Store(tmp_path), undisturbed)
+    assert_complete(wanted(), Store(tmp_path), undisturbed)
 
 
 @pytest.mark.slow
@@ -125,7 +104,7 @@ def test_what_another_sweep_was_killed_at_is_done_by_the_one_that_waits(
     until(lambda: stages(store).count(Stage.RUNNING) > 1)
     killed.kill(signal.SIGKILL)
     waiting.end()
-    assert_complete(store, undisturbed)
+    assert_complete(wanted(), store, undisturbed)
 
 
 @pytest.mark.slow
@@ -134,7 +113,7 @@ def test_processes_give_what_this_process_gives(tmp_path: Path, undisturbed: Sto
     with told() as names:
         Sweep(store, executor=Dask(2)).run(wanted())
     assert sorted(names) == sorted(map(str, wanted()))
-    assert_complete(store, undisturbed)
+    assert_complete(wanted(), store, undisturbed)
 
 
 # Stages
