@@ -68,6 +68,12 @@ class Visit:
     failures: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
+    def show(self, theme: str, width: int) -> None:
+        """Show it to a reader who prefers ``theme``, and wait until nothing moves."""
+        self.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.evaluate(_SETTLE)
+
 
 @contextmanager
 def chromium() -> Iterator["Browser"]:
@@ -143,10 +149,10 @@ def screenshots(site: Path, folder: Path) -> list[Path]:
     made = []
     with chromium() as browser, served(site) as address:
         for path in sorted((site / "book").glob("*.html")):
-            for theme in THEMES:
-                for name, width in WIDTHS.items():
-                    target = folder / f"{path.stem}-{theme}-{name}.png"
-                    with visit(browser, f"{address}book/{path.name}", theme, width) as seen:
-                        seen.page.screenshot(path=target, full_page=True)
-                    made.append(target)
+            with visit(browser, f"{address}book/{path.name}", "light", WIDTHS["wide"]) as seen:
+                for theme in THEMES:
+                    for name, width in WIDTHS.items():
+                        seen.show(theme, width)
+                        made.append(folder / f"{path.stem}-{theme}-{name}.png")
+                        seen.page.screenshot(path=made[-1], full_page=True)
     return made

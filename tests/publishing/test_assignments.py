@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -264,15 +265,15 @@ def test_hidden_and_public_tests_are_both_needed(tmp_path: Path) -> None:
 
 
 def test_texts_may_refer_to_what_the_book_has(tmp_path: Path) -> None:
-    project = altered(
-        tmp_path,
-        ("prop-scale-time", "prop-scale-none"),
-        ("You distribute", "{ref}`ch:nowhere` You distribute"),
-    )
+    """The small book lacks the statement that the assignment quotes."""
+    project = Project(shutil.copytree(Path(__file__).parent / "colab_book", tmp_path / "book"))
+    (project.root / "book" / "assignments").mkdir()
+    path = changed(tmp_path, "You distribute", "{ref}`ch:nowhere` You distribute")
+    path.rename(project.root / "book" / "assignments" / path.name)
     with pytest.raises(ExportError) as error:
-        make(Project(project.root, build=tmp_path / "build"), [SMALL], Course(), tmp_path / "out")
+        make(project, [SMALL], Course(), tmp_path / "out")
     said = str(error.value)
-    assert re.search(r"at-scale\.md:\d+: no statement has the label 'prop-scale-none'", said)
+    assert re.search(r"at-scale\.md:\d+: no statement has the label 'prop-scale-time'", said)
     assert re.search(r"at-scale\.md:\d+: undefined label: 'ch:nowhere'", said)
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from math import inf
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from anode_lab.claims import (
     Claim,
     Verdict,
     all_claims,
-    claims_of_chapter,
     exceptions,
     find_claim,
     gather,
@@ -25,9 +23,7 @@ from anode_lab.claims import (
     to_test,
     verdict_table,
 )
-from anode_lab.claims import claim as registry
 from anode_lab.claims.criterion import combined
-from anode_lab.cli import main
 from anode_lab.experiments import EXPERIMENTS
 from anode_lab.runs import RESULTS_VARIABLE, Result
 from publishing.project import HOME
@@ -171,49 +167,9 @@ def test_needed_is_what_the_checks_measure_and_no_more() -> None:
     assert needed([BY_ID["C6"]]) == {"annulus-1d": ["NODE", "ANODE (p = 5)"]}
 
 
-TOY_CLAIM = """
-from anode_lab.claims import Chapter, Check, Claim, Criterion, register
-
-def doubled_loss(case):
-    return 2 * case.history.epoch_loss[:, -1]
-
-register(
-    Claim(
-        "C99",
-        "a figure that nobody drew",
-        "Twice the loss is small.",
-        Chapter("ch:toy", "A chapter that nobody wrote"),
-        (
-            Check(
-                "twice the loss",
-                (("annulus-1d", "NODE"),),
-                doubled_loss,
-                Criterion("small: below 1", high=1),
-                "of the loss",
-            ),
-        ),
-    )
-)
-"""
-
-
-def test_a_claim_from_outside_the_tree_is_one_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Tables, verdicts and the command line take it once its module is imported."""
-    monkeypatch.setattr(registry, "_REGISTERED", dict(registry._REGISTERED))
-    (tmp_path / "a_toy_claim.py").write_text(TOY_CLAIM, encoding="utf8")
-    monkeypatch.syspath_prepend(tmp_path)
-    import_module("a_toy_claim")
-    claim = find_claim("C99")
-    assert all_claims()[-1] is claims_of_chapter("ch:toy")[0] is claim
-    judgement = claim.judge(results(case("annulus-1d", "NODE", history(FLAT, FLAT))))
-    assert judgement.verdict is Verdict.SUPPORTED
-    assert "A chapter that nobody wrote" in verdict_table([judgement])
-    assert main(["claims", "C99", "--profile", "smoke"]) == 0
-    assert capsys.readouterr().out.startswith("C99: twice the loss: ")
-    with pytest.raises(ValueError, match="C99 is registered already"):
-        register(replace(claim, statement="Another one."))
+def test_a_claim_has_an_id_of_its_own() -> None:
+    with pytest.raises(ValueError, match="C1 is registered already"):
+        register(replace(find_claim("C1"), statement="Another one."))
     with pytest.raises(ValueError, match="got 'C100'"):
         find_claim("C100")
 

@@ -1,16 +1,14 @@
 """The table of experiments is the paper's; ``test_runs.py`` runs every row of it."""
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
 
-from anode import Loss, Model, ModelOutput, NeuralODE, ResNet
+from anode import Loss, Model, NeuralODE, ResNet
 from anode.data import concentric_spheres
 from anode_lab import experiments
 from anode_lab.experiments import EXPERIMENTS, PROFILES, Experiment, ModelSpec, Size
@@ -184,38 +182,17 @@ def test_figures_are_in_the_papers_order_with_models_that_there_are() -> None:
                 EXPERIMENTS[name].model(label)
 
 
-class Constant(Model):
-    """A model from outside the tree: it learns a constant, of many parts."""
-
-    def __init__(
-        self,
-        input_shape: Sequence[int],
-        outputs: int | None = 1,
-        *,
-        hidden: int = 32,
-        start: float = 0.0,
-        seeds: Iterable[int] = (0,),
-    ) -> None:
-        super().__init__(input_shape, (hidden,), outputs, seeds)
-        self.parts = nn.Parameter(torch.full((self.replicas, 1, hidden), start))
-
-    def run(self, x: Tensor) -> ModelOutput:
-        h = self.parts.expand(-1, x.shape[1], -1)
-        return ModelOutput(self._predict(h), h, torch.zeros(self.replicas, dtype=torch.int64))
-
-
 @pytest.mark.parametrize("name", Model.names())
 def test_every_registered_model_is_used_in_an_experiment_by_its_name(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one from outside the tree too: it is run, kept and read again."""
+    """It is run, kept and read again."""
     density = name == "NormalisingFlow"
-    options = {"start": 0.5} if name == "Constant" else {}
     experiment = Experiment(
         "toy",
         "section 0",
         lambda size, seed: (concentric_spheres(2, size.samples, size.samples, seed=seed), None),
-        (ModelSpec("the model", name, options),),
+        (ModelSpec("the model", name),),
         {"smoke": Size(seeds=2, epochs=2, samples=32, hidden=4)},
         {"fig99": None},
         outputs=None if density else 1,

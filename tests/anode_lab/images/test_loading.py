@@ -1,7 +1,5 @@
 """Images: chosen by the seed, from a whole set or not at all, under the name of what they are."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +7,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from anode.training import Loss
-from anode_lab.cli import main
-from anode_lab.experiments import EXPERIMENTS, Experiment, ModelSpec, Size
 from anode_lab.images import IMAGE_SETS, DataError, ImageSet, image_set, register_image_set
 from anode_lab.images.downloaded import FOLDER_VARIABLE, images_identity
-from anode_lab.runs.task import tasks
 from tests.helpers.image_sets import CONTENT, IDX_SETS, downloaded, idx_files, register, write
 
 DEBIAN = downloaded("fashion-mnist").installed
@@ -210,72 +204,11 @@ def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
         image_set("imagenet")
 
 
-# A set from outside
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Stripes(ImageSet):
-    """Upright and level stripes of random widths, 8 x 8 pixels."""
-
-    def split(self, n_train: int, n_test: int, seed: int) -> list[tuple[torch.Tensor, ...]]:
-        parts = []
-        for part, count in enumerate((n_train, n_test)):
-            rng = torch.Generator().manual_seed(2 * seed + part)
-            rows = torch.randint(2, (count, 1, 1, 8), generator=rng).float().expand(-1, 1, 8, 8)
-            labels = torch.arange(count) % 2
-            parts.append((torch.where(labels.bool()[:, None, None, None], rows.mT, rows), labels))
-        return parts
-
-
-@pytest.fixture
-def stripes() -> Iterator[ImageSet]:
-    """A set that this test defines and registers."""
-    new = Stripes(
-        name="stripes",
-        title="stripes",
-        citation="a test",
-        classes=("upright", "level"),
-        offline="this test",
-    )
-    register_image_set(new)
-    yield new
-    del IMAGE_SETS["stripes"]
-
-
-def test_a_set_from_outside_is_one_object(
-    stripes: ImageSet, capsys: pytest.CaptureFixture[str]
-) -> None:
-    train, _ = image_set("stripes").load(n_train=6, n_test=2, max_side=4)
-    assert train.name == "stripes, averaged to 4 × 4 pixels"
-    assert image_set("stripes").class_names() == ("upright", "level")
-    main(["data", "list"])
-    assert "stripes" in capsys.readouterr().out, "the command lists it"
-    with pytest.raises(DataError, match=r"stripes \(this test\)"):
+def test_a_set_has_a_name_of_its_own_and_is_offered_where_another_is_missing() -> None:
+    with pytest.raises(ValueError, match="there is an image set 'digits'"):
+        register_image_set(image_set("digits"))
+    with pytest.raises(DataError, match=r"digits \(scikit-learn\)"):
         image_set("mnist").load(n_train=1, n_test=1)
-    with pytest.raises(ValueError, match="there is an image set 'stripes'"):
-        register_image_set(stripes)
-
-
-def test_an_experiment_trains_on_a_set_from_outside(
-    stripes: ImageSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    size = Size(seeds=1, epochs=6, samples=64, batch_size=16, hidden=4, max_side=8, images=stripes)
-    grey = EXPERIMENTS["images-grey"]
-    new = Experiment(
-        "stripes",
-        "a test",
-        grey.data,
-        (ModelSpec("p = 1", options={"augment_dim": 1}),),
-        {"smoke": size},
-        data_per_seed=False,
-        outputs=2,
-        loss=Loss.CROSS_ENTROPY,
-    )
-    monkeypatch.setitem(EXPERIMENTS, new.name, new)
-    (task,) = tasks("stripes", "smoke")
-    assert task.identity["data"]["images"] == "stripes"
-    _, history = task.train()
-    assert history.epoch_loss[0, -1] < history.epoch_loss[0, 0]
 
 
 # Identity
