@@ -23,7 +23,7 @@ from publishing.assignments.make import in_plain_markdown
 from publishing.assignments.source import LEAST_WRONG, read
 from publishing.chapters import read_pages, select
 from publishing.colab import ExportError
-from publishing.colab.plain import translate
+from publishing.colab.plain import Plain, translate
 from publishing.project import HOME, Project
 
 ASSIGNMENTS = {each.chapter: each for each in read_assignments(Project())}
@@ -40,6 +40,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("assignments")
     make(Project(), (), Course(seed=5), out, run_tests=False)
     return out
+
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, Plain]:
+    """Their texts as students read them."""
+    return translate(Project())
 
 
 def telling(source: str) -> set[str]:
@@ -90,14 +96,15 @@ def test_no_answer_is_no_points(assignment, question) -> None:
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
-def test_a_student_gets_no_solution_and_no_hidden_test(made: Path, name: str) -> None:
+def test_a_student_gets_no_solution_and_no_hidden_test(
+    made: Path, translated: dict[str, Plain], name: str
+) -> None:
     files = [path for path in (made / name / "student").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".ipynb", ".py"}
     notebook = nbformat.read(made / name / "student" / f"{name}.ipynb", as_version=4)
     text = "\n".join(cell.source for cell in notebook.cells)
     tests = "\n".join(path.read_text() for path in files if path.suffix == ".py")
-    plain = translate(Project())[f"book/assignments/{name}"]
-    assignment = in_plain_markdown(plain, name)
+    assignment = in_plain_markdown(translated[f"book/assignments/{name}"], name)
     stated = {line for q in assignment.questions for line in telling(q.statement)}
     given = stated | {line for q in assignment.questions for g in q.given for line in telling(g)}
     public = {
