@@ -23,6 +23,14 @@ PARAMETERS := -p profile=$(PROFILE) -p seed=$(SEED) -p device=$(DEVICE)
 # on a busy machine single tests then take twenty times as long.
 ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
+# The words in brackets of a command's line of help are all the variables that it reads. Another one, or
+# one in lower case, would be ignored in silence.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+READ = $(shell sed -n 's/^$(1):.*\#\# .*(\(.*\))$$/\1/p' Makefile | grep -oE '[A-Z]+=' | tr -d =)
+UNREAD = $(filter-out PYTHON LOCK $(call READ,$(1)),$(GIVEN))
+$(foreach goal,$(MAKECMDGOALS),$(if $(call UNREAD,$(goal)),$(error make $(goal) does not read \
+	$(call UNREAD,$(goal)); it reads $(or $(strip $(call READ,$(goal))),no variable but PYTHON and LOCK))))
+
 .DEFAULT_GOAL := help
 .PHONY: help book test check quick chapters execute times pdf links screenshots notebooks assignments slides colab \
 	data records records-take records-propose links-report package bench lock clean
@@ -51,14 +59,14 @@ chapters: $(ENVIRONMENT) ## names of the chapters, as a JSON list
 execute: $(ENVIRONMENT) ## execute chapters without building the site (CHAPTER=, PROFILE=, SEED=, DEVICE=)
 	$(RUN) -m publishing execute $(PARAMETERS) $(CHAPTER)
 
-times: $(ENVIRONMENT) ## how long chapters take alone, for the notebooks' first lines (CHAPTER=, PROFILE=)
+times: $(ENVIRONMENT) ## how long chapters take alone, for the notebooks' first lines (CHAPTER=, PROFILE=, SEED=, DEVICE=)
 	$(RUN) -m publishing times $(PARAMETERS) $(CHAPTER)
 
-pdf: $(ENVIRONMENT) ## a PDF of each page and of the book, into the site; needs executed chapters (PROFILE=)
+pdf: $(ENVIRONMENT) ## a PDF of each page and of the book, into the site; needs executed chapters (PROFILE=, SEED=, DEVICE=)
 	@scripts/debian-package chromium "it prints the pages" chromium
 	$(RUN) -m publishing pdf $(PARAMETERS)
 
-links: $(ENVIRONMENT) ## follow every link of the book; needs executed chapters (PROFILE=)
+links: $(ENVIRONMENT) ## follow every link of the book; needs executed chapters (PROFILE=, SEED=, DEVICE=)
 	$(RUN) -m publishing links $(PARAMETERS)
 
 screenshots: $(ENVIRONMENT) ## pictures of every page of the built site, into _build/screenshots
@@ -68,7 +76,7 @@ screenshots: $(ENVIRONMENT) ## pictures of every page of the built site, into _b
 notebooks: $(ENVIRONMENT) ## export notebooks/ for Colab from book/
 	$(RUN) -m publishing notebooks
 
-slides: $(ENVIRONMENT) ## the lectures as PDF, in _build/slides; needs executed chapters (PROFILE=)
+slides: $(ENVIRONMENT) ## the lectures as PDF, in _build/slides; needs executed chapters (PROFILE=, SEED=, DEVICE=)
 	@scripts/debian-package chromium "it prints the slides" chromium
 	$(RUN) -m publishing slides $(PARAMETERS)
 

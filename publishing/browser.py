@@ -49,7 +49,7 @@ _SETTLE = """async () => {
 
 
 class BrowserError(RuntimeError):
-    """Chromium or Playwright is missing; the message says how to install it."""
+    """Chromium, Playwright or the site is missing; the message says how to get it."""
 
 
 @dataclass
@@ -143,12 +143,14 @@ def screenshots(site: Path, folder: Path) -> list[Path]:
     """Take a picture of each page in both themes and widths, as ``NAME-THEME-WIDTH.png``.
 
     Raises:
-        BrowserError: As `chromium`.
+        BrowserError: If the site has no page, and as `chromium`.
     """
+    if not (pages := sorted((site / "book").glob("*.html"))):
+        raise BrowserError(f"there is no page of a site in {site}: 'make book' builds the site")
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     with chromium() as browser, served(site) as address:
-        for path in sorted((site / "book").glob("*.html")):
+        for path in pages:
             with visit(browser, f"{address}book/{path.name}", "light", WIDTHS["wide"]) as seen:
                 for theme in THEMES:
                     for name, width in WIDTHS.items():

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
-import yaml
 from nbformat import NotebookNode
 
-from publishing.project import Project, ProjectError
+from publishing.project import Project, ProjectError, read_text, read_yaml
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,12 @@ class Page:
         return self.text.startswith("---\n") and "jupytext:" in header and "kernelspec:" in header
 
     def notebook(self) -> NotebookNode:
-        """The page as a notebook without outputs."""
-        return jupytext.reads(self.text, fmt="md:myst")
+        """The page as a notebook without outputs.
+
+        Raises:
+            ProjectError: If the page's header or a cell's options cannot be read.
+        """
+        return read_notebook(self.path, self.text)
 
     def source(self) -> str:
         """The code of all cells."""
@@ -56,7 +59,11 @@ class Page:
                 f"{self.path}: {len(cells)} cells are tagged 'parameters', it must be one"
             )
         found = {}
-        for statement in ast.parse(cells[0].source).body:
+        try:
+            statements = ast.parse(cells[0].source).body
+        except SyntaxError as error:
+            raise ProjectError(f"{self.path}: the parameters cell is no Python: {error}") from error
+        for statement in statements:
             match statement:
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value)):
                     found[name] = value
@@ -67,19 +74,35 @@ class Page:
         return found
 
 
+def read_notebook(path: Path, text: str) -> NotebookNode:
+    """Read a notebook that is written in MyST Markdown.
+
+    Args:
+        path: Its file, for the message.
+        text: Content of the file.
+
+    Raises:
+        ProjectError: If its header or a cell's options cannot be read.
+    """
+    try:
+        return jupytext.reads(text, fmt="md:myst")
+    except Exception as error:  # jupytext lets those of several parsers through
+        raise ProjectError(f"{path} is no notebook: {' '.join(str(error).split())}") from error
+
+
 def read_pages(project: Project) -> tuple[Page, ...]:
     """All pages of the table of contents.
 
     Raises:
-        ProjectError: If a page is missing, or two have the same file name.
+        ProjectError: If a page or the table is missing or is no text, or two pages have the same
+            file name.
     """
-    toc = yaml.safe_load((project.root / "_toc.yml").read_text(encoding="utf8"))
     pages = []
-    for entry in _entries(toc):
+    for entry in _entries(read_yaml(project.root / "_toc.yml")):
         path = Path(f"{entry}.md")
         if not (project.root / path).is_file():
             raise ProjectError(f"_toc.yml names {path}, which does not exist")
-        pages.append(Page(path, (project.root / path).read_text(encoding="utf8")))
+        pages.append(Page(path, read_text(project.root / path)))
     names = [page.name for page in pages]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ProjectError(f"_toc.yml has pages of the same name: {', '.join(sorted(twice))}")

@@ -2,10 +2,13 @@
 
 import argparse
 import json
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from anode_lab.cli.options import MOST, in_a_line, new_folder, number, present_file, present_folder
+from anode_lab.environment import write_on_any_terminal
 from publishing import records, status
 from publishing.assets import AssetsError
 from publishing.assignments import Course, make, read_course
@@ -26,8 +29,26 @@ USAGE_ERROR, BUILD_ERROR, INTERRUPTED = 2, 1, 130
 _ERRORS = (ProjectError, StageError, FigureError, SiteError, AssetsError, ExportError, BrowserError)
 
 
+LONGEST = 30 * 24 * 3600
+"""Largest time limit of a chapter in seconds."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the process's exit status."""
+    """Run a command.
+
+    Args:
+        arguments: Arguments without the program's name; None for those of this process.
+
+    Returns:
+        The exit status: 0 if all went well, 1 if something could not be made, 2 if a parameter of
+        the chapters is wrong, and 130 after an interrupt or a termination.
+
+    Raises:
+        SystemExit: With status 2 if the arguments are wrong, and 0 after ``--help``.
+    """
+    write_on_any_terminal()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it, clean up
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -37,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     except _ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
+        return BUILD_ERROR
+    except OSError as error:
+        print(f"error: {in_a_line(error)}", file=sys.stderr)
         return BUILD_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -51,12 +75,14 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=what, description=what)
         sub.set_defaults(command=command)
         if name == "screenshots":
-            sub.add_argument("--out", type=Path, default=Project().build / "screenshots")
-            sub.add_argument("--site", type=Path, default=Project().html)
+            sub.add_argument("--out", type=new_folder, default=Project().build / "screenshots")
+            sub.add_argument("--site", type=present_folder, default=Project().html)
         if name == "assignments":
             sub.add_argument("chapters", nargs="*", help="whose; default: the course's, or all")
-            sub.add_argument("--course", type=Path, help="a YAML file: chapters, seed, points")
-            sub.add_argument("--out", type=Path, default=Project().build / "assignments")
+            sub.add_argument(
+                "--course", type=present_file, help="a YAML file: chapters, seed, points"
+            )
+            sub.add_argument("--out", type=new_folder, default=Project().build / "assignments")
         if name in ("assignments", "chapters", "notebooks", "screenshots"):
             return
         sub.add_argument(
@@ -69,13 +95,19 @@ def _parser() -> argparse.ArgumentParser:
         )
         if name in ("build", "execute"):
             sub.add_argument(
-                "--jobs", type=_positive(int), metavar="N", help="chapters at once; default: cores"
+                "--jobs",
+                type=number(int, 1, MOST),
+                metavar="N",
+                help="chapters at once; default: cores",
             )
             sub.add_argument(
                 "--fresh", action="store_true", help="also what did not change, trained anew"
             )
             sub.add_argument(
-                "--time-limit", type=_positive(float), metavar="SECONDS", help="for each chapter"
+                "--time-limit",
+                type=number(float, 1, LONGEST),
+                metavar="SECONDS",
+                help="for each chapter",
             )
         if name in ("execute", "times"):
             sub.add_argument("chapters", nargs="*", help="names of chapters; default: all")
@@ -93,18 +125,6 @@ def _parser() -> argparse.ArgumentParser:
     add("status", _status, "show the last run of every chapter")
     add("screenshots", _screenshots, "take pictures of all pages of the site, to look at")
     return parser
-
-
-def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            if (number := kind(text)) > 0:
-                return number
-        except ValueError:
-            pass
-        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
-
-    return read
 
 
 def _build(options: argparse.Namespace) -> int:

@@ -1,6 +1,5 @@
 """Chapters are executed here, by papermill, and nowhere else."""
 
-import os
 import shutil
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 
+from anode_lab.environment import named_folder
 from anode_lab.runs import STORE_VARIABLE
 from anode_lab.runs.machine import cores
 from anode_lab.runs.provenance import SHOWN_PACKAGES, versions
@@ -24,7 +24,7 @@ from publishing.locks import one_at_a_time
 from publishing.parameters import NAMES, Parameters, device_name
 from publishing.project import Project, ProjectError
 from publishing.records import Record, Status
-from publishing.run import Papermill
+from publishing.run import Papermill, Processes
 from publishing.times import Times
 
 TIME_LIMITS = {"smoke": 180.0, "paper": 12 * 3600.0}
@@ -66,6 +66,7 @@ def execute(
     jobs: int | None = None,
     fresh: bool = False,
     time_limit: float | None = None,
+    processes: Processes | None = None,
     report: Callable[[str], None] = say,
 ) -> list[Outcome]:
     """Execute the chapters that changed since their last run, several at once.
@@ -80,10 +81,12 @@ def execute(
         jobs: Number of chapters at once; by default one for each core.
         fresh: Whether to execute also what did not change, and to train again what it trained.
         time_limit: Seconds for a chapter; by default `TIME_LIMITS`.
+        processes: Processes of the build, for a caller that stops them from another thread.
         report: Function that takes a line for each event, and the whole story of a failure.
 
     Raises:
-        ProjectError: If a chapter's parameters cell does not hold the parameters that all have.
+        ProjectError: If a chapter cannot be read, its parameters cell does not hold the parameters
+            that all have, or ``ANODE_STORE`` names a file.
     """
     chapters = [page for page in pages if page.is_chapter]
     for page in chapters:
@@ -93,8 +96,9 @@ def execute(
     papermill = Papermill(
         parameters,
         _THREADS,
-        Path(os.environ.get(STORE_VARIABLE) or results).resolve(),
+        _store(results).resolve(),
         time_limit or TIME_LIMITS.get(parameters.profile, 3600.0),
+        processes or Processes(),
     )
     prints = fingerprints(project, chapters, parameters)
     folder = project.executed(parameters.profile)
@@ -123,10 +127,17 @@ def execute(
                 done = list(pool.map(run, todo))
             except BaseException:  # such as Ctrl-C, which only this thread hears of
                 pool.shutdown(wait=False, cancel_futures=True)
-                papermill.stop()
+                papermill.processes.stop()
                 raise
     outcomes |= {outcome.record.chapter: outcome for outcome in done}
     return [outcomes[page.name] for page in chapters]
+
+
+def _store(usual: Path) -> Path:
+    try:
+        return named_folder(STORE_VARIABLE) or usual
+    except ValueError as error:
+        raise ProjectError(str(error)) from error
 
 
 def _check_parameters(page: Page) -> None:

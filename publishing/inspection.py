@@ -1,15 +1,20 @@
 """What an executed notebook says about its own run."""
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from nbformat import NotebookNode
+
+from publishing.project import HOME
 
 _BANNER = "papermill-error-cell-tag"
 _INJECTED = "injected-parameters"
 _START_PAGE = "start-page"
 _DRAWN = ("image/png", "image/svg+xml", "text/html", "application/vnd.jupyter.widget-view+json")
+_OWN_FOLDERS = (HOME, Path.home(), Path(sys.prefix))
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -58,6 +63,16 @@ class CodeCell:
         return "".join(o.text for o in self.cell.outputs if o.get("name") == "stderr")
 
     @property
+    def unfit(self) -> str | None:
+        """What no reader of the site should see of the cell's outputs, in words; else None."""
+        if self.stderr:
+            return "shows a warning or a progress bar"
+        for folder in _OWN_FOLDERS:
+            if f"{folder}/" in self.text:
+                return f"shows a folder of this machine, {folder}"
+        return None
+
+    @property
     def figure(self) -> NotebookNode | None:
         """The figure's caption and name, if the cell is to draw one."""
         return self.cell.metadata.get("mystnb", {}).get("figure")
@@ -101,6 +116,11 @@ def last_started(notebook: NotebookNode) -> CodeCell | None:
     cells = list(code_cells(notebook))
     started = [cell for cell in cells if cell.cell.metadata.get("papermill", {}).get("start_time")]
     return started[-1] if started else None
+
+
+def first_unfit(notebook: NotebookNode) -> CodeCell | None:
+    """The first cell that shows what no reader of the site should see."""
+    return next((cell for cell in code_cells(notebook) if cell.unfit), None)
 
 
 def first_incomplete(notebook: NotebookNode) -> CodeCell | None:

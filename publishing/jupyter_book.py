@@ -34,6 +34,7 @@ def jupyter_book(
         # The extensions of the book are imported from this checkout.
         env=os.environ | {"PYTHONPATH": str(HOME), "NO_COLOR": "1"} | variables,
         capture_output=True,
-        text=True,
+        encoding="utf8",
+        errors="replace",
         check=False,
     )

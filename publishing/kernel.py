@@ -5,9 +5,21 @@ import os
 import sys
 from pathlib import Path
 
+import matplotlib
+
 from anode_lab.runs import STORE_VARIABLE
 
 KERNEL = "python3"
+
+_NOT_PASSED_ON = (
+    "MPLBACKEND",
+    "PYTHONINSPECT",
+    "PYTHONIOENCODING",
+    "PYTHONOPTIMIZE",
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+)
+"""Variables of the user's environment that would change what a chapter shows."""
 
 
 def kernel_environment(folder: Path, threads: int, results: Path) -> dict[str, str]:
@@ -30,12 +42,15 @@ def kernel_environment(folder: Path, threads: int, results: Path) -> dict[str, s
     }
     (spec / "kernel.json").write_text(json.dumps(description))
     count = str(threads)
-    return os.environ | {
+    passed_on = {name: text for name, text in os.environ.items() if name not in _NOT_PASSED_ON}
+    return passed_on | {
         "JUPYTER_PATH": str(folder),
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "IPYTHONDIR": str(folder / "ipython"),
         STORE_VARIABLE: str(results),
+        "MATPLOTLIBRC": matplotlib.get_data_path(),  # its own defaults, and not the user's
+        "PYTHONUTF8": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONHASHSEED": "0",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",

@@ -8,6 +8,9 @@ import torch
 from anode_lab.experiments import PROFILES
 from anode_lab.runs.machine import CPU, cores, devices, processor
 
+MOST_SEED = 2**31 - 1
+"""Largest seed, which every random generator takes."""
+
 
 class ParameterError(ValueError):
     """A parameter is unknown or has a value that it cannot have; the message names valid ones."""
@@ -19,7 +22,7 @@ class Parameters:
 
     Attributes:
         profile: Name of a profile: how much of the experiments is run.
-        seed: First seed of the experiments, 0 or more.
+        seed: First seed of the experiments, from 0 to `MOST_SEED`.
         device: "cpu", or a GPU that torch sees.
 
     Raises:
@@ -35,8 +38,11 @@ class Parameters:
             raise ParameterError(
                 f"profile {self.profile!r} is unknown; valid profiles: {', '.join(PROFILES)}"
             )
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ParameterError(f"seed must be an integer of 0 or more, not {self.seed!r}")
+        whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
+        if not (whole and 0 <= self.seed <= MOST_SEED):
+            raise ParameterError(
+                f"seed must be an integer from 0 to {MOST_SEED}, not {self.seed!r}"
+            )
         if self.device not in (valid := devices()):
             raise ParameterError(
                 f"device {self.device!r} is not on this machine; valid devices: " + ", ".join(valid)
@@ -54,7 +60,8 @@ def parse(pairs: Iterable[str]) -> Parameters:
     """Read parameters from texts like ``seed=3``; those that are not named keep their defaults.
 
     Raises:
-        ParameterError: If a text is no ``name=value``, or a name or a value is not valid.
+        ParameterError: If a text is no ``name=value``, a name or a value is not valid, or a name is
+            there twice.
     """
     values: dict[str, str | int] = {}
     for pair in pairs:
@@ -65,6 +72,8 @@ def parse(pairs: Iterable[str]) -> Parameters:
             raise ParameterError(
                 f"parameter {name!r} is unknown; valid parameters: {', '.join(NAMES)}"
             )
+        if name in values:
+            raise ParameterError(f"parameter {name!r} is given twice")
         values[name] = _integer(value) if name == "seed" else value
     return Parameters(**values)  # type: ignore[arg-type]
 

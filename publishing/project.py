@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -29,6 +30,34 @@ _SOURCES = (
 
 class ProjectError(RuntimeError):
     """The project's own files do not fit together; the message says which."""
+
+
+def read_text(path: Path) -> str:
+    """Read a source of the book; the byte-order mark that some editors write is no part of it.
+
+    Raises:
+        ProjectError: If the file is missing or is not text in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ProjectError(f"{path} cannot be read: {reason}") from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read names and values of a YAML file; an empty one has none.
+
+    Raises:
+        ProjectError: If the file cannot be read, or holds something else.
+    """
+    try:
+        found = yaml.safe_load(read_text(path)) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ProjectError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise ProjectError(f"{path} must hold names and values, got {type(found).__name__}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -92,7 +121,7 @@ class Project:
         Raises:
             ProjectError: If ``_config.yml`` does not name it.
         """
-        config = yaml.safe_load((self.root / "_config.yml").read_text(encoding="utf8"))
+        config = read_yaml(self.root / "_config.yml")
         try:
             url, branch = config["repository"]["url"], config["repository"]["branch"]
         except (KeyError, TypeError) as error:
@@ -105,8 +134,7 @@ class Project:
         Args:
             extras: Extras whose requirements count as well; an extra may name others.
         """
-        text = (self.root / "pyproject.toml").read_text(encoding="utf8")
-        package = tomllib.loads(text)["project"]
+        package = tomllib.loads(read_text(self.root / "pyproject.toml"))["project"]
         own, found = package["name"], dict[str, Requirement]()
         lines = [*package["dependencies"], f"{own}[{','.join(extras)}]"]
         while lines:

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 
 from publishing.chapters import Page
-from publishing.inspection import CodeCell, first_incomplete, last_started
+from publishing.inspection import CodeCell, first_incomplete, first_unfit, last_started
 from publishing.kernel import KERNEL, kernel_environment
 from publishing.parameters import Parameters
 from publishing.records import Status
@@ -20,11 +20,20 @@ from publishing.records import Status
 _GRACE = 15.0
 """Seconds that an interrupted papermill has to stop its kernel and to save."""
 
-# A build in the background of a shell ignores interrupts, and so would its children.
-_START = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from papermill.cli import papermill; papermill()"
-)
+# A build in the background of a shell ignores interrupts, and so would its children. When a build
+# ends in any way, even by a signal that nobody can catch, its end of the pipe is closed.
+_START = f"""
+import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def follow(pipe):
+    os.read(pipe, 1)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep({_GRACE})
+    os._exit(1)
+threading.Thread(target=follow, args=[int(sys.argv.pop())], daemon=True).start()
+from papermill.cli import papermill
+papermill()
+"""
 
 
 class StoppedError(RuntimeError):
@@ -49,10 +58,17 @@ class Ending:
 
     @property
     def status(self) -> Status:
-        """Whether the chapter was executed: papermill and every cell have to end well."""
+        """Whether the chapter was executed: papermill and every cell have to end well.
+
+        A cell whose output no reader should see has failed, too: its warning may come from this
+        machine, and then the next build has to try again.
+        """
         if self.over_time:
             return Status.OVER_TIME
-        failed = self.exit_status or not self.notebook or first_incomplete(self._parsed())
+        if self.exit_status or not self.notebook:
+            return Status.FAILED
+        notebook = self._parsed()
+        failed = first_incomplete(notebook) or first_unfit(notebook)
         return Status.FAILED if failed else Status.EXECUTED
 
     def story(self, page: Page, limit: float, kept: Path) -> str:
@@ -72,6 +88,8 @@ class Ending:
             what = f"over its time limit of {limit:g} s"
         elif cell and cell.error:
             what = "a cell raised an error"
+        elif cell and cell.unfit:
+            what = f"a cell {cell.unfit}"
         else:
             what = f"papermill stopped ({self.log.strip().rpartition(chr(10))[2]})"
         lines = [f"FAILED {page.path}: {what}"]
@@ -79,42 +97,63 @@ class Ending:
             line = page.text.partition(cell.cell.source)[0].count("\n") + 1
             lines[0] += f", in code cell {cell.number} (line {line})"
             lines.append(textwrap.indent(cell.cell.source, "    | "))
-            lines.append(textwrap.indent(cell.error or "", "    "))
+            lines.append(textwrap.indent(cell.error or cell.stderr.strip(), "    "))
         lines.append(f"  as far as it came: {kept}")
         return "\n".join(filter(None, lines))
 
     def _culprit(self) -> CodeCell | None:
         notebook = self._parsed()
         cell = first_incomplete(notebook)
+        if cell is None and not self.exit_status:
+            return first_unfit(notebook)
         return cell if cell and cell.error else last_started(notebook)
 
     def _parsed(self) -> nbformat.NotebookNode:
         return nbformat.reads(self.notebook.decode(), 4)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Processes:
+    """The processes of a build, which can all be stopped from another thread.
+
+    Attributes:
+        running: Those that run now.
+        stopped: Set when no other may start.
+    """
+
+    running: set[subprocess.Popen[str]] = field(default_factory=set)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """Stop all chapters that run, and keep others from starting."""
+        self.stopped.set()
+        for process in tuple(self.running):
+            process.send_signal(signal.SIGINT)
+
+
+@dataclass(frozen=True)
 class Papermill:
-    """Runs papermill; its processes can all be stopped from another thread.
+    """Runs papermill.
 
     Attributes:
         parameters: Parameters that are injected into each chapter.
         threads: Number of threads that a kernel may compute with.
         results: Folder in which the chapters share what they train.
         time_limit: Seconds for a chapter.
+        processes: The build's processes.
     """
 
     parameters: Parameters
     threads: int
     results: Path
     time_limit: float
-    _running: set[subprocess.Popen[str]] = field(default_factory=set)
-    _stopped: threading.Event = field(default_factory=threading.Event)
+    processes: Processes
 
     def run(self, page: Page, scratch: Path) -> Ending:
         """Execute a chapter in an empty folder below ``scratch``.
 
         Raises:
-            StoppedError: If `stop` was called.
+            StoppedError: If the processes were stopped.
         """
         source, output = scratch / "source.ipynb", scratch / "output.ipynb"
         (empty := scratch / "work").mkdir()
@@ -123,32 +162,31 @@ class Papermill:
         command += ["--kernel", KERNEL, "--cwd", str(empty), "--no-progress-bar"]
         for name, value in self.parameters.as_dict().items():
             command += ["-r" if isinstance(value, str) else "-p", name, str(value)]
+        read, write = os.pipe()
         process = subprocess.Popen(
-            command,
+            [*command, str(read)],
+            pass_fds=[read],
             env=kernel_environment(scratch / "jupyter", self.threads, self.results),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf8",
+            errors="replace",
             start_new_session=True,
         )
-        self._running.add(process)
+        os.close(read)
+        self.processes.running.add(process)
         try:
             over_time, log = self._wait(process)
         finally:
-            self._running.discard(process)
-        if self._stopped.is_set():
+            self.processes.running.discard(process)
+            os.close(write)
+        if self.processes.stopped.is_set():
             raise StoppedError
         return Ending(_readable(output), over_time, process.returncode, log)
 
-    def stop(self) -> None:
-        """Stop all chapters that run, and keep others from starting."""
-        self._stopped.set()
-        for process in tuple(self._running):
-            process.send_signal(signal.SIGINT)
-
     def _wait(self, process: subprocess.Popen[str]) -> tuple[bool, str]:
         """Wait for papermill; whether time ran out, and what was printed."""
-        if self._stopped.is_set():
+        if self.processes.stopped.is_set():
             process.send_signal(signal.SIGINT)
         try:
             return False, process.communicate(timeout=self.time_limit)[0]

@@ -18,7 +18,7 @@ from publishing import records
 from publishing.browser import chromium, served
 from publishing.colab.notebooks import references
 from publishing.colab.plain import SLIDES, ExportError, translate
-from publishing.project import Project
+from publishing.project import Project, read_text
 from publishing.sphinx_ext.decks import RESULTS
 
 MARKER = "% build-slides"
@@ -56,7 +56,7 @@ def read_decks(project: Project) -> tuple[Deck, ...]:
 
 
 def _read(path: Path) -> Deck:
-    text = path.read_text(encoding="utf8")
+    text = read_text(path)
     title = text.partition("\n")[0].removeprefix("# ")
     return Deck(path.stem, title, tuple(_BREAK.split(text)))
 

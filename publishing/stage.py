@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import nbformat
@@ -12,7 +11,7 @@ from publishing.assets import vendor
 from publishing.chapters import Page, read_pages
 from publishing.figures import FigureFiles
 from publishing.fingerprint import fingerprints
-from publishing.inspection import CodeCell, code_cells, first_incomplete, for_start_page
+from publishing.inspection import first_incomplete, for_start_page
 from publishing.parameters import Parameters
 from publishing.project import HOME, Project
 from publishing.records import Record
@@ -87,17 +86,20 @@ def _current_record(
     project: Project, page: Page, parameters: Parameters, fingerprint: str
 ) -> Record:
     folder, profile = project.executed(parameters.profile), parameters.profile
+    names = " ".join(f"{name.upper()}={value}" for name, value in parameters.as_dict().items())
+    command = f"'make execute {names}' executes what is missing"
     record = records.load(folder, page.name)
     if record is None:
         failed = records.load(project.failed(profile), page.name)
         what = f"ended as {failed.status.value!r} when last" if failed else "was never"
-        raise StageError(f"{page.path} {what} executed at profile {profile}")
+        raise StageError(f"{page.path} {what} executed at profile {profile}; {command}")
     if record.fingerprint != fingerprint:
         raise StageError(
-            f"{page.path}, or something that it depends on, changed since it was executed"
+            f"{page.path}, or something that it depends on, changed since it was executed; "
+            f"{command}"
         )
     if not record.describes(folder / f"{page.name}.ipynb"):
-        raise StageError(f"{page.path}: its executed notebook is missing or was altered")
+        raise StageError(f"{page.path}: its executed notebook is missing or was altered; {command}")
     return record
 
 
@@ -109,8 +111,6 @@ def _published(
     notebook = nbformat.read(path, 4)
     if cell := first_incomplete(notebook):
         raise StageError(f"{page.path}: code cell {cell.number} was not executed to its end")
-    for cell in code_cells(notebook):
-        _check_text(page, cell)
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if "injected-parameters" in tags:
@@ -121,16 +121,6 @@ def _published(
     for part in (notebook, *notebook.cells):  # it names folders of this machine
         part.metadata.pop("papermill", None)
     return notebook
-
-
-def _check_text(page: Page, cell: CodeCell) -> None:
-    """Refuse what no reader of the site should see."""
-    where = f"{page.path}: code cell {cell.number}"
-    if cell.stderr:
-        raise StageError(f"{where} shows a warning or a progress bar:\n{cell.stderr.strip()}")
-    for folder in (HOME, Path.home(), Path(sys.prefix)):
-        if f"{folder}/" in cell.text:
-            raise StageError(f"{where} shows a folder of this machine, {folder}")
 
 
 def _provenance(project: Project, page: Page, parameters: Parameters) -> str:

@@ -14,6 +14,7 @@ from publishing.chapters import Page
 from publishing.execute import execute
 from publishing.parameters import Parameters
 from publishing.project import Project, ProjectError
+from publishing.run import Processes
 from publishing.times import Time, Times, load
 
 
@@ -31,10 +32,15 @@ def measure(
         raise ProjectError(
             f"{STORE_VARIABLE} is set, so chapters would find what is trained already: unset it"
         )
-    pages, chapters = list(pages), {}
+    pages, chapters, processes = list(pages), {}, Processes()
     with ThreadPoolExecutor(cores()) as pool:
-        alone = partial(_alone, project, parameters, report)
-        taken = list(pool.map(alone, pages))
+        alone = partial(_alone, project, parameters, processes, report)
+        try:
+            taken = list(pool.map(alone, pages))
+        except BaseException:  # such as Ctrl-C, which only this thread hears of
+            pool.shutdown(wait=False, cancel_futures=True)
+            processes.stop()
+            raise
     day = datetime.now(UTC).date().isoformat()
     for page, seconds in zip(pages, taken, strict=True):
         chapters[page.name] = Time(round(seconds, 1), day, processor())
@@ -47,11 +53,15 @@ def measure(
 
 
 def _alone(
-    project: Project, parameters: Parameters, report: Callable[[str], None], page: Page
+    project: Project,
+    parameters: Parameters,
+    processes: Processes,
+    report: Callable[[str], None],
+    page: Page,
 ) -> float:
     with tempfile.TemporaryDirectory() as build:
         own = Project(project.root, build=Path(build))
-        [outcome] = execute(own, [page], parameters, jobs=1, report=report)
+        [outcome] = execute(own, [page], parameters, jobs=1, processes=processes, report=report)
     if outcome.failed:
         raise ProjectError(f"{page.path} was not timed: it failed")
     return outcome.record.seconds

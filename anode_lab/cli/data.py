@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from anode_lab.cli.options import asked, folder
+from anode_lab.cli.options import asked, new_folder
 from anode_lab.images import IMAGE_SETS, DataError, ImageSet
 from anode_lab.images.downloaded import FOLDER_VARIABLE, DownloadedSet, data_folder, megabytes
 
@@ -27,7 +27,7 @@ def add(subparsers: "Subparsers") -> None:
     fetching.add_argument("name", metavar="NAME", choices=list(_downloaded()), help="%(choices)s")
     fetching.add_argument(
         "--folder",
-        type=folder,
+        type=new_folder,
         metavar="F",
         help=f"where to put it; default: ${FOLDER_VARIABLE}, or else ~/.cache/anode",
     )

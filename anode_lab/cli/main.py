@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from anode_lab.cli import check, claims, data, doctor, run, store
-from anode_lab.cli.options import UsageError
+from anode_lab.cli.options import UsageError, in_a_line
 from anode_lab.environment import write_on_any_terminal
 from anode_lab.images import DataError
 from anode_lab.runs import (
@@ -53,10 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed.call(parsed)
     except ANSWERED as error:
-        text = str(error)
-        if isinstance(error, OSError) and error.filename is not None:
-            text = f"{error.filename}: {error.strerror}"
-        print(f"anode: {' '.join(text.split())}", file=sys.stderr)
+        print(f"anode: {in_a_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("anode: interrupted", file=sys.stderr)

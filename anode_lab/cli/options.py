@@ -64,9 +64,21 @@ def number(kind: type[Number], least: float, most: float) -> Callable[[str], Num
     return read
 
 
-def folder(text: str) -> Path:
-    """Read a folder that may be missing, for ``type=``; a file in its place is an error."""
-    return _read("it", text)
+def in_a_line(error: Exception) -> str:
+    """Return the message of an error in one line, with the file that it is about."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    return " ".join(text.split())
+
+
+def new_folder(text: str) -> Path:
+    """Read a folder that can be made or written in, for ``type=``, before it gets a result."""
+    path = _read("it", text)
+    place = next(place for place in (path, *path.absolute().parents) if place.is_dir())
+    if not os.access(place, os.W_OK):
+        raise argparse.ArgumentTypeError(f"must be a folder that can be written in, got {text!r}")
+    return path
 
 
 def present_folder(text: str) -> Path:
@@ -106,7 +118,7 @@ def _read(name: str, text: str) -> Path:
 def add_experiment(
     parser: argparse.ArgumentParser,
     names: Sequence[str],
-    folder: Callable[[str], Path] = folder,
+    folder: Callable[[str], Path] = new_folder,
 ) -> None:
     """Add what :func:`chosen` and :func:`records_folder` read.
 

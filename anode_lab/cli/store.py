@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from anode_lab.cli.options import UsageError, asked, folder, toy_results
+from anode_lab.cli.options import UsageError, asked, present_folder, toy_results
 from anode_lab.runs.store import verify
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def add(subparsers: "Subparsers") -> None:
         "Status 1 if there is one.",
     )
     verifying.add_argument(
-        "folder", nargs="?", type=folder, metavar="FOLDER", help="as --results of anode run"
+        "folder", nargs="?", type=present_folder, metavar="FOLDER", help="as --results of anode run"
     )
     verifying.set_defaults(call=_verify)
 

@@ -3,7 +3,8 @@
 import base64
 import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import log
 from typing import IO, Any, ParamSpec
@@ -183,6 +184,15 @@ def _style(theme: str) -> Any:
     }
 
 
+@contextmanager
+def _styled(theme: str) -> Iterator[None]:
+    """Draw in a theme, upon matplotlib's defaults: what a user has set does not reach a figure."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_style(theme))
+        yield
+
+
 @dataclass(frozen=True)
 class Picture:
     """A figure that can be drawn for either theme. Notebooks show it in both.
@@ -212,7 +222,7 @@ class Picture:
     def _draw(self, theme: str) -> Figure:
         before = plt.get_fignums()
         try:
-            with mpl.rc_context(_style(theme)):
+            with _styled(theme):
                 return self.draw()
         finally:  # a drawing that failed leaves its figure open as well
             for number in set(plt.get_fignums()) - set(before):
@@ -247,7 +257,7 @@ def _svg(figure: Figure, theme: str) -> str:
 
 
 def _save(figure: Figure, theme: str, target: IO[Any], **options: Any) -> None:
-    with mpl.rc_context(_style(theme)):
+    with _styled(theme):
         # White, so that the light figure can be read wherever it is taken.
         figure.savefig(target, facecolor="none" if theme == "dark" else "white", **options)
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from publishing.assignments.source import Assignment, AssignmentError, Question
+from publishing.parameters import MOST_SEED
+from publishing.project import ProjectError, read_yaml
+
+MOST_POINTS = 10_000
+"""Largest number of points of a question."""
 
 _KEYS = ("chapters", "seed", "points")
 
@@ -57,14 +60,15 @@ def read_course(path: Path) -> Course:
         AssignmentError: If it is missing, or has keys other than chapters, seed and points.
     """
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise AssignmentError(f"the course {path} cannot be read: {error}") from error
-    if not isinstance(found, dict) or set(found) - set(_KEYS):
-        raise AssignmentError(f"{path} may have the keys {', '.join(_KEYS)}, got {_keys(found)}")
+        found = read_yaml(path)
+    except ProjectError as error:
+        raise AssignmentError(f"the course {error}") from error
+    if set(found) - set(_KEYS):
+        keys = ", ".join(map(str, found))
+        raise AssignmentError(f"{path} may have the keys {', '.join(_KEYS)}, got {keys}")
     seed = found.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise AssignmentError(f"{path}: seed must be an integer, 0 or more, got {seed!r}")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MOST_SEED:
+        raise AssignmentError(f"{path}: seed must be an integer from 0 to {MOST_SEED}, got {seed}")
     chapters = found.get("chapters") or []
     if not isinstance(chapters, list) or not all(isinstance(name, str) for name in chapters):
         raise AssignmentError(f"{path}: chapters must be a list of names, got {chapters!r}")
@@ -74,13 +78,15 @@ def read_course(path: Path) -> Course:
 def _points(path: Path, found: Any) -> Mapping[str, Mapping[str, float]]:
     shaped = isinstance(found, dict) and all(isinstance(each, dict) for each in found.values())
     numbers = [n for each in found.values() for n in each.values()] if shaped else []
-    if not shaped or not all(isinstance(n, int | float) and n > 0 for n in numbers):
+    if not shaped or not all(map(_valid, numbers)):
         raise AssignmentError(
-            f"{path}: points must say for a chapter and a question a number above 0, got {found!r}"
+            f"{path}: points must say for a chapter and a question a number above 0 and at most "
+            f"{MOST_POINTS}, got {found!r}"
         )
     points: Mapping[str, Mapping[str, float]] = found
     return points
 
 
-def _keys(found: Any) -> str:
-    return ", ".join(map(str, found)) if isinstance(found, dict) else repr(found)
+def _valid(points: Any) -> bool:
+    number = isinstance(points, int | float) and not isinstance(points, bool)
+    return number and 0 < points <= MOST_POINTS

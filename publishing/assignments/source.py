@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jupytext
 from nbformat import NotebookNode
 
+from publishing.chapters import read_notebook
 from publishing.colab.plain import ASSIGNMENTS
-from publishing.project import Project, ProjectError
+from publishing.project import Project, ProjectError, read_text
 
 LEAST_WRONG = 3
 """Least number of wrong answers of a question."""
@@ -126,7 +126,7 @@ def read_assignments(project: Project, chapters: Sequence[str] = ()) -> tuple[As
         raise AssignmentError(
             f"{unknown[0]!r} has no assignment; chapters with one: {', '.join(found) or 'none'}"
         )
-    return tuple(read(found[name]) for name in chapters or found)
+    return tuple(read(found[name]) for name in dict.fromkeys(chapters or found))
 
 
 def read(path: Path) -> Assignment:
@@ -135,7 +135,7 @@ def read(path: Path) -> Assignment:
     Raises:
         AssignmentError: If it is wrong; the message names the file and the question.
     """
-    return parse(path, jupytext.reads(path.read_text(encoding="utf8"), fmt="md:myst").cells)
+    return parse(path, read_notebook(path, read_text(path)).cells)
 
 
 def parse(path: Path, cells: Sequence[NotebookNode]) -> Assignment:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
-import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from publishing import records, times
 from publishing.colab.plain import LANGUAGE, Plain, translate
-from publishing.project import Project, Repository
+from publishing.project import Project, Repository, read_yaml
 from publishing.sphinx_ext.plain import REFERENCES
 
 FOLDER = "notebooks"
@@ -99,8 +98,7 @@ def install_source(repository: Repository) -> str:
 
 def book_title(project: Project) -> str:
     """Return the title of the book."""
-    config = yaml.safe_load((project.root / "_config.yml").read_text(encoding="utf8"))
-    return str(config["title"])
+    return str(read_yaml(project.root / "_config.yml")["title"])
 
 
 def references(works: Sequence[str]) -> str:

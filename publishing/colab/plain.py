@@ -23,7 +23,7 @@ from publishing import records
 from publishing.chapters import read_pages
 from publishing.jupyter_book import STRICT, jupyter_book
 from publishing.locks import one_at_a_time
-from publishing.project import HOME, Project, ProjectError
+from publishing.project import HOME, Project, ProjectError, read_text, read_yaml
 from publishing.sphinx_ext.plain import BESIDE
 
 ASSIGNMENTS, SLIDES = "book/assignments", "book/slides"
@@ -116,9 +116,9 @@ def _sources(project: Project) -> Iterator[tuple[str, NotebookNode]]:
         if page.is_chapter:
             yield page.path.with_suffix("").as_posix(), _notebook(page.text)
     for path in sorted((project.root / ASSIGNMENTS).glob("*.md")):
-        yield f"{ASSIGNMENTS}/{path.stem}", _notebook(path.read_text(encoding="utf8"))
+        yield f"{ASSIGNMENTS}/{path.stem}", _notebook(read_text(path))
     for path in sorted((project.root / SLIDES).glob("*.md")):
-        text = _SLIDE_BREAK.sub("+++", path.read_text(encoding="utf8"))
+        text = _SLIDE_BREAK.sub("+++", read_text(path))
         yield f"{SLIDES}/{path.stem}", _notebook(text)
 
 
@@ -164,10 +164,7 @@ def _stage(project: Project, sources: Mapping[str, NotebookNode], folder: Path) 
             _write(folder / page.path, page.text)
     for name, source in sources.items():
         _write(folder / f"{_place(name)}.ipynb", nbformat.writes(_unexecuted(source)))
-    config, toc = (
-        yaml.safe_load((project.root / name).read_text(encoding="utf8"))
-        for name in ("_config.yml", "_toc.yml")
-    )
+    config, toc = (read_yaml(project.root / name) for name in ("_config.yml", "_toc.yml"))
     config.pop("html", None)  # it names files of the site
     config["sphinx"]["config"].pop("html_static_path", None)
     config["sphinx"]["extra_extensions"].append(_EXTENSION)
@@ -177,7 +174,7 @@ def _stage(project: Project, sources: Mapping[str, NotebookNode], folder: Path) 
     _write(folder / "_config.yml", yaml.safe_dump(config))
     _write(folder / "_toc.yml", yaml.safe_dump(toc))
     for name in config.get("bibtex_bibfiles", ()):
-        _write(folder / name, (project.root / name).read_text(encoding="utf8"))
+        _write(folder / name, read_text(project.root / name))
 
 
 def _write(path: Path, text: str) -> None:

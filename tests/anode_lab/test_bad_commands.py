@@ -114,7 +114,7 @@ ROWS = [
     ("doctor --results {empty}", "there are no records in {empty}", FAILED),
     ("doctor g1d --results {empty}", "there are no records of g1d in {empty}", FAILED),
     ("doctor --results {foreign}", "there are no records in {foreign}", FAILED),
-    ("store verify {absent}", "there is no folder of records at {absent}", FAILED),
+    ("store verify {absent}", "there is no folder {absent}", USAGE),
     ("store verify {file}", "{file} is a file", USAGE),
     ("store verify {empty}", "there are no records in {empty}", FAILED),
     ("store verify {foreign}", "4 of 4 are bad", FAILED),

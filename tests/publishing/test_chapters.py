@@ -58,3 +58,11 @@ def test_selected_chapters_come_once_and_unknown_ones_are_refused(book: Book) ->
         select(book.pages(), ["c"])
     with pytest.raises(ProjectError, match="'index'"):
         select(book.pages(), ["index"])
+
+
+def test_a_byte_order_mark_changes_nothing(book: Book) -> None:
+    book.chapter("a", "1")
+    path, plain = book.project.root / "book" / "a.md", book["a"]
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert book["a"] == plain
+    assert book["a"].is_chapter

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
-from benchmarks.waiting import until
+from benchmarks.waiting import runs, until
 from publishing.execute import Outcome
 from publishing.project import HOME
 from publishing.records import Status
@@ -23,12 +23,14 @@ LIMIT = 12.0
 CHAPTERS = {
     "good": (
         "print(profile, seed, device)",
-        "import os, sys\nprint(os.listdir())\nprint(sys.executable)",
+        f"import os, sys\nprint(os.listdir())\nprint(sys.executable == {sys.executable!r})",
     ),
     "fails": ("print('before')", "unused = 1\n1 / 0", "print('after')"),
     "hangs": ("print('before')", "import time\ntime.sleep(600)"),
     "dies": ("print('before')", "import os\nos._exit(3)", "print('after')"),
     "empty": ("", "print('after an empty cell')"),
+    "raw": ("import os\nos.write(1, b'\\xff\\xfe')\nprint('×')",),
+    "warns": ("import warnings\nwarnings.warn('an old name')",),
 }
 
 
@@ -66,6 +68,8 @@ def test_statuses(ran: Ran) -> None:
         "fails": Status.FAILED,
         "good": Status.EXECUTED,
         "hangs": Status.OVER_TIME,
+        "raw": Status.EXECUTED,
+        "warns": Status.FAILED,
     }
     assert all(outcome.record.seconds > 0 for outcome in ran.outcomes.values())
 
@@ -75,7 +79,7 @@ def test_parameters_reach_the_chapter(ran: Ran) -> None:
 
 
 def test_kernel_is_this_python_in_an_empty_folder(ran: Ran) -> None:
-    assert f"[]\n{sys.executable}\n" in _printed(ran.notebook("good"))
+    assert "[]\nTrue\n" in _printed(ran.notebook("good"))
 
 
 def test_failure_is_told_with_chapter_cell_source_and_traceback(ran: Ran) -> None:
@@ -88,12 +92,29 @@ def test_failure_is_told_with_chapter_cell_source_and_traceback(ran: Ran) -> Non
     assert story.endswith(f"as far as it came: {ran.project.failed('smoke') / 'fails.ipynb'}")
 
 
+def test_a_warning_is_a_failure_and_told(ran: Ran) -> None:
+    story = ran.story("warns")
+    assert "a cell shows a warning or a progress bar, in code cell 2" in story
+    assert "UserWarning: an old name" in story
+
+
+def test_bytes_that_are_no_text_do_no_harm(ran: Ran) -> None:
+    assert "×\n" in "".join(_printed(ran.notebook("raw")))
+
+
 def test_partly_executed_notebook_is_kept_and_not_among_the_finished(ran: Ran) -> None:
     printed = _printed(ran.notebook("fails", failed=True))
     assert "before\n" in printed
     assert "after\n" not in printed
     finished = sorted(path.name for path in ran.project.executed("smoke").glob("[!.]*"))
-    assert finished == ["empty.ipynb", "empty.json", "good.ipynb", "good.json"]
+    assert finished == [
+        "empty.ipynb",
+        "empty.json",
+        "good.ipynb",
+        "good.json",
+        "raw.ipynb",
+        "raw.json",
+    ]
 
 
 def test_chapter_over_its_time_says_so_and_where_it_was(ran: Ran) -> None:
@@ -123,19 +144,25 @@ def test_second_run_executes_only_what_failed(ran: Ran) -> None:
     ran.chapter("fails", "1")
     ran.chapter("dies", "1")
     ran.chapter("hangs", "1")
+    ran.chapter("warns", "1")
     outcomes = ran.execute(jobs=3)
     assert sorted(name for name, outcome in outcomes.items() if outcome.fresh) == [
         "dies",
         "fails",
         "hangs",
+        "warns",
     ]
     assert not any(outcome.failed for outcome in outcomes.values())
 
 
-def test_interrupted_build_stops_its_chapters(book: Book, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_a_build_that_is_stopped_stops_its_chapters(
+    book: Book, tmp_path: Path, ending: signal.Signals
+) -> None:
     started = tmp_path / "started"
     for name in ("a", "b"):
-        book.chapter(name, f"import time\nopen({str(started)!r}, 'w')\ntime.sleep(600)")
+        code = f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))"
+        book.chapter(name, f"{code}\ntime.sleep(600)")
     code = f"""
 import signal
 from pathlib import Path
@@ -151,10 +178,12 @@ raise SystemExit(cli.main(["execute", "--jobs", "1", "-p", "profile=smoke"]))
         stderr=subprocess.PIPE,
         text=True,
     )
-    until(started.exists)
-    build.send_signal(signal.SIGINT)
+    until(lambda: started.exists() and started.read_text() != "", 60)
+    build.send_signal(ending)
     out, err = build.communicate(timeout=30)
-    assert build.returncode == 130
     assert out.strip() == "executing a …"
-    assert err.strip() == "interrupted"
-    assert not list(book.project.build.rglob("*.json"))
+    if ending != signal.SIGKILL:
+        assert build.returncode == 130
+        assert err.strip() == "interrupted"
+    until(lambda: not runs(int(started.read_text())), 30)
+    assert [path.name for path in book.project.build.rglob("*") if path.is_file()] == [".lock"]

@@ -13,8 +13,8 @@ from tests.publishing.fixture_book import Book, FakePapermill
         ("prfile=smoke", ("'prfile'", "profile, seed, device")),
         ("profile=huge", ("'huge'", "smoke, laptop, paper")),
         ("device=abacus", ("'abacus'", "cpu")),
-        ("seed=-1", ("0 or more", "-1")),
-        ("seed=one", ("0 or more", "'one'")),
+        ("seed=-1", ("from 0 to", "-1")),
+        ("seed=one", ("from 0 to", "'one'")),
         ("smoke", ("'smoke'", "NAME=VALUE")),
     ],
 )

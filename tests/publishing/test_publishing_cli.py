@@ -70,19 +70,6 @@ def test_execute_takes_names_and_status_shows_the_last_runs(
     assert not built
 
 
-@pytest.mark.parametrize(
-    "options", [["--jobs", "0"], ["--jobs", "x"], ["--time-limit", "-1"], ["--unknown"]]
-)
-def test_wrong_option_is_refused(
-    papermill: FakePapermill, built: list[Path], options: list[str]
-) -> None:
-    with pytest.raises(SystemExit) as refusal:
-        cli.main(["build", *options])
-    assert refusal.value.code == 2
-    assert not papermill.executed
-    assert not built
-
-
 def test_missing_chromium_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -173,3 +173,13 @@ def test_a_model_from_outside_the_book_has_a_look_of_its_own() -> None:
 @pytest.mark.parametrize("p", [0, 1, 2, 5, 10, 100])
 def test_colours_of_p_stand_out_on_both_pages(p: int, page: str) -> None:
     assert contrast(look_of(f"p = {p}").colour, page) > 2
+
+
+def test_what_a_user_has_set_does_not_reach_a_figure() -> None:
+    """As a matplotlibrc of their own would set it."""
+    drawn = line(1.0)
+    expected = drawn.svg(), drawn.png(dark=True)
+    own = {"axes.grid": True, "lines.linestyle": "--", "font.family": "serif"}
+    with mpl.rc_context(own | {"savefig.pad_inches": 1}):
+        assert (drawn.svg(), drawn.png(dark=True)) == expected
+        assert mpl.rcParams["lines.linestyle"] == "--", "outside it stays"
