@@ -300,26 +300,6 @@ def test_a_course_chooses_chapters_points_and_a_seed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("seeds: 3", "may have the keys chapters, seed, points, got seeds"),
-        ("- 3", r"may have the keys .*, got \[3\]"),
-        ("seed: -1", "seed must be an integer, 0 or more, got -1"),
-        ("seed: true", "seed must be an integer, 0 or more, got True"),
-        ("chapters: images", "chapters must be a list of names, got 'images'"),
-        ("points: {images: 3}", "points must say for a chapter and a question"),
-        ("points: {images: {count: 0}}", "a number above 0"),
-        ("a: [", "cannot be read"),
-    ],
-)
-def test_what_is_wrong_in_a_course_is_named(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "course.yml"
-    path.write_text(text)
-    with pytest.raises(AssignmentError, match=message):
-        read_course(path)
-
-
-@pytest.mark.parametrize(
     ("points", "message"),
     [
         ({"image": {"count": 3}}, "'image' is not among the chapters at-scale"),
