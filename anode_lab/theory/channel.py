@@ -19,8 +19,9 @@ class Channel:
     """The widest channel from the origin to infinity between points of the plane.
 
     Attributes:
-        half_width: Largest distance from all points that a curve from the origin to infinity can
-            keep; for each smaller s there is a curve that keeps further away than s.
+        half_width: Half the longest edge of ``loop``. Every curve from the origin to infinity comes
+            as near as this to a point. For each s that is smaller than it and than the distance of
+            the origin from the nearest point, a curve keeps further away than s.
         loop: Indices of points, shape ``(m,)``: in order, the vertices of a closed polygon that
             winds around the origin and whose longest edge is twice ``half_width``.
     """

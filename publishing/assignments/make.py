@@ -50,6 +50,16 @@ if not Path("tests").is_dir() and "google.colab" in sys.modules:
 import otter
 
 grader = otter.Notebook()"""
+_HAND_IN = """\
+## Handing in
+
+Save the notebook, then run this cell: it makes the archive that you hand in. In Colab it cannot, \
+and you hand in the notebook itself."""
+_EXPORT = """\
+if "google.colab" in sys.modules:  # where otter-grader makes no archives
+    print("In the menu: File, Download, Download .ipynb. Hand in that file.")
+else:
+    grader.export(pdf=False, run_tests=False)"""
 _LEAD = """\
 *An assignment to [{title}]({url}), a chapter of the book [{book}]({site}/): {points} points. \
 Answer where it says so, and run `grader.check` to see what the public tests say; there are hidden \
@@ -167,7 +177,7 @@ class _Writer:
         )
         parameters, *setup = assignment.setup
         cells = [
-            _raw("ASSIGNMENT CONFIG", self._config(assignment.chapter)),
+            _raw("ASSIGNMENT CONFIG", self._config()),
             new_markdown_cell(f"# {assignment.title}\n\n{lead}\n\n{assignment.lead}"),
             new_code_cell(install_source(self._repository)),
             new_code_cell(_INSTALL_OTTER.format(version=version("otter-grader"))),
@@ -178,14 +188,14 @@ class _Writer:
             cells += _question(question, course.scale(assignment.chapter, question))
         if plain.references:
             cells.append(new_markdown_cell(references(plain.references)))
+        cells += [new_markdown_cell(_HAND_IN), new_code_cell(_EXPORT)]
         return new_notebook(cells=cells, metadata=LANGUAGE)
 
-    def _config(self, name: str) -> dict[str, Any]:
+    def _config(self) -> dict[str, Any]:
         package = f"anode-{anode.__version__}.zip"
-        return {
-            "name": name,
+        return {  # without a name, which a grader would ask of a notebook's metadata, kept or not
             "init_cell": False,
-            "export_cell": {"pdf": False, "run_tests": False},
+            "export_cell": False,
             "tests": {"files": True},
             "show_question_points": True,
             "autograder_files": [package],

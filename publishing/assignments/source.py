@@ -5,7 +5,9 @@ A file is a notebook in MyST Markdown like a chapter. Text whose cell starts wit
 follows up to the next belongs to it:
 
 - a code cell with the tag ``solution``, with otter's own marks for what students do not get;
-- code cells with the tag ``test``, with ``points`` and perhaps ``hidden: true``;
+- code cells with the tag ``test``, with ``points`` and perhaps ``hidden: true``; they may call
+  ``same(found, expected, rtol, atol)``, which compares numbers of any type, single or in a list, a
+  tuple, an array or a tensor;
 - code cells with the tag ``wrong``, answers that lose the points of the tests whose numbers are in
   ``loses``;
 - for a manual question text with ``{"part": "solution"}``, ``{"part": "rubric"}`` (a list of
@@ -28,6 +30,23 @@ from publishing.project import Project, ProjectError, read_text
 LEAST_WRONG = 3
 """Least number of wrong answers of a question."""
 
+_SAME = '''\
+def same(found, expected, rtol=1e-5, atol=1e-6):
+    """Whether two numbers agree, or two lists, tuples, arrays or tensors of them."""
+    import numpy as np
+
+    def plain(values):
+        if hasattr(values, "detach"):
+            values = values.detach().cpu()
+        if isinstance(values, (list, tuple)):
+            values = [plain(each) for each in values]
+        return np.asarray(values, dtype=float)
+
+    one, two = plain(found), plain(expected)
+    return one.shape == two.shape and np.allclose(one, two, rtol, atol)
+
+
+'''
 _ITEM = re.compile(r"^- (?P<points>\d+(?:\.\d+)?): (?P<text>.+)$")
 
 
@@ -179,7 +198,8 @@ def _add(question: Question, cell: NotebookNode, path: Path) -> None:
             question.solution = cell.source
         case "test":
             points = float(options.get("points", 0))
-            question.parts.append(Part(points, cell.source, bool(options.get("hidden"))))
+            text = _SAME + cell.source if "same(" in cell.source else cell.source
+            question.parts.append(Part(points, text, bool(options.get("hidden"))))
         case "wrong":
             loses = tuple(int(number) for number in options.get("loses", ()))
             question.wrong.append(Wrong(cell.source, loses))

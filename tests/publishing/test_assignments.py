@@ -3,12 +3,16 @@
 import json
 import re
 import shutil
+import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
+import otter
 import pytest
 from otter.api import grade_submission
+from otter.check.utils import IPythonInterpreter
 
 from publishing.assignments import (
     Assignment,
@@ -86,6 +90,47 @@ def test_wrong_answers_lose_the_points_that_they_should(assignment, question) ->
         assert all(map(all, found.values())), "another question depends on this one"
 
 
+RETURNED = {  # right answers, and what the same numbers are returned as
+    "tensor": "lambda found: __import__('torch').tensor(plain(found))",
+    "list": "lambda found: plain(found)",
+    "tuple": "lambda found: tuple(plain(found))",
+    "array": "lambda found: __import__('numpy').array(plain(found))",
+}
+AS_NUMBERS = """
+def plain(found):
+    return [plain(each) for each in found] if hasattr(found, "__len__") else float(found)
+
+
+{name} = (lambda right, turned: lambda *given: turned(right(*given)))({name}, {turned})
+"""
+SEVERAL = [
+    ("trajectories-do-not-cross", "meetings"),
+    ("augmented-neural-odes", "represent"),
+    ("generalisation", "slice"),
+    ("generalisation", "interval"),
+    ("stability-and-scale", "spikes"),
+    ("what-neural-odes-struggle-with", "witness"),
+    ("flows-are-homeomorphisms", "undo"),
+    ("resnets-to-neural-odes", "euler"),
+    ("the-price-of-squeezing", "stretch"),
+    ("beyond", "trace"),
+    ("beyond", "estimate"),
+]
+"""Questions that ask for several numbers."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", RETURNED)
+@pytest.mark.parametrize(("chapter", "name"), SEVERAL, ids=[name for _, name in SEVERAL])
+def test_the_same_numbers_count_whatever_holds_them(chapter: str, name: str, kind: str) -> None:
+    """Single precision included, which is what a tensor of a list has."""
+    (question,) = [q for q in ASSIGNMENTS[chapter].questions if q.name == name]
+    asked = re.search(r"def (\w+)\(", question.solution)
+    assert asked
+    answer = question.solution + AS_NUMBERS.format(name=asked[1], turned=RETURNED[kind])
+    assert all(marks(ASSIGNMENTS[chapter], {name: answer})[name])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("assignment", "question"), CODE, ids=CODE_NAMES)
 def test_no_answer_is_no_points(assignment, question) -> None:
@@ -124,6 +169,29 @@ def test_a_student_gets_no_solution_and_no_hidden_test(
             assert line not in tests, line
     assert "hidden': True" not in tests
     assert not any(cell.get("outputs") for cell in notebook.cells)
+
+
+def test_the_last_cell_hands_in_where_otter_makes_archives_and_where_it_does_not(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not in Colab, where otter refuses: there the notebook itself is asked for."""
+    student = tmp_path / "student"
+    shutil.copytree(made / SMALL / "student", student)
+    monkeypatch.chdir(student)
+    last = nbformat.read(f"{SMALL}.ipynb", as_version=4).cells[-1].source
+    names = {"sys": sys, "grader": otter.Notebook()}
+    exec(last, names)
+    (archive,) = student.glob("*.zip")
+    with zipfile.ZipFile(archive) as handed_in:
+        assert f"{SMALL}.ipynb" in handed_in.namelist()
+    archive.unlink()
+    names["grader"].interpreter = IPythonInterpreter.COLAB
+    with pytest.raises(RuntimeError, match="not compatible with Google Colab"):
+        names["grader"].export(pdf=False)
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    exec(last, names)
+    assert "Download .ipynb" in capsys.readouterr().out
+    assert not list(student.glob("*.zip"))
 
 
 def test_each_question_says_its_points(made: Path) -> None:
@@ -194,7 +262,10 @@ def test_otter_gives_a_solution_all_points_and_an_untouched_notebook_none(tmp_pa
     grader = str(folder / "autograder" / f"{SMALL}-autograder.zip")
     solved = grade_submission(str(folder / f"autograder/{SMALL}.ipynb"), grader, quiet=True)
     assert (solved.total, solved.possible) == (37.5, 37.5)
-    untouched = grade_submission(str(folder / f"student/{SMALL}.ipynb"), grader, quiet=True)
+    bare = nbformat.read(folder / f"student/{SMALL}.ipynb", as_version=4)
+    bare.metadata.pop("otter", None)  # as another editor may save it
+    nbformat.write(bare, tmp_path / "untouched.ipynb")
+    untouched = grade_submission(str(tmp_path / "untouched.ipynb"), grader, quiet=True)
     assert (untouched.total, untouched.possible) == (0, 37.5)
 
 

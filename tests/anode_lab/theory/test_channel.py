@@ -107,3 +107,11 @@ def test_the_sector_is_empty() -> None:
 def test_bad_points(x: Floats, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         widest_channel(x)
+
+
+def test_a_sample_may_be_nearer_to_the_origin_than_the_channel_is_wide() -> None:
+    """Then the half-width is no distance that a curve can keep: it starts in the origin."""
+    far = 1.5 * np.array([np.cos(2.2), np.sin(2.2)])
+    found = widest_channel(np.array([[1.0, 0.0], far, far * [1, -1]]))
+    assert found.half_width == pytest.approx(1.5 * np.sin(2.2))
+    assert found.half_width > 1.0
