@@ -8,10 +8,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from anode.fields import VectorField
 from anode.models import Model
+from anode.own_field import STACK, Own
 from anode.solve import METHODS, SolverSettings, Tableau
 
 AnyModel = TypeVar("AnyModel", bound=Model)
@@ -44,10 +47,18 @@ def select(model: Model, replicas: int | Sequence[int]) -> Model:
     Raises:
         ValueError: If there is no such replica, or none is asked for.
     """
-    chosen = [replicas] if isinstance(replicas, int) else list(replicas)
+    chosen = [replicas] if isinstance(replicas, int | np.integer) else list(replicas)
     if not chosen or any(not 0 <= r < model.replicas for r in chosen):
         raise ValueError(f"replicas must be one or more of 0..{model.replicas - 1}, got {replicas}")
-    part = type(model)(**model.architecture, seeds=[model.seeds[r] for r in chosen])
+    architecture = model.architecture
+    field = architecture.get("field")
+    if isinstance(field, STACK):
+        architecture["field"] = [field[r] for r in chosen]
+    elif field is not None:
+        if chosen != list(range(model.replicas)):
+            raise ValueError(f"a model of {_name(field)} can only be taken whole, got {replicas}")
+        return deepcopy(model)
+    part = type(model)(**architecture, seeds=[model.seeds[r] for r in chosen])
     first = next(model.parameters())
     part = part.to(first.device, first.dtype)
     part.load_state_dict({name: value[chosen] for name, value in model.state_dict().items()})
@@ -55,23 +66,38 @@ def select(model: Model, replicas: int | Sequence[int]) -> Model:
 
 
 def save(model: Model, path: Path | str) -> None:
-    """Write the weights, the architecture and the seeds of a model to a safetensors file."""
+    """Write the weights, the architecture and the seeds of a model to a safetensors file.
+
+    Of a field of your own its weights and its name are written.
+    """
+    architecture = model.architecture
+    if "field" in architecture:
+        architecture["field"] = _name(architecture["field"])
     description = {
         "format": _FORMAT,
         "model": type(model).__name__,
-        "architecture": to_json(model.architecture),
+        "architecture": to_json(architecture),
         "seeds": model.seeds,
     }
-    tensors = {name: v.detach().cpu().contiguous() for name, v in model.state_dict().items()}
+    # Copies, because a safetensors file takes no two arrays that share memory.
+    tensors = {
+        name: v.detach().cpu().clone().contiguous() for name, v in model.state_dict().items()
+    }
     save_file(tensors, path, metadata={"anode": json.dumps(description)})
 
 
-def load(path: Path | str, device: str = "cpu") -> Model:
+def load(path: Path | str, device: str = "cpu", *, field: VectorField | Own | None = None) -> Model:
     """Read a model that :func:`save` wrote. Nothing is unpickled.
+
+    Args:
+        path: Path of the file.
+        device: Device of the model.
+        field: The field again, for a model with a field of your own; its weights are overwritten.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged or not a model, or no model of its name is registered.
+        ValueError: If the file is damaged or not a model, or no model of its name is registered, or
+            ``field`` is missing or not wanted.
     """
     try:
         with safe_open(path, framework="pt", device=device) as file:
@@ -81,14 +107,27 @@ def load(path: Path | str, device: str = "cpu") -> Model:
         if description["format"] != _FORMAT:
             raise ValueError(f"its format is {description['format']}, not {_FORMAT}")
         kind = Model.named(description["model"])
+        own = description["architecture"].pop("field", None)
         arguments = _from_json(description["architecture"], _argument_types(kind))
+        if own is not None and field is None:
+            raise ValueError(f"its field is your own {own}: give it as load(path, field=...)")
+        if own is None and field is not None:
+            raise ValueError("its field is the package's: leave field out")
+        arguments |= {} if own is None else {"field": field}
         model = kind(**arguments, seeds=description["seeds"])
-        dtype = next(iter(tensors.values())).dtype
+        dtype = next((each.dtype for each in tensors.values() if each.is_floating_point()), None)
         model = model.to(device, dtype)
         model.load_state_dict(tensors)
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{path} is not a model that anode.save wrote: {error}") from error
+        raise ValueError(f"{path} cannot be read as a model of anode.save: {error}") from error
     return model
+
+
+def _name(field: Any) -> str | None:
+    """Name of the class of a field of one's own, or of those of a stack."""
+    if field is None:
+        return None
+    return _name(field[0]) if isinstance(field, STACK) else type(field).__name__
 
 
 def to_json(value: Any) -> Any:

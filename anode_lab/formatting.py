@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from anode.training import Floats, History
+from anode.arrays import Floats
+from anode.training import History
 
 
 def mean_sd(values: Floats, digits: int = 2) -> str:

@@ -30,6 +30,7 @@ ORDER = {
         "extras",
         "seeding",
         "fields",
+        "own_field",
         "solve",
         "models",
         "serialization",

@@ -7,7 +7,6 @@ from anode.data.toy import (
     g1d,
     identity_1d,
     separable,
-    spheres_without_slice,
 )
 
 __all__ = [
@@ -17,5 +16,4 @@ __all__ = [
     "g1d",
     "identity_1d",
     "separable",
-    "spheres_without_slice",
 ]

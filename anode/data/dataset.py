@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from anode.arrays import as_tensor
+
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs and targets.
+    """Inputs and targets; arrays and lists of numbers are made tensors.
 
     Attributes:
         x: Inputs, shape ``(N, *input_shape)``.
@@ -15,18 +17,22 @@ class Data:
         name: Name of the data in figures.
 
     Raises:
+        TypeError: If ``x`` or ``y`` is no array of real numbers.
         ValueError: If there are no samples, or ``x`` and ``y`` differ in number.
     """
 
     x: Tensor
     y: Tensor
-    name: str
+    name: str = "data"
 
     def __post_init__(self) -> None:
+        for each in ("x", "y"):  # frozen, but being made
+            tensor = as_tensor(f"{each} of {self.name}", getattr(self, each))
+            object.__setattr__(self, each, tensor)
         if len(self.x) == 0 or len(self.x) != len(self.y):
             raise ValueError(
-                f"{self.name}: x and y need the same number of samples, 1 or more, got "
-                f"{len(self.x)} and {len(self.y)}"
+                f"{self.name}: x and y need the same number of samples, 1 or more, got shapes "
+                f"{tuple(self.x.shape)} and {tuple(self.y.shape)}"
             )
 
     def __len__(self) -> int:

@@ -7,7 +7,8 @@ L(phi(x)). To add a model, write one class in one file of this folder: defining 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Self
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from anode.arrays import Array, as_tensor
 from anode.fields import check_positive, check_seeds, linear_layers
 from anode.seeding import Stream, generator
 from anode.solve import Solution, SolveFailure
@@ -80,12 +82,17 @@ class Model(nn.Module, ABC):
         outputs: Number of outputs of the head; None for no head: the features are the predictions.
         seeds: Seed of each replica. The weights of a replica depend on its own seed only.
 
+    Attributes:
+        nfe: Number of function evaluations of the last call: one number for a single set of inputs,
+            shape ``(R,)`` for a stack; None before the first.
+
     Raises:
         ValueError: If ``outputs`` is not positive, or ``seeds`` is empty or has a negative entry.
     """
 
     _registered: ClassVar[dict[str, type["Model"]]] = {}
     _arguments: dict[str, Any]
+    nfe: int | Tensor | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -167,25 +174,69 @@ class Model(nn.Module, ABC):
         """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predictions ``(R, B, outputs)`` for inputs ``(R or 1, B, *input_shape)``."""
-        return self.run(x).prediction
+        """Predictions ``(R, B, outputs)`` for inputs ``(R or 1, B, *input_shape)``.
+
+        A model of one replica takes ``(B, *input_shape)`` too and gives ``(B, outputs)``: the
+        number of axes decides. ``torch.compile`` breaks its graph here.
+        """
+        call = torch.compiler.disable(self._call) if torch.compiler.is_compiling() else self._call
+        return call(x)
+
+    def _call(self, x: Tensor) -> Tensor:
+        plain = self._plain(x)
+        x = x[None] if plain else x
+        output = self.run(x)
+        self.nfe = int(output.nfe) if plain else output.nfe
+        return output.prediction[0] if plain else output.prediction
+
+    @torch.no_grad()
+    def predict(self, x: Array) -> Array:
+        """Predictions for an array as an array, in evaluation mode and the model's precision."""
+        like = next(self.parameters(), torch.empty(0))
+        with evaluating(self):
+            found: Array = self(as_tensor("x", x).to(like)).cpu().numpy()
+        return found
 
     def _predict(self, features: Tensor) -> Tensor:
         return features if self.head is None else self.head(features)
+
+    def _plain(self, x: Tensor) -> bool:
+        """Whether these are inputs ``(B, *input_shape)`` of the only replica."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x must be a tensor, got {type(x).__name__}; predict takes arrays")
+        return self.replicas == 1 and x.dim() == 1 + len(self.input_shape)
 
     def _stack(self, x: Tensor) -> Tensor:
         """Inputs of every replica, ``(R, B, *input_shape)``, from ``(R or 1, B, *input_shape)``.
 
         Raises:
-            ValueError: If the shape of ``x`` does not fit the model.
+            ValueError: If the shape or the precision of ``x`` does not fit the model.
         """
         if tuple(x.shape[2:]) != self.input_shape or len(x) not in (1, self.replicas):
             shape = ", ".join(map(str, self.input_shape))
+            first = "" if self.replicas == 1 else f"{self.replicas}, "
             raise ValueError(
-                f"x must have shape ({self.replicas}, B, {shape}), or (1, B, {shape}) for the same "
-                f"inputs for every replica, got {tuple(x.shape)}"
+                f"x must have shape ({first}B, {shape}), or (1, B, {shape}) for the same inputs "
+                f"for every replica, got {tuple(x.shape)}"
+            )
+        weight = next(self.parameters(), x)
+        if x.dtype != weight.dtype or x.device != weight.device:
+            raise ValueError(
+                f"x is {x.dtype} on {x.device}, the model's weights are {weight.dtype} on "
+                f"{weight.device}; move one to the other"
             )
         return x.expand(self.replicas, *x.shape[1:])
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Have a model in evaluation mode, and in its own mode afterwards."""
+    mode = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(mode)
 
 
 def point_dim(input_shape: Sequence[int]) -> int:

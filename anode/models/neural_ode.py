@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from anode.arrays import as_tensor
 from anode.fields import Activation, ConvField, MLPField, VectorField
 from anode.models.base import FEATURE_AXIS, Model, ModelOutput
+from anode.own_field import STACK, Own, OwnField
 from anode.solve import SolverSettings, integrate
 
 
@@ -17,7 +20,10 @@ class NeuralODE(Model):
 
     The state is the input followed by ``augment_dim`` zeros: coordinates of a point, channels of
     an image. The field is an :class:`~anode.fields.MLPField` for inputs of shape ``(d,)``, and a
-    :class:`~anode.fields.ConvField` for inputs of shape ``(c, H, W)``.
+    :class:`~anode.fields.ConvField` for inputs of shape ``(c, H, W)``; or a field of your own::
+
+        net = nn.Sequential(nn.Linear(5, 32), nn.Tanh(), nn.Linear(32, 5))
+        layer = NeuralODE((2,), outputs=3, augment_dim=3, field=net)
 
     Args:
         input_shape: Shape of one input, ``(d,)`` or ``(c, H, W)``.
@@ -29,9 +35,12 @@ class NeuralODE(Model):
         seeds: Seed of each replica.
         end_time: Time T at which the state is read.
         solver: Method, tolerances and gradient of the solver.
+        field: A :class:`~anode.fields.VectorField`, or what :class:`~anode.own_field.OwnField`
+            takes: a function f(t, h) or a module, or a list of one module for each replica.
 
     Raises:
-        ValueError: If a size is out of range, or ``input_shape`` is neither of the two.
+        TypeError, ValueError: If a size is out of range, ``input_shape`` is neither of the two, or
+            ``field`` is no field or does not fit the other arguments.
     """
 
     def __init__(
@@ -46,6 +55,7 @@ class NeuralODE(Model):
         seeds: Iterable[int] = (0,),
         end_time: float = 1.0,
         solver: SolverSettings | None = None,
+        field: VectorField | Own | None = None,
     ) -> None:
         if len(input_shape) not in (1, 3):
             raise ValueError(f"input_shape must be (d,) or (c, H, W), got {tuple(input_shape)}")
@@ -53,21 +63,38 @@ class NeuralODE(Model):
             raise ValueError(f"augment_dim must be 0 or more, got {augment_dim}")
         if not end_time > 0:
             raise ValueError(f"end_time must be positive, got {end_time}")
+        seeds = tuple(seeds)
+        if isinstance(field, STACK) and seeds == (0,):
+            seeds = tuple(range(len(field)))
         width, *size = input_shape[0] + augment_dim, *input_shape[1:]
         super().__init__(input_shape, (width, *size), outputs, seeds)
         self.augment_dim = augment_dim
         self.end_time = end_time
         self.solver = solver or SolverSettings()
-        options: dict[str, Any] = {
-            "activation": activation,
-            "time_dependent": time_dependent,
-            "seeds": self.seeds,
-        }
+        options: dict[str, Any] = {"activation": activation, "time_dependent": time_dependent}
         self.field: VectorField
-        if size:
-            self.field = ConvField(width, (size[0], size[1]), filters=hidden, **options)
+        if field is None and size:
+            self.field = ConvField(
+                width, (size[0], size[1]), filters=hidden, seeds=self.seeds, **options
+            )
+        elif field is None:
+            self.field = MLPField(width, hidden=hidden, seeds=self.seeds, **options)
         else:
-            self.field = MLPField(width, hidden=hidden, **options)
+            if (hidden, activation, time_dependent) != (32, Activation.RELU, True):
+                raise ValueError(
+                    "hidden, activation and time_dependent are of the package's fields: leave them "
+                    f"out with a field of your own, got hidden={hidden!r} and {options}"
+                )
+            if not isinstance(field, VectorField):
+                field = OwnField(field, self.state_shape, self.seeds)
+            if (field.replicas, field.state_shape) != (self.replicas, self.state_shape):
+                raise ValueError(
+                    f"field must be of {self.replicas} replicas and states {self.state_shape}, got "
+                    f"{field.replicas} of {field.state_shape}"
+                )
+            self.field = field
+            for weight in field.weights[:1]:
+                self.to(weight.device, weight.dtype)  # so that the head fits
 
     def augment(self, x: Tensor) -> Tensor:
         """Initial state h(0): the inputs with p zeros appended along the feature axis.
@@ -87,19 +114,26 @@ class NeuralODE(Model):
         return ModelOutput(self._predict(features), features, solution.nfe, solution)
 
     @torch.no_grad()
-    def flow(self, x: Tensor, times: Tensor | int = 50) -> Tensor:
+    def flow(self, x: Tensor, times: Tensor | Sequence[float] | int = 50) -> Tensor:
         """Trajectories phi_t(x), without gradients.
 
         Args:
-            x: Inputs, shape ``(R, B, *input_shape)`` or ``(1, B, *input_shape)``.
-            times: Output times ``(T,)`` that start at 0, or the number of evenly spaced times.
+            x: Inputs as for a call, ``(R or 1, B, *input_shape)`` or ``(B, *input_shape)``.
+            times: Output times ``(T,)``, or the number of evenly spaced times from 0.
 
         Returns:
-            States, shape ``(T, R, B, *state_shape)``; NaN for a replica whose solve fails.
+            States, shape ``(T, R, B, *state_shape)``, or ``(T, B, *state_shape)`` for the latter
+            inputs; NaN for a replica whose solve fails.
         """
-        h0 = self.augment(x)
-        times = self._times(times, h0) if isinstance(times, int) else times.to(h0)
-        return integrate(self.field, h0, times, self.solver).states
+        plain = self._plain(x)
+        h0 = self.augment(x[None] if plain else x)
+        if isinstance(times, int | np.integer):
+            times = self._times(int(times), h0)
+        times = as_tensor("times", times).to(h0)
+        late = int(times.flatten()[:1].any())  # the state is known at 0, not at a later start
+        times = torch.cat([times.new_zeros(late), times])
+        states = integrate(self.field, h0, times, self.solver).states[late:]
+        return states[:, 0] if plain else states
 
     def _times(self, count: int, like: Tensor) -> Tensor:
         return torch.linspace(0, self.end_time, count, dtype=like.dtype, device=like.device)

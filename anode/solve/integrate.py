@@ -4,23 +4,28 @@ Each replica is its own initial value problem: its own step sizes, its own numbe
 evaluations, its own success or failure.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from anode.fields import VectorField
+from anode.own_field import STACK, Own, OwnField
 from anode.solve import compiled, fixed_steps, runge_kutta, torchdiffeq
 from anode.solve.settings import SolverSettings
 from anode.solve.solution import Solution
 
 
 def integrate(
-    field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings | None = None
+    field: VectorField | Own, h0: Tensor, times: Tensor, settings: SolverSettings | None = None
 ) -> Solution:
     """Solve dh/dt = f(h, t) from ``h0`` at ``times[0]``, one problem for each replica.
 
     Args:
-        field: R vector fields.
-        h0: Initial states, shape ``(R, B, *state_shape)``.
+        field: R vector fields; or a function f(t, h), a module, or a list of R modules of yours, as
+            for :class:`~anode.own_field.OwnField`.
+        h0: Initial states, shape ``(R, B, *state_shape)``. For a single field they may be
+            ``(B, *state_shape)``; the states of the solution then are ``(T, B, *state_shape)``.
         times: Output times, shape ``(T,)``, strictly increasing or decreasing, T >= 2.
         settings: Method, tolerances, gradient, and engine; the paper's if left out.
 
@@ -34,15 +39,21 @@ def integrate(
             autocast is on.
     """
     settings = settings or SolverSettings()
+    if not isinstance(field, VectorField):
+        field = OwnField(field, h0.shape[2 if isinstance(field, STACK) else 1 :])
+    plain = field.replicas == 1 and h0.dim() == 1 + len(field.state_shape)
+    if plain:
+        h0 = h0[None]
     _check_problem(field, h0, times)
     keep_precision(h0.device)
     if not settings.stacked:
-        return torchdiffeq.solve(field, h0, times, settings)
-    if not settings.method.adaptive:
-        return fixed_steps.solve(field, h0, times, settings)
-    if compiled.suits(field, h0, settings):
-        return compiled.solve(field, h0, times, settings)
-    return runge_kutta.solve(field, h0, times, settings)
+        solver = torchdiffeq.solve
+    elif not settings.method.adaptive:
+        solver = fixed_steps.solve
+    else:
+        solver = (compiled if compiled.suits(field, h0, settings) else runge_kutta).solve
+    solution = solver(field, h0, times, settings)
+    return replace(solution, states=solution.states[:, 0]) if plain else solution
 
 
 def keep_precision(device: torch.device) -> None:
@@ -72,12 +83,12 @@ def _check_problem(field: VectorField, h0: Tensor, times: Tensor) -> None:
     gaps = times.diff()
     if not bool((gaps > 0).all() or (gaps < 0).all()):
         raise ValueError(f"times must strictly increase or decrease, got {times.tolist()}")
-    weight = field.weights[0]
-    if h0.device != weight.device or h0.dtype != weight.dtype:
-        raise ValueError(
-            f"h0 is {h0.dtype} on {h0.device}, the field's weights are {weight.dtype} on "
-            f"{weight.device}; move one to the other"
-        )
+    for weight in field.weights[:1]:  # a function of yours has none
+        if h0.device != weight.device or h0.dtype != weight.dtype:
+            raise ValueError(
+                f"h0 is {h0.dtype} on {h0.device}, the field's weights are {weight.dtype} on "
+                f"{weight.device}; move one to the other"
+            )
     if torch.is_autocast_enabled(h0.device.type):
         raise ValueError(
             f"torch.autocast is on for {h0.device.type}: fields would be evaluated in half "

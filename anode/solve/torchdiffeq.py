@@ -158,11 +158,12 @@ def _fixed(
     field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings
 ) -> tuple[Tensor, EvaluationCounter]:
     """States ``(T, R, B, ...)`` of all replicas at once: steps of one size need no control."""
-    counter = EvaluationCounter(field, times)
+    weights = field.weights
+    counter = EvaluationCounter(partial(field.evaluate, weights), times)
     options = {"grid_constructor": lambda _field, _h0, t: step_times(t, settings)}
     solve, extra = odeint, dict[str, Any]()
     if settings.gradient is Gradient.ADJOINT:
-        solve, extra = odeint_adjoint, {"adjoint_params": field.weights}
+        solve, extra = odeint_adjoint, {"adjoint_params": weights}
     states = solve(counter, h0, times, method=settings.method.name, options=options, **extra)
     counter.end_forward()
     return states, counter

@@ -1,6 +1,5 @@
 """Training: one loop for all models, its settings, its history, and what is measured after it."""
 
-from anode.arrays import Floats
 from anode.training.batches import Batches
 from anode.training.checkpoint import Checkpoint
 from anode.training.history import History, TrainingFailure
@@ -10,7 +9,6 @@ from anode.training.loss import Loss, accuracy, evaluate, features_of
 __all__ = [
     "Batches",
     "Checkpoint",
-    "Floats",
     "History",
     "Loss",
     "TrainingFailure",

@@ -18,9 +18,13 @@ class StackedAdam:
     operations for any number of layers. :meth:`release` gives each parameter its own memory again.
 
     Args:
-        parameters: Parameters, each of shape ``(R, ...)``.
+        parameters: Parameters, each of shape ``(R, ...)``, or of any shape for a single replica.
+            Those that require no gradient are left alone.
         learning_rate: Learning rate of each replica.
         weight_decay: Weight decay of each replica, added to the gradient (L2).
+
+    Raises:
+        ValueError: If no parameter requires a gradient.
     """
 
     STATE = ("weights", "mean", "square", "active")
@@ -31,12 +35,14 @@ class StackedAdam:
         learning_rate: Sequence[float],
         weight_decay: Sequence[float],
     ) -> None:
-        self.parameters = list(parameters)
-        first = self.parameters[0]
-        self.sizes = [p[0].numel() for p in self.parameters]
+        self.parameters = [each for each in parameters if each.requires_grad]
+        if not self.parameters:
+            raise ValueError("the model has no parameters that require gradients: nothing to train")
+        first, replicas = self.parameters[0], len(learning_rate)
+        self.sizes = [p.numel() // replicas for p in self.parameters]
         self.padded = [-(-size // _ALIGNED) * _ALIGNED for size in self.sizes]
         self.weights, self.gradient, self.mean, self.square = (
-            first.new_zeros(len(first), sum(self.padded)) for _ in range(4)
+            first.new_zeros(replicas, sum(self.padded)) for _ in range(4)
         )
         for parameter, part in zip(self.parameters, self._parts(self.weights), strict=True):
             part.copy_(parameter.detach().reshape(part.shape))

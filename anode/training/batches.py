@@ -1,12 +1,16 @@
 """Batches of data for a stack of replicas, in a different order for each."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from anode.data import Data
 from anode.seeding import Stream, generator
+
+Sets = Data | tuple[Any, Any] | Sequence[Data | tuple[Any, Any]]
+"""A data set, as :class:`Data` or as a pair of arrays (x, y); or a sequence of one a replica."""
 
 RESIDENT_BYTES = 2 * 2**30
 """Size above which data stay in the memory of the host, from which each batch is copied."""
@@ -23,19 +27,21 @@ class Batches:
         data: One data set for all replicas, or one of equal size for each.
         batch_size: Number of samples in a batch.
         device: Device of the batches.
+        dtype: Type to which inputs and targets are converted, see :func:`stacked`.
 
     Raises:
-        ValueError: If there are several data sets but not R, or of different sizes.
+        TypeError, ValueError: As :func:`stacked`.
     """
 
     def __init__(
         self,
         seeds: Sequence[int],
-        data: Data | Sequence[Data],
+        data: Sets,
         batch_size: int,
         device: torch.device,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        x, y = stacked(data, len(seeds))
+        x, y = stacked(data, len(seeds), dtype)
         self.batch_size, self.device = batch_size, device
         self.streamed = device.type == "cuda" and x.nbytes > RESIDENT_BYTES
         home = x.device if self.streamed else device
@@ -76,18 +82,30 @@ class Batches:
         return values.pin_memory().to(self.device, non_blocking=True) if self.streamed else values
 
 
-def stacked(data: Data | Sequence[Data], replicas: int) -> tuple[Tensor, Tensor]:
+def stacked(data: Sets, replicas: int, dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
     """Inputs ``(1 or R, N, *input_shape)`` and targets of one data set, or of one for each replica.
 
+    They are converted to ``dtype`` if it is given; integers among the targets stay integers.
+
     Raises:
-        ValueError: If there are several sets but not R, or of different sizes.
+        TypeError, ValueError: If ``data`` are no data sets, or several but not R of one size.
     """
-    sets = [data] if isinstance(data, Data) else list(data)
-    if len(sets) not in (1, replicas) or len({len(each) for each in sets}) != 1:
+    sets: list[Any] = [data]
+    if isinstance(data, tuple | list) and any(isinstance(each, Data | tuple) for each in data):
+        sets = list(data)
+    for i, each in enumerate(sets):
+        if isinstance(each, tuple | list) and len(each) == 2:
+            sets[i] = Data(*each)
+        elif not isinstance(each, Data):
+            kind = type(each).__name__
+            raise TypeError(f"data must be Data, a pair (x, y), or one a replica, got {kind}")
+    shapes = sorted({(tuple(each.x.shape), tuple(each.y.shape)) for each in sets})
+    if len(sets) not in (1, replicas) or len(shapes) != 1:
         raise ValueError(
             f"data must be one data set or {replicas} of equal size, one a replica, got "
-            f"{len(sets)} of sizes {[len(each) for each in sets]}"
+            f"{len(sets)} of sizes {[len(each) for each in sets]} and shapes {shapes}"
         )
-    if len(sets) == 1:  # without a copy
-        return sets[0].x[None], sets[0].y[None]
-    return torch.stack([each.x for each in sets]), torch.stack([each.y for each in sets])
+    x, y = sets[0].x[None], sets[0].y[None]  # without a copy
+    if len(sets) > 1:
+        x, y = torch.stack([each.x for each in sets]), torch.stack([each.y for each in sets])
+    return x.to(dtype), y.to(dtype) if y.is_floating_point() else y

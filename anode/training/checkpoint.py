@@ -87,15 +87,6 @@ class State:
     arrays: Mapping[str, Tensor]
 
 
-def epoch_of(path: Path) -> int | None:
-    """Number of finished epochs in the checkpoint at ``path``; None if there is no valid one."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return int(json.loads((file.metadata() or {})["anode"])["epoch"])
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _digest(head: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> str:
     """Digest of all that a checkpoint has except the digest itself."""
     rest = {name: value for name, value in head.items() if name != "digest"}

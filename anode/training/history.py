@@ -1,8 +1,7 @@
 """The history of a training, and the recorder that a running training writes to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
@@ -91,25 +90,6 @@ class History:
     def epoch_nfe(self) -> Floats:
         """Mean number of function evaluations of a forward pass in each epoch, shape ``(R, E)``."""
         return self._by_epoch(self.step_nfe)
-
-    @classmethod
-    def join(cls, histories: Sequence["History"]) -> "History":
-        """One history of several trainings that differ in their seeds only."""
-        first = histories[0]
-        starts = accumulate((len(each.seeds) for each in histories), initial=0)
-        both = list(zip(starts, histories, strict=False))
-        validation = [h.validation_loss for h in histories if h.validation_loss is not None]
-        return cls(
-            **{name: np.concatenate([getattr(h, name) for h in histories]) for name in STEPS},
-            steps_per_epoch=first.steps_per_epoch,
-            validation_loss=np.concatenate(validation) if validation else None,
-            snapshots={
-                e: np.concatenate([h.snapshots[e] for h in histories]) for e in first.snapshots
-            },
-            failures={start + r: each for start, h in both for r, each in h.failures.items()},
-            seconds=sum(h.seconds for h in histories),
-            seeds=tuple(seed for h in histories for seed in h.seeds),
-        )
 
     def _by_epoch(self, values: Floats) -> Floats:
         means: Floats = values.reshape(len(values), -1, self.steps_per_epoch).mean(axis=2)

@@ -5,7 +5,7 @@ loss, Adam, the recorder of the history, and the checkpoint.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from anode.data import Data
 from anode.models import Model
 from anode.training.adam import StackedAdam
-from anode.training.batches import Batches
+from anode.training.batches import Batches, Sets
 from anode.training.checkpoint import Checkpoint, State
 from anode.training.history import History, Recorder
-from anode.training.loss import Loss, evaluate, features_of, with_nan
+from anode.training.loss import Loss, Measure, evaluate, features_of, losses, with_nan
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,8 @@ class TrainingSettings:
         batch_size: Number of samples in a step; the last batch of an epoch may be smaller.
         learning_rate: Learning rate of Adam, one for all replicas or a tuple of one for each.
         weight_decay: Weight decay of Adam, one for all replicas or a tuple of one for each.
-        loss: Loss that is minimised.
+        loss: Loss that is minimised: a :class:`Loss`, a loss of torch such as ``nn.MSELoss()`` or
+            ``F.cross_entropy``, or a function of yours, see :data:`~anode.training.loss.Measure`.
         batches: Largest number of batches in an epoch; None for all.
         snapshot_epochs: Epochs after which features are kept; 0 is before training.
 
@@ -43,7 +43,7 @@ class TrainingSettings:
     batch_size: int = 64
     learning_rate: float | tuple[float, ...] = 1e-3
     weight_decay: float | tuple[float, ...] = 0.0
-    loss: Loss = Loss.HUBER
+    loss: Measure = Loss.HUBER
     batches: int | None = None
     snapshot_epochs: tuple[int, ...] = ()
 
@@ -83,10 +83,10 @@ def _each(value: float | tuple[float, ...], replicas: int) -> tuple[float, ...]:
 @torch.enable_grad()
 def train(
     model: Model,
-    data: Data | Sequence[Data],
+    data: Sets,
     settings: TrainingSettings | None = None,
     *,
-    validation: Data | Sequence[Data] | None = None,
+    validation: Sets | None = None,
     snapshot_x: Tensor | None = None,
     checkpoint: Checkpoint | None = None,
     after_epoch: Callable[[int], None] | None = None,
@@ -99,7 +99,8 @@ def train(
 
     Args:
         model: R replicas.
-        data: One data set for all replicas, or one of equal size for each.
+        data: One data set for all replicas, or one of equal size for each: :class:`Data`, or pairs
+            (x, y) of arrays, converted to the model's precision; integers as targets stay so.
         settings: Settings of the training; the paper's by default.
         validation: Data whose loss is computed after each epoch, in the same form.
         snapshot_x: Inputs ``(n, *input_shape)`` whose features are kept at ``snapshot_epochs``.
@@ -108,13 +109,12 @@ def train(
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: If numbers or sizes do not fit the replicas, or ``snapshot_x`` is missing.
+        TypeError, ValueError: If data, settings and model do not fit, or there is nothing to train.
     """
-    settings = settings or TrainingSettings()
-    if settings.snapshot_epochs and snapshot_x is None:
-        raise ValueError("snapshot_epochs needs snapshot_x: inputs (n, *input_shape)")
-    batches = Batches(model.seeds, data, settings.batch_size, next(model.parameters()).device)
+    settings = _checked(settings, snapshot_x)
     optimizer = StackedAdam(list(model.parameters()), *settings.per_replica(model.replicas))
+    like = optimizer.weights
+    batches = Batches(model.seeds, data, settings.batch_size, like.device, like.dtype)
     recorder, done = _resume(checkpoint, optimizer, batches, model.seeds)
 
     def observe(epoch: int) -> None:
@@ -143,26 +143,35 @@ def train(
     return recorder.history(min(batches.per_epoch, settings.batches or batches.per_epoch))
 
 
+def _checked(settings: TrainingSettings | None, snapshot_x: Tensor | None) -> TrainingSettings:
+    if not isinstance(settings, TrainingSettings | None):
+        raise TypeError(f"settings must be TrainingSettings, got {settings!r}")
+    settings = settings or TrainingSettings()
+    if settings.snapshot_epochs and snapshot_x is None:
+        raise ValueError("snapshot_epochs needs snapshot_x: inputs (n, *input_shape)")
+    return settings
+
+
 def _step(
     model: Model,
     optimizer: StackedAdam,
     recorder: Recorder,
     batch: tuple[Tensor, Tensor],
-    loss: Loss,
+    loss: Measure,
     epoch: int,
 ) -> None:
     """Update every replica that has not failed by one batch ``(R, B, ...)``."""
     x, y = batch
     optimizer.zero_grad()
     output = model.run(with_nan(x, recorder.stopped))
-    losses = loss(output.prediction, y)  # (R,)
+    values = losses(loss, output.prediction, y)  # (R,)
     recorder.fail(epoch, "forward", output.failures)
-    recorder.fail(epoch, "forward", _not_finite(losses[:, None], "loss"))
-    if losses.requires_grad:  # unless every replica failed in a model without a head
-        losses.sum().backward()
+    recorder.fail(epoch, "forward", _not_finite(values[:, None], "loss"))
+    if values.requires_grad:  # unless every replica failed in a model without a head
+        values.sum().backward()
     recorder.fail(epoch, "backward", output.backward_failures())
     recorder.fail(epoch, "backward", _not_finite(optimizer.gather(), "gradient"))
-    recorder.steps.append((losses.detach(), output.nfe, output.backward_nfe()))
+    recorder.steps.append((values.detach(), output.nfe, output.backward_nfe()))
     if recorder.failures:
         optimizer.hold(recorder.stopped)
     optimizer.step()

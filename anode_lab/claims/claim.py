@@ -6,7 +6,8 @@ from string import ascii_lowercase
 
 import numpy as np
 
-from anode.training import Floats, History, Loss
+from anode.arrays import Floats
+from anode.training import History, Loss
 from anode_lab.claims.criterion import Criterion, Verdict, combined
 from anode_lab.claims.interval import Average, Measurement, measure
 from anode_lab.experiments import EXPERIMENTS

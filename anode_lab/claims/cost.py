@@ -7,7 +7,7 @@ from math import log
 
 import numpy as np
 
-from anode.training import Floats
+from anode.arrays import Floats
 from anode_lab.claims.claim import Case
 from anode_lab.measures.time_to_loss import epochs_to_reach, nfe_at_loss
 

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 
+from anode.arrays import Floats
 from anode.data import Data
-from anode.training import Floats, Loss, features_of
+from anode.training import Loss, features_of
 from anode_lab.claims.claim import Case
 from anode_lab.measures.time_to_loss import epochs_to_reach
 

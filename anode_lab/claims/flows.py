@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anode.arrays import Floats
 from anode.data.toy import RADII
 from anode.models import NeuralODE
-from anode.training import Floats
 from anode_lab.claims.claim import Case
 from anode_lab.measures.time_to_loss import nfe_growth
 from anode_lab.theory.trajectories import trajectory_geometry

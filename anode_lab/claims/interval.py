@@ -11,7 +11,7 @@ from math import inf, sqrt
 import numpy as np
 from scipy.stats import bootstrap, norm, t
 
-from anode.training import Floats
+from anode.arrays import Floats
 
 LEVEL = 0.95
 """How often an interval covers the mean over all seeds, approximately."""

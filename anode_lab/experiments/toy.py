@@ -5,11 +5,12 @@ One seed fixes a replica's data, its weights and the order in which it sees the 
 
 from collections.abc import Callable
 
-from anode.data import concentric_spheres, g1d, identity_1d, separable, spheres_without_slice
+from anode.data import concentric_spheres, g1d, identity_1d, separable
 from anode.fields import Activation
 from anode.training import Loss
 from anode_lab.experiments.experiment import Experiment, ModelSpec, Split
 from anode_lab.experiments.profiles import Size, sizes
+from anode_lab.experiments.slice import spheres_without_slice
 
 
 def _spheres(dim: int) -> Callable[[Size, int], Split]:

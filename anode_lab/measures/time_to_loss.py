@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from anode.training import Floats, History
+from anode.arrays import Floats
+from anode.training import History
 
 
 def epochs_to_reach(history: History, levels: Floats) -> Floats:

@@ -64,14 +64,12 @@ class SecondOrder(NeuralODE):
         seeds: Iterable[int] = (0,),
         solver: SolverSettings | None = None,
     ) -> None:
-        dim = point_dim(input_shape)
+        dim, seeds = point_dim(input_shape), tuple(seeds)
         super().__init__(
             input_shape,
             outputs,
             augment_dim=dim,
-            hidden=hidden,
-            activation=activation,
+            field=SecondOrderField(dim, hidden=hidden, activation=activation, seeds=seeds),
             seeds=seeds,
             solver=solver,
         )
-        self.field = SecondOrderField(dim, hidden=hidden, activation=activation, seeds=self.seeds)

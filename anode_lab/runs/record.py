@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anode.training import Checkpoint, Floats, History, TrainingFailure, accuracy
+from anode.arrays import Floats
+from anode.training import Checkpoint, History, TrainingFailure, accuracy
 from anode_lab.runs.provenance import Provenance
 from anode_lab.runs.store import DamagedError, Key, Store
 from anode_lab.runs.task import Task

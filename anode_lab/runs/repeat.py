@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anode.training import Floats
+from anode.arrays import Floats
 from anode_lab.runs.record import load_record
 from anode_lab.runs.runner import not_recorded, results_folder
 from anode_lab.runs.store import Store

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 import torch
 
+from anode.arrays import Floats
 from anode.data import Data
 from anode.models import Model
-from anode.training import Floats, History
+from anode.training import History
+from anode.training.history import STEPS
 from anode_lab.experiments import Experiment, Size
 from anode_lab.runs.provenance import Provenance
 from anode_lab.runs.record import Record
@@ -143,9 +146,26 @@ def joined(trained: Sequence[tuple[Task, Record]], device: str) -> Run:
     return Run(
         task=task,
         model=model.to(device),
-        history=History.join([each.history for each in records]),
+        history=joined_history([each.history for each in records]),
         provenance=tuple(each.provenance for each in records),
         data_name=about["data"],
         samples=about["samples"],
         accuracy=np.concatenate(accuracy),
+    )
+
+
+def joined_history(histories: Sequence[History]) -> History:
+    """One history of several trainings that differ in their seeds only."""
+    first = histories[0]
+    starts = accumulate((len(each.seeds) for each in histories), initial=0)
+    both = list(zip(starts, histories, strict=False))
+    validation = [h.validation_loss for h in histories if h.validation_loss is not None]
+    return History(
+        **{name: np.concatenate([getattr(h, name) for h in histories]) for name in STEPS},
+        steps_per_epoch=first.steps_per_epoch,
+        validation_loss=np.concatenate(validation) if validation else None,
+        snapshots={e: np.concatenate([h.snapshots[e] for h in histories]) for e in first.snapshots},
+        failures={start + r: each for start, h in both for r, each in h.failures.items()},
+        seconds=sum(h.seconds for h in histories),
+        seeds=tuple(seed for h in histories for seed in h.seeds),
     )

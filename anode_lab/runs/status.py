@@ -2,10 +2,13 @@
 
 import json
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from anode.training import Checkpoint
-from anode.training.checkpoint import SUFFIX, epoch_of
+from anode.training.checkpoint import SUFFIX
 from anode_lab.runs.provenance import made_with, versions
 from anode_lab.runs.store import DamagedError, Store
 from anode_lab.runs.task import Task
@@ -78,3 +81,12 @@ def epochs_done(task: Task, store: Store, device: str = "cpu") -> int | None:
 def missing(tasks: list[Task], store: Store, device: str = "cpu") -> list[Task]:
     """The tasks that have no sound record."""
     return [task for task in tasks if stage(task, store, device) is not Stage.RECORDED]
+
+
+def epoch_of(path: Path) -> int | None:
+    """Number of finished epochs in the checkpoint at ``path``; None if there is no valid one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int(json.loads((file.metadata() or {})["anode"])["epoch"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return None

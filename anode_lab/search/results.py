@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from anode.training import Floats
+from anode.arrays import Floats
 from anode_lab.runs.provenance import Provenance
 from anode_lab.runs.store import Key, Store
 from anode_lab.search.grid import Grid, Setting

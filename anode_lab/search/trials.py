@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 from tqdm.auto import tqdm
 
+from anode.arrays import Floats
 from anode.data import Data
 from anode.seeding import Stream, generator
-from anode.training import Floats, History, Loss, TrainingSettings, evaluate, train
+from anode.training import History, Loss, TrainingSettings, evaluate, train
 from anode_lab.search.grid import Grid, Setting
 
 Indices = NDArray[np.intp]

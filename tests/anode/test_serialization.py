@@ -241,9 +241,9 @@ def test_files_that_are_no_model_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         weights.load(path)
     save_file({"x": torch.ones(2)}, path)
-    with pytest.raises(ValueError, match=r"model\.safetensors is not a model"):
+    with pytest.raises(ValueError, match=r"model\.safetensors cannot be read as a model"):
         weights.load(path)
     weights.save(NeuralODE((1,)), path)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(ValueError, match=r"model\.safetensors is not a model"):
+    with pytest.raises(ValueError, match=r"model\.safetensors cannot be read as a model"):
         weights.load(path)

@@ -8,8 +8,9 @@ from math import nan
 import numpy as np
 
 from anode import History, NeuralODE
+from anode.arrays import Floats
 from anode.models import Model
-from anode.training import Floats, TrainingFailure
+from anode.training import TrainingFailure
 from anode_lab.claims import (
     Case,
 )

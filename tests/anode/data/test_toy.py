@@ -1,14 +1,17 @@
 """Toy data have the density, the radii, the sizes and the targets that they are said to have."""
 
 from math import log, pi
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import kstest
 
-from anode.data import Data, concentric_spheres, g1d, identity_1d, separable, spheres_without_slice
+from anode.data import Data, concentric_spheres, g1d, identity_1d, separable
 from anode.data.toy import RADII, uniform_shell
 from anode.seeding import Stream, generator
+from anode_lab.experiments.slice import spheres_without_slice
 
 DIMS = (1, 2, 3, 5, 10)
 
@@ -98,19 +101,31 @@ def test_a_slice_is_left_out_of_the_plane() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: concentric_spheres(0), "dim must be 1 or more, got 0"),
-        (lambda: concentric_spheres(2, n_inner=0), "n_inner must be 1 or more, got 0"),
-        (lambda: concentric_spheres(2, n_outer=-3), "n_outer must be 1 or more, got -3"),
-        (lambda: concentric_spheres(2, radii=(1.0, 0.5, 2.0)), r"0 < r1 < r2 < r3, got \(1.0, 0.5"),
-        (lambda: concentric_spheres(2, radii=(0.0, 0.5, 2.0)), r"0 < r1 < r2 < r3, got \(0.0, 0.5"),
+        (lambda: concentric_spheres(0), "dim must be a positive integer, got 0"),
+        (lambda: concentric_spheres(2, n_inner=0), "n_inner must be a positive integer, got 0"),
+        (lambda: concentric_spheres(2, n_outer=-3), "n_outer must be a positive integer, got -3"),
+        (
+            lambda: concentric_spheres(2, radii=(1.0, 0.5, 2.0)),
+            r"< r3 < inf, got \(1.0, 0.5",
+        ),
+        (
+            lambda: concentric_spheres(2, radii=(0.0, 0.5, 2.0)),
+            r"< r3 < inf, got \(0.0, 0.5",
+        ),
         (lambda: concentric_spheres(2, seed=-1), "seed=-1"),
-        (lambda: separable(2, n_positive=0), "n_positive must be 1 or more, got 0"),
-        (lambda: separable(-1), "dim must be 1 or more, got -1"),
-        (lambda: g1d(0), "repeats must be 1 or more, got 0"),
-        (lambda: spheres_without_slice(5, 50), "inner_points must be 1 or more, got 0"),
+        (lambda: separable(2, n_positive=0), "n_positive must be a positive integer, got 0"),
+        (lambda: separable(-1), "dim must be a positive integer, got -1"),
+        (lambda: g1d(0), "repeats must be a positive integer, got 0"),
+        (lambda: spheres_without_slice(5, 50), "inner_points must be a positive integer, got 0"),
         (lambda: spheres_without_slice(start=2.0, stop=1.0), "start < stop < 2 pi, got 2.0, 1.0"),
-        (lambda: Data(torch.ones(2, 1), torch.ones(3, 1), "pairs"), "pairs: .* got 2 and 3"),
-        (lambda: Data(torch.ones(0, 1), torch.ones(0, 1), "none"), "none: .* got 0 and 0"),
+        (
+            lambda: Data(torch.ones(2, 1), torch.ones(3, 1), "pairs"),
+            r"pairs: .* got shapes \(2, 1\) and \(3, 1\)",
+        ),
+        (
+            lambda: Data(torch.ones(0, 1), torch.ones(0, 1), "none"),
+            r"none: .* got shapes \(0, 1\) and",
+        ),
     ],
 )
 def test_bad_arguments_are_named_with_their_value(call: object, message: str) -> None:
@@ -124,3 +139,21 @@ def test_selecting_keeps_the_name() -> None:
     chosen = data.select(data.y[:, 0] > 0)
     assert len(chosen) == 4
     assert chosen.name == data.name == "concentric spheres, d = 2"
+
+
+@pytest.mark.parametrize("dim", [100, 150, 300, 2000])
+def test_radii_hold_in_any_dimension(dim: int) -> None:
+    """Also where a power of a radius leaves single precision; almost all points are far out."""
+    radius = concentric_spheres(dim, 50, 50).x.double().norm(dim=1)
+    inner, outer = radius[:50], radius[50:]
+    assert 0.5 * 0.001 ** (1 / dim) * 0.99 < inner.min() <= inner.max() <= 0.5 * (1 + 1e-6)
+    assert 1 - 1e-6 <= outer.min() <= outer.max() <= 1.5 * (1 + 1e-6)
+    assert outer.mean() > 1.5 * (1 - 2 / dim)
+
+
+@pytest.mark.parametrize("made", [list, np.array, torch.tensor])
+def test_arrays_and_lists_become_tensors(made: Any) -> None:
+    data = Data(made([[0.0, 1.0], [2.0, 3.0]]), made([1, 0]))
+    assert data.x.tolist() == [[0.0, 1.0], [2.0, 3.0]]
+    assert data.y.tolist() == [1, 0]
+    assert (data.y.dtype, data.input_shape, data.name) == (torch.int64, (2,), "data")

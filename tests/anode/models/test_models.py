@@ -312,9 +312,9 @@ BAD: dict[str, Callable[[], object]] = {
     r"x must have shape \(3, B, 2\).*got \(2, 9, 2\)": lambda: ResNet((2,), seeds=SEEDS)(
         torch.ones(2, 9, 2)
     ),
-    r"x must have shape \(1, B, 1, 4, 4\).*got \(9, 1, 4, 4\)": lambda: NeuralODE(
+    r"x must have shape \(B, 1, 4, 4\), or \(1, B, 1, 4, 4\).*got \(9, 4, 4\)": lambda: NeuralODE(
         (1, 4, 4), hidden=2
-    )(torch.ones(9, 1, 4, 4)),
+    )(torch.ones(9, 4, 4)),
 }
 
 

@@ -15,8 +15,9 @@ import torch
 from anode import History, Loss, Model, NeuralODE, ResNet, TrainingSettings, train
 from anode.data import concentric_spheres
 from anode.training import Checkpoint, loop
-from anode.training.checkpoint import SUFFIX, epoch_of
+from anode.training.checkpoint import SUFFIX
 from anode_lab.images import image_set
+from anode_lab.runs.status import epoch_of
 from benchmarks.waiting import until
 
 EPOCHS, PER_EPOCH = 4, 3

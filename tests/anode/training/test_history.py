@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anode import History, Model, TrainingSettings, train
+from anode_lab.runs.result import joined_history
 from tests.anode.training.test_loop import SEEDS, SETTINGS, node, spheres
 
 WATCHED = replace(SETTINGS, snapshot_epochs=(0, 3))
@@ -44,7 +45,7 @@ def test_seeds_trained_one_at_a_time_join_to_the_history_of_the_stack(failing: i
     """The one that fails keeps its place, its NaN and its story."""
     together = trained(broken(SEEDS, failing))
     singles = [trained(broken((seed,), failing)) for seed in SEEDS]
-    joined = History.join(singles)
+    joined = joined_history(singles)
     assert_same(joined, together, rtol=1e-7)
     assert list(joined.failures) == [SEEDS.index(failing)]
     assert joined.seconds == pytest.approx(sum(single.seconds for single in singles))
@@ -52,17 +53,17 @@ def test_seeds_trained_one_at_a_time_join_to_the_history_of_the_stack(failing: i
 
 def test_joining_loses_no_bit_and_may_go_step_by_step() -> None:
     first, second, third = (trained(broken((seed,), 0)) for seed in SEEDS)
-    assert_same(History.join([first]), first)
-    whole = History.join([first, second, third])
+    assert_same(joined_history([first]), first)
+    whole = joined_history([first, second, third])
     for r, single in enumerate((first, second, third)):
         np.testing.assert_array_equal(whole.step_loss[r], single.step_loss[0])
         np.testing.assert_array_equal(whole.snapshots[3][r], single.snapshots[3][0])
-    assert_same(History.join([History.join([first, second]), third]), whole)
-    assert_same(History.join([first, History.join([second, third])]), whole)
+    assert_same(joined_history([joined_history([first, second]), third]), whole)
+    assert_same(joined_history([first, joined_history([second, third])]), whole)
 
 
 def test_what_was_not_measured_is_not_measured_after_joining() -> None:
-    joined = History.join([train(node((seed,)), spheres(), SETTINGS) for seed in (1, 2)])
+    joined = joined_history([train(node((seed,)), spheres(), SETTINGS) for seed in (1, 2)])
     assert joined.validation_loss is None
     assert joined.snapshots == {}
     assert joined.step_loss.shape == (2, SETTINGS.epochs * PER_EPOCH)

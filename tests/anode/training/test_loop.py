@@ -21,17 +21,11 @@ from anode import (
     TrainingSettings,
     train,
 )
+from anode.arrays import Floats
 from anode.data import Data, concentric_spheres
 from anode.seeding import Stream, generator
 from anode.solve import SolveFailure
-from anode.training import (
-    Batches,
-    Floats,
-    TrainingFailure,
-    accuracy,
-    evaluate,
-    features_of,
-)
+from anode.training import Batches, TrainingFailure, accuracy, evaluate, features_of
 from tests.helpers.problems import Formula, FormulaField, PlainNetwork, decay, out_of_domain, square
 
 SEEDS = (4, 0, 7)
@@ -448,9 +442,6 @@ BAD: dict[str, Callable[[], object]] = {
     ),
     r"data must be .*got 3 of sizes \[90, 90, 24\]": lambda: train(
         node(), [spheres(), spheres(), images()]
-    ),
-    "h0 is torch.float32 .* weights are torch.float64": lambda: train(
-        node(), spheres(dtype=torch.float32)
     ),
 }
 

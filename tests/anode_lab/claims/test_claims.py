@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anode.training import Floats
+from anode.arrays import Floats
 from anode_lab.claims import (
     Claim,
     Verdict,

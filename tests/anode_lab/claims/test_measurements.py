@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anode import Loss, NeuralODE
+from anode.arrays import Floats
 from anode.data import Data, concentric_spheres, g1d
-from anode.training import Floats
 from anode_lab.claims import (
     Case,
     Verdict,

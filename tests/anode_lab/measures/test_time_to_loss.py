@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anode.training import Floats, History
+from anode.arrays import Floats
+from anode.training import History
 from anode_lab.measures.time_to_loss import epochs_to_reach, nfe_at_loss, nfe_growth
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anode.training import Floats
+from anode.arrays import Floats
 from anode_lab.theory.channel import empty_sector, widest_channel
 
 
