@@ -40,6 +40,7 @@ ORDER = {
     "anode_lab": (
         "environment",
         "formatting",
+        "grading",
         "images",
         "models",
         "experiments",

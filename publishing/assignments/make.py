@@ -19,6 +19,7 @@ from otter.assign import main as otter_assign
 from packaging.utils import canonicalize_name
 
 import anode
+from anode_lab.grading import TimeLimit
 from publishing.assignments.course import Course
 from publishing.assignments.marks import with_seed
 from publishing.assignments.source import (
@@ -35,6 +36,8 @@ from publishing.project import Project
 
 _FILES = "/autograder/source/files"
 """Folder of an autograder's files on Gradescope's machine."""
+_LIMIT = f"{TimeLimit.__module__}.{TimeLimit.__qualname__}"
+"""Name of the plugin that ends what takes too long."""
 _INSTALL_OTTER = """\
 # Installs otter-grader where it is missing; `tests` came with this notebook.
 import subprocess
@@ -201,7 +204,7 @@ class _Writer:
             "autograder_files": [package],
             "requirements": [f"anode[lab] @ file://{_FILES}/{package}", *self._pins],
             "python_version": ".".join(platform.python_version_tuple()[:2]),
-            "generate": {"show_stdout": True},
+            "generate": {"show_stdout": True, "plugins": [_LIMIT]},
         }
 
 

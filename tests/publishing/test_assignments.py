@@ -14,6 +14,7 @@ import pytest
 from otter.api import grade_submission
 from otter.check.utils import IPythonInterpreter
 
+from anode_lab import grading
 from publishing.assignments import (
     Assignment,
     AssignmentError,
@@ -255,7 +256,9 @@ def test_the_same_course_gives_the_same_files(made: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_otter_gives_a_solution_all_points_and_an_untouched_notebook_none(tmp_path: Path) -> None:
+def test_otter_gives_a_solution_all_points_and_an_untouched_notebook_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     points = {SMALL: {"finish": 30, "write": 7.5}}
     make(Project(), [SMALL], Course(points=points), tmp_path)
     folder = tmp_path / SMALL
@@ -267,6 +270,14 @@ def test_otter_gives_a_solution_all_points_and_an_untouched_notebook_none(tmp_pa
     nbformat.write(bare, tmp_path / "untouched.ipynb")
     untouched = grade_submission(str(tmp_path / "untouched.ipynb"), grader, quiet=True)
     assert (untouched.total, untouched.possible) == (0, 37.5)
+    # An endless answer loses its own points only.
+    monkeypatch.setattr(grading, "_START", grading._START.replace("ok_test)", "ok_test, 2)"))
+    notebook = nbformat.read(folder / f"autograder/{SMALL}.ipynb", 4)
+    (answer,) = [cell for cell in notebook.cells if cell.source.startswith("def finish(")]
+    answer.source = "def finish(*arguments):\n    while True:\n        pass"
+    nbformat.write(notebook, tmp_path / f"{SMALL}.ipynb")
+    endless = grade_submission(str(tmp_path / f"{SMALL}.ipynb"), grader, quiet=True)
+    assert (endless.total, endless.possible) == (7.5, 37.5)
 
 
 @pytest.mark.slow
