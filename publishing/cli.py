@@ -1,4 +1,7 @@
-"""``python -m publishing``: the commands behind the Makefile."""
+"""Parses ``python -m publishing`` and calls a command: what the Makefile runs.
+
+A command is a function that takes the parsed arguments and returns the exit status.
+"""
 
 import argparse
 import json
@@ -26,11 +29,12 @@ from publishing.stage import StageError
 from publishing.timing import measure
 
 USAGE_ERROR, BUILD_ERROR, INTERRUPTED = 2, 1, 130
-_ERRORS = (ProjectError, StageError, FigureError, SiteError, AssetsError, ExportError, BrowserError)
-
+"""Exit statuses of a wrong parameter, of something that could not be made, and of an interrupt."""
 
 LONGEST = 30 * 24 * 3600
 """Largest time limit of a chapter in seconds."""
+
+_ERRORS = (ProjectError, StageError, FigureError, SiteError, AssetsError, ExportError, BrowserError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     write_on_any_terminal()
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it, clean up
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -68,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m publishing", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m publishing", description="The commands behind the Makefile."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(name: str, command: Callable[[argparse.Namespace], int], what: str) -> None:
@@ -128,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(options: argparse.Namespace) -> int:
+    """Execute what changed, and make notebooks and site if no chapter failed."""
     project, parameters = Project(), parse(options.parameters)
     pages = read_pages(project)
     outcomes = _run(project, pages, parameters, options)
@@ -234,5 +241,6 @@ def _run(
 
 
 def _close(outcomes: list[Outcome], line: str, exit_status: int) -> int:
+    """Print the table of the chapters and a last line, and return the exit status."""
     print(f"\n{status.terminal_table(outcomes)}\n\n{line}")
     return exit_status

@@ -1,4 +1,4 @@
-"""What is searched: settings, and grids of them."""
+"""Settings that a search tries, and grids of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ class Setting:
     """One point of a grid.
 
     Attributes:
-        model: which network, with its number of blocks or its augmentation dimension.
-        batch_size, learning_rate: of the training.
-        hidden: width of the field, or of the blocks.
+        model: Model, with its number of blocks or its augmentation dimension.
+        batch_size: Number of samples in a step.
+        learning_rate: Learning rate of the training.
+        hidden: Width of the field, or of the blocks.
     """
 
     model: ModelSpec
@@ -34,12 +35,14 @@ class Grid:
     """All combinations of some values; the defaults are the paper's.
 
     Attributes:
-        name: of the kind of model.
-        models: the networks, one a number of blocks or an augmentation dimension.
-        batch_sizes, learning_rates, hidden: values to combine with them.
+        name: Name of the kind of model.
+        models: Models, one for each number of blocks or augmentation dimension.
+        batch_sizes: Batch sizes to combine with them.
+        learning_rates: Learning rates to combine with them.
+        hidden: Widths to combine with them.
 
     Raises:
-        ValueError: if there is no value for one of them, or one is there twice.
+        ValueError: If one of these has no value, or has one twice.
     """
 
     name: str
@@ -55,10 +58,10 @@ class Grid:
                 raise ValueError(f"{name} must be one or more different values, got {values}")
 
     def settings(self) -> tuple[Setting, ...]:
-        """Every combination, stack by stack."""
+        """Return every combination, stack by stack."""
         return tuple(setting for stack in self.stacks() for setting in stack)
 
     def stacks(self) -> Iterator[tuple[Setting, ...]]:
-        """Settings that differ in nothing but their learning rate: they can be trained as one."""
+        """Yield the settings of each stack: they differ in nothing but their learning rate."""
         for model, hidden, batch_size in product(self.models, self.hidden, self.batch_sizes):
             yield tuple(Setting(model, batch_size, rate, hidden) for rate in self.learning_rates)

@@ -1,4 +1,4 @@
-"""The paper's search (appendix F.2.1): its grids, what it chose, and the search run once more."""
+"""The paper's search (appendix F.2.1): its grids, its choices, and the search run once more."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -37,14 +37,14 @@ PAPER_GRIDS = {
         Grid("ANODE", tuple(_anode(p) for p in (1, 2, 5))),
     )
 }
-"""Name -> what the paper searched."""
+"""Name of a kind of model -> the grid that the paper searched."""
 
 PAPER_BEST = {
     "ResNet": Setting(_resnet(5), 64, 1e-3, 32),
     "NODE": Setting(NODE, 64, 1e-3, 32),
     "ANODE": Setting(_anode(5), 64, 1e-3, 32),
 }
-"""Name -> the setting that the paper chose, for d = 1 and d = 2 alike."""
+"""Name of a kind of model -> the setting that the paper chose, for d = 1 and d = 2 alike."""
 
 
 SIZES = sizes("search")
@@ -61,20 +61,25 @@ def run(
     store: Path | str | None = None,
     progress: bool = False,
 ) -> SearchResult:
-    """The paper's search for one kind of model: on g in d dimensions, with 3 folds.
+    """Run the paper's search for one kind of model, on g in d dimensions and with 3 folds.
 
     Args:
-        name: one of :data:`PAPER_GRIDS`.
-        dim: d.
-        profile: how much data, and how many epochs.
-        seed: of the data, of its division and of the first fold's networks; the others follow.
-        device: "cpu", "cuda" or "cuda:N".
-        store: folder whose record is read, or written where it is missing; if left out, the one
-            that the environment variable ``ANODE_STORE`` names, if it is set.
-        progress: show a progress bar.
+        name: Name of one of :data:`PAPER_GRIDS`.
+        dim: Dimension d of the data.
+        profile: Profile, which decides how much data there is and for how many epochs it trains.
+        seed: Seed of the data, of its division and of the first fold's networks; those of the
+            other folds follow.
+        device: Device to train on, "cpu", "cuda" or "cuda:N".
+        store: Folder whose record is read, or written where it is missing. If left out, it is the
+            one that the environment variable ``ANODE_STORE`` names, if that is set.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The search, with one trial for each setting.
 
     Raises:
-        ValueError: if the name, the profile or the device is none there is.
+        ValueError: If there is no such grid, profile or device, or ``ANODE_STORE`` names a file.
+        StoreError: If a record cannot be read or written.
     """
     if name not in PAPER_GRIDS:
         raise ValueError(f"name must be one of {', '.join(PAPER_GRIDS)}, got {name!r}")
@@ -130,7 +135,7 @@ def _run(
 
 
 def _sets(dim: int, size: Size, seed: int) -> tuple[tuple[Fold, ...], Data]:
-    """The folds, and the data that no choice is made on."""
+    """Draw the folds, and the data that no choice is made on."""
     inner = size.samples // 3  # 1000 of 3000, the paper's proportion
     outer = size.samples - inner
     data = concentric_spheres(dim, inner, outer, seed=seed)

@@ -1,4 +1,4 @@
-"""A search that was run: its ranking, how sure one can be of it, and its record."""
+"""Results of a search: its ranking, how certain that is, and its record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from anode_lab.search.trials import Part, Trial
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A search that was run.
+    """Results of a search.
 
     Attributes:
-        grid: what was searched.
-        dim: d, the dimension of the data.
-        trials: one a setting, in the grid's order.
-        provenance: what made it.
+        grid: Settings that were tried.
+        dim: Dimension d of the data.
+        trials: One trial for each setting, in the grid's order.
+        provenance: Code, versions and machine that made them.
     """
 
     grid: Grid
@@ -30,19 +30,31 @@ class SearchResult:
     provenance: Provenance
 
     def ranking(self, part: Part = Part.VALIDATION) -> tuple[Trial, ...]:
-        """From the lowest mean loss to the highest; settings with failed folds come last."""
+        """Sort trials from the lowest mean loss to the highest; those with failed folds are last.
+
+        Args:
+            part: Data on which the loss is measured.
+        """
         return tuple(sorted(self.trials, key=lambda trial: trial.mean(part)))
 
     def rank(self, setting: Setting, part: Part = Part.VALIDATION) -> int:
-        """The place of a setting in the ranking, 1 for the best."""
+        """Return the place of a setting in the ranking, 1 for the best.
+
+        Raises:
+            ValueError: If the setting is not in the grid.
+        """
         return [trial.setting for trial in self.ranking(part)].index(setting) + 1
 
     def trial(self, setting: Setting) -> Trial:
-        """The trial of a setting of the grid."""
+        """Return the trial of a setting.
+
+        Raises:
+            ValueError: If the setting is not in the grid.
+        """
         return self.trials[self.grid.settings().index(setting)]
 
     def ties(self) -> tuple[Trial, ...]:
-        """The settings that the folds do not tell from the best; the best is the first of them.
+        """Return the trials that the folds do not tell from the best, which is the first of them.
 
         On each fold a setting's validation loss is some multiple of the best one's. It ties if the
         mean of the logarithms of these ratios is no larger than their standard deviation: losses
@@ -58,13 +70,13 @@ def _ties(trial: Trial, best: Trial) -> bool:
 
 
 def save(store: Store, key: Key, result: SearchResult) -> None:
-    """Write a search's record; it is there as a whole or not at all."""
+    """Write a search's record, as a whole or not at all."""
     trials = [_as_dict(trial) for trial in result.trials]
     store.write(key, {"provenance": result.provenance.as_dict(), "trials": trials}, {})
 
 
 def load(store: Store, key: Key, grid: Grid, dim: int) -> SearchResult | None:
-    """Read a search's record; None where there is none. Whoever calls holds its lock."""
+    """Read a search's record; None where there is none. The caller holds its lock."""
     found = store.sound(key)
     if found is None:
         return None
@@ -97,7 +109,7 @@ def _parsed(setting: Setting, record: Mapping[str, Any]) -> Trial:
 
 
 def _numbers(values: Floats) -> list[float | None]:
-    """For JSON, which has no NaN."""
+    """Write NaN as None, because JSON has no NaN."""
     return [float(value) if np.isfinite(value) else None for value in values]
 
 

@@ -1,4 +1,4 @@
-"""Cross-validation of a grid, many settings at a time.
+"""Cross-validates a grid, many settings at a time.
 
 Settings that differ in nothing but their learning rate have networks of one shape and batches of
 one size. They are trained as one stack, with a replica for each learning rate and each fold; each
@@ -31,8 +31,8 @@ class Fold:
     """One way to divide a data set.
 
     Attributes:
-        training: all but one of the parts.
-        validation: that part.
+        training: All parts but one.
+        validation: The remaining part.
     """
 
     training: Data
@@ -40,12 +40,21 @@ class Fold:
 
 
 def splits(data: Data, count: int = 3, *, seed: int = 0) -> list[tuple[Indices, Indices]]:
-    """Divide ``data`` into ``count`` parts at random: indices of the other parts and of each part.
+    """Divide data at random into parts of equal size.
 
     The two classes, targets below and above 0, have the same share in every part, to a sample.
 
+    Args:
+        data: Data with targets of shape ``(N, 1)``.
+        count: Number of parts K.
+        seed: Seed of the division.
+
+    Returns:
+        For each part the indices of all other samples, of shape ``(N - N/K,)``, and its own, of
+        shape ``(N/K,)``.
+
     Raises:
-        ValueError: if there are fewer than 2 parts, the parts would not be of equal size, or a
+        ValueError: If there are fewer than 2 parts, the parts would not be of equal size, or a
             class has fewer samples than there are parts.
     """
     if count < 2 or len(data) % count:
@@ -56,7 +65,7 @@ def splits(data: Data, count: int = 3, *, seed: int = 0) -> list[tuple[Indices, 
 
 
 def folds(data: Data, count: int = 3, *, seed: int = 0) -> tuple[Fold, ...]:
-    """The data of :func:`splits`: each part is the validation part of one fold."""
+    """Return one fold for each part of :func:`splits`, which is its validation part."""
     return tuple(
         Fold(data.select(torch.from_numpy(rest)), data.select(torch.from_numpy(part)))
         for rest, part in splits(data, count, seed=seed)
@@ -76,11 +85,11 @@ class Trial:
     """One setting, trained on each of K folds. NaN stands for a fold that failed.
 
     Attributes:
-        setting: what was tried.
-        loss: part -> mean loss over it after training, one a fold, shape ``(K,)``.
-        nfe: function evaluations of a forward pass, mean of the last epoch, shape ``(K,)``.
-        failures: fold, counted from 0 -> what went wrong.
-        seconds: of the training: this setting's share of its stack's.
+        setting: Setting that was tried.
+        loss: Part of the data -> mean loss on it after the training of each fold, shape ``(K,)``.
+        nfe: Function evaluations of a forward pass, mean of the last epoch, shape ``(K,)``.
+        failures: Number of a fold, from 0 -> what went wrong in it.
+        seconds: This setting's share of the time in which its stack was trained.
     """
 
     setting: Setting
@@ -90,7 +99,13 @@ class Trial:
     seconds: float
 
     def mean(self, part: Part = Part.VALIDATION) -> float:
-        """Mean loss over the folds; infinite if one failed: the mean of the rest would flatter."""
+        """Return the mean loss over the folds, infinite if one failed.
+
+        The mean of the other folds would flatter the setting.
+
+        Args:
+            part: Data on which the loss is measured.
+        """
         return float(np.where(np.isnan(self.loss[part]), np.inf, self.loss[part]).mean())
 
 
@@ -108,23 +123,24 @@ def search(
     """Train every setting of a grid on every fold.
 
     Args:
-        grid: the settings.
-        divided: the folds, with training parts of one size and validation parts of one size.
-        epochs, loss: of the training.
-        seeds: one a fold; 0, 1, ... if left out.
-        test: data that no choice is made on.
+        grid: Settings to try.
+        divided: Folds, with training parts of one size and validation parts of one size.
+        epochs: Number of epochs of each training.
+        loss: Loss that is trained and measured.
+        seeds: Seed of each fold; 0, 1 and so on if left out.
+        test: Data that no choice is made on.
         device: Device to train on.
-        progress: show a progress bar over the stacks.
+        progress: Whether to show a progress bar over the stacks.
 
     Returns:
-        One trial a setting, in the grid's order.
+        One trial for each setting, in the grid's order.
 
     Raises:
-        ValueError: If there is not one seed a fold.
+        ValueError: If there is not one seed for each fold.
     """
     own = tuple(range(len(divided)) if seeds is None else seeds)
     if len(own) != len(divided):
-        raise ValueError(f"seeds must be {len(divided)}, one a fold, got {own}")
+        raise ValueError(f"seeds must be {len(divided)}, one for each fold, got {own}")
     task = CrossValidation(tuple(divided), own, epochs, loss, test, device)
     stacks = tqdm(list(grid.stacks()), unit="stack", disable=not progress)
     return tuple(trial for stack in stacks for trial in task.run(stack))
@@ -132,7 +148,16 @@ def search(
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """All that the stacks of a search have in common."""
+    """What the stacks of a search have in common.
+
+    Attributes:
+        folds: Folds, with training parts of one size and validation parts of one size.
+        seeds: Seed of each fold.
+        epochs: Number of epochs of each training.
+        loss: Loss that is trained and measured.
+        test: Data that no choice is made on.
+        device: Device to train on.
+    """
 
     folds: tuple[Fold, ...]
     seeds: tuple[int, ...]
@@ -174,7 +199,7 @@ class CrossValidation:
 
 
 def _failures(history: History, validation: Floats) -> dict[int, str]:
-    """Replica -> what went wrong, in its training or in its validation ``(R,)``."""
+    """Return replica -> what went wrong in its training or in its validation, of shape ``(R,)``."""
     found = {
         int(r): "no finite loss on the validation part"
         for r in np.flatnonzero(~np.isfinite(validation))

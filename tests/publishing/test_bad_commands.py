@@ -238,6 +238,16 @@ def test_a_book_that_cannot_be_read_is_an_error_that_names_the_file(
     assert not papermill.executed
 
 
+def test_a_terminal_of_few_characters_gets_what_it_can_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a shell with LANG=C and PYTHONIOENCODING=ascii: a line has more than that."""
+    with (tmp_path / "out").open("w", encoding="ascii") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        assert cli.main(["execute", "-p", "profile=smoke"]) == 0
+    assert "executing one ?\n" in (tmp_path / "out").read_text(encoding="ascii")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
