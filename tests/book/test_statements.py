@@ -407,7 +407,10 @@ def statements() -> list[str]:
 
 def test_every_numbered_statement_is_in_the_table_once() -> None:
     listed = [label for label, _ in table()]
-    assert sorted(listed) == sorted(set(statements()))
+    missing, gone = set(statements()) - set(listed), set(listed) - set(statements())
+    assert not missing, "give each a row in book/statements.md"
+    assert not gone, "take their rows out of book/statements.md"
+    assert len(listed) == len(set(listed))
 
 
 def test_what_the_table_names_exists() -> None:

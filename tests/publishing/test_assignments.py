@@ -99,7 +99,8 @@ RETURNED = {  # right answers, and what the same numbers are returned as
 }
 AS_NUMBERS = """
 def plain(found):
-    return [plain(each) for each in found] if hasattr(found, "__len__") else float(found)
+    found = found.tolist() if hasattr(found, "tolist") else found
+    return [plain(each) for each in found] if isinstance(found, (list, tuple)) else float(found)
 
 
 {name} = (lambda right, turned: lambda *given: turned(right(*given)))({name}, {turned})
