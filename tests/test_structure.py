@@ -27,7 +27,6 @@ ORDER = {
     "anode": (
         "arrays",
         "atomic_write",
-        "extras",
         "seeding",
         "fields",
         "own_field",
