@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from anode.arrays import Floats
@@ -145,6 +146,27 @@ def test_prop_homeo_which(seed: int, dim: int) -> None:
         assert ((1 - t) + t * slopes > 0).all()
     m = rng.normal(size=(dim, dim))
     assert np.linalg.det(expm(m)) > 0
+
+
+@few
+@given(SEEDS, closed(-1, 1), closed(-1, 1))
+def test_prop_homeo_converse(seed: int, a: float, c: float) -> None:
+    """The field of G_t(x) = G(tx) / t, followed from early on, leads to G; G is two shears."""
+    start = np.random.default_rng(seed).uniform(-1, 1, 2)
+
+    def g(x: Floats) -> Floats:
+        first = x[0] + a * np.sin(2 * x[1])
+        return np.array([first, x[1] + c * first**2])
+
+    def field(t: float, y: Floats) -> Floats:
+        second = t * y[1] - c * (t * y[0]) ** 2
+        x = np.array([t * y[0] - a * np.sin(2 * second), second]) / t  # the inverse of G_t
+        first = x[0] + 2 * a * np.cos(2 * second) * x[1]  # DG(tx) x
+        return np.array([first - y[0], x[1] + 2 * c * t * y[0] * first - y[1]]) / t
+
+    early = 0.01
+    found = solve_ivp(field, (early, 1), g(early * start) / early, rtol=1e-8, atol=1e-8)
+    assert np.abs(found.y[:, -1] - g(start)).max() < 1e-5
 
 
 @many
