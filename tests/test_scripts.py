@@ -111,12 +111,15 @@ def test_damaged_records_are_not_taken(checkout: Path, tmp_path: Path) -> None:
 def test_broken_links_are_one_issue(number: str, call: str, tmp_path: Path) -> None:
     programs, told = tmp_path / "programs", tmp_path / "told"
     fake(programs, "gh", f'echo "$@" >> "$TOLD"; [ "$2" = list ] && echo "{number}"; exit 0')
-    script = HOME / "scripts" / "report-links"
-    run(script, "links.txt", programs=programs, TOLD=str(told))
+    script, listed = HOME / "scripts" / "report-links", tmp_path / "links.txt"
+    missing = subprocess.run([script, listed], capture_output=True, text=True, check=False)
+    assert (missing.returncode, "'make links' makes it" in missing.stderr) == (1, True)
+    listed.touch()
+    run(script, str(listed), programs=programs, TOLD=str(told))
     looked, made = told.read_text(encoding="utf8").splitlines()
     assert "issue list" in looked
     assert call in made
-    assert "--body-file links.txt" in made
+    assert f"--body-file {listed}" in made
 
 
 def test_a_package_has_its_tags_version(tmp_path: Path) -> None:

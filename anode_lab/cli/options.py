@@ -67,8 +67,8 @@ def number(kind: type[Number], least: float, most: float) -> Callable[[str], Num
 def in_a_line(error: Exception) -> str:
     """Return the message of an error in one line, with the file that it is about."""
     text = str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        text = f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:  # not those with a message of their own
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(text.split())
 
 
