@@ -125,7 +125,7 @@ def _processes(count: int) -> Iterator[Any]:
             with suppress(Exception):  # a process may be about to be started again
                 cluster.sync(_kill, cluster)
             with suppress(Exception):
-                cluster.close()
+                cluster.close(timeout=10)
 
 
 async def _kill(cluster: Any) -> None:
