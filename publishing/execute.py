@@ -104,7 +104,11 @@ def execute(
     folder = project.executed(parameters.profile)
 
     def run(page: Page) -> Outcome:
-        return _execute(project, page, papermill, prints[page.name], report)
+        try:
+            return _execute(project, page, papermill, prints[page.name], report)
+        except Exception as error:  # a mistake of ours, of which the chapter is half the story
+            error.add_note(f"{page.path} was being executed")
+            raise
 
     with one_at_a_time(folder / ".lock"):
         if fresh and results.exists():

@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from publishing import slides, teaching
+from publishing.assignments.source import read
 from publishing.chapters import read_pages, select
 from publishing.colab import ExportError
 from publishing.project import HOME, Project
@@ -179,8 +180,9 @@ def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> N
     book.chapter("b")
     book.chapter("c")
     (book.project.root / "book" / "assignments").mkdir()
+    source = HOME / "book/assignments/at-scale.md"
+    points = f"{read(source).points:g}"
     for name in ("a", "b"):
-        source = HOME / "book/assignments/at-scale.md"
         shutil.copy(source, book.project.root / f"book/assignments/{name}.md")
     (book.project.root / "notebooks").mkdir()
     times = {name: Time(seconds, "", "") for name, seconds in (("a", 190.0), ("b", 3.0))}
@@ -188,8 +190,8 @@ def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> N
     (book.project.root / "notebooks" / "times.json").write_text(text)
     rows = teaching.table(book.project, [book["a"], book["b"], book["c"]]).splitlines()
     assert rows[2:] == [
-        "| {doc}`a` | {ref}`ch:x`, {ref}`ch:y` | 20 | 3 | 10 |",
-        "| {doc}`b` | – | – | 1 | 10 |",
+        f"| {{doc}}`a` | {{ref}}`ch:x`, {{ref}}`ch:y` | 20 | 3 | {points} |",
+        f"| {{doc}}`b` | – | – | 1 | {points} |",
     ]
 
 
