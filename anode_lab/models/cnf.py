@@ -44,8 +44,8 @@ class DensityField(VectorField):
     def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
         w1, b1, w2, b2, w3, b3, time = weights
         first = torch.baddbmm(b1 + time * t.view(-1, 1, 1), h[..., : self.dim], w1)
-        second = torch.baddbmm(b2, nn.functional.softplus(first), w2)
-        velocity = torch.baddbmm(b3, nn.functional.softplus(second), w3)
+        second = torch.baddbmm(b2, softplus(first), w2)
+        velocity = torch.baddbmm(b3, softplus(second), w3)
         # tr(W1 S1 W2 S2 W3) for diagonal S: the sum of s1_k (W2)_kl s2_l (W3 W1)_lk over k and l.
         middle = w2 * (w3 @ w1).mT  # (R, hidden, hidden)
         trace = ((first.sigmoid() @ middle) * second.sigmoid()).sum(-1, keepdim=True)
@@ -178,6 +178,15 @@ class NormalisingFlow(Model):
         """States ``(2, R, B, d + p + 1)`` from one time to the other; l is the last coordinate."""
         state = nn.functional.pad(z, (0, 1))  # l = 0 at first
         return integrate(self.field, state, z.new_tensor([start, end]), self.solver)
+
+
+def softplus(x: Tensor) -> Tensor:
+    """Softplus by logarithm and sigmoid: on a CPU several times as fast as torch's own function.
+
+    Torch takes the logarithm of 1 + x, which that has, for one number at a time.
+    """
+    size = x.abs()  # whose slope at 0, which is 0 here, makes that of the sum 1/2
+    return (x + size) / 2 - size.sigmoid().log()
 
 
 def log_normal(z: Tensor) -> Tensor:

@@ -20,6 +20,9 @@ from anode_lab.theory.solvers import FIXED_STEPS
 GAP = 0.05
 """Largest distance between neighbours' features; a trained image is a few units wide."""
 
+_AT_ONCE = 128
+"""Points of each model that are mapped at a time: so few that what is computed stays in caches."""
+
 
 @dataclass(frozen=True)
 class CircleImage:
@@ -154,13 +157,16 @@ def refined_circle(
 
 @torch.no_grad()
 def _image(model: Model, angles: Tensor, radius: float, centre: tuple[float, float]) -> CircleImage:
-    output = model.run(circle_points(angles, radius, centre))
+    # Steps of one size take a point to the same place in any batch.
+    parts = [
+        model.run(circle_points(part, radius, centre)) for part in angles.split(_AT_ONCE, dim=1)
+    ]
     return CircleImage(
         centre=centre,
         radius=radius,
         angles=angles.numpy(),
-        features=output.features.numpy(),
-        outputs=output.prediction[..., 0].numpy(),
+        features=torch.cat([part.features for part in parts], dim=1).numpy(),
+        outputs=torch.cat([part.prediction[..., 0] for part in parts], dim=1).numpy(),
     )
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from anode import SolverSettings
 from anode.data import concentric_spheres
-from anode_lab.models.cnf import DensityField, NormalisingFlow, log_normal
+from anode_lab.models.cnf import DensityField, NormalisingFlow, log_normal, softplus
 
 TIGHT = SolverSettings(rtol=1e-8, atol=1e-8)
 
@@ -34,6 +34,15 @@ def test_the_trace_is_that_of_the_jacobian(dim: int) -> None:
         found = field(t, z)[0, i]
         assert torch.allclose(found[-1], jacobian.trace())
         assert torch.allclose(found[:-1], velocity(z[0, i, :dim]))
+
+
+def test_softplus_is_that_of_torch_and_so_is_its_slope() -> None:
+    x = torch.cat([torch.linspace(-40, 40, 801), torch.tensor([0.0, -200.0, 200.0])])
+    x = x.double().requires_grad_()
+    expected = torch.nn.functional.softplus(x, threshold=1e9)
+    torch.testing.assert_close(softplus(x), expected, rtol=1e-15, atol=1e-15)
+    (slope,) = torch.autograd.grad(softplus(x).sum(), x)
+    torch.testing.assert_close(slope, x.sigmoid(), rtol=1e-15, atol=1e-15)
 
 
 def test_a_density_integrates_to_one() -> None:

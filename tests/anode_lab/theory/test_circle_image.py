@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from anode import NeuralODE, ResNet
+from anode import NeuralODE, ResNet, in_double
 from anode_lab.theory.circle_image import circle_points, even_circle, refined_circle
+from anode_lab.theory.solvers import FIXED_STEPS
 from tests.helpers.problems import stretching
 
 
@@ -55,6 +56,14 @@ def test_points_added_lie_where_a_single_solve_puts_them() -> None:
     x = circle_points(torch.from_numpy(ring.angles), 1.0).numpy()
     np.testing.assert_allclose(ring.features[..., 0], np.exp(3) * x[..., 0], rtol=1e-5, atol=1e-9)
     np.testing.assert_allclose(ring.features[..., 1], x[..., 1], atol=1e-12)
+
+
+def test_many_points_are_mapped_in_parts_and_lie_where_one_solve_puts_them() -> None:
+    model = NeuralODE((2,), augment_dim=1, seeds=(0, 1))
+    ring = even_circle(model, 300, 0.7)
+    whole = in_double(model, FIXED_STEPS).run(circle_points(torch.from_numpy(ring.angles), 0.7))
+    np.testing.assert_allclose(ring.features, whole.features.detach().numpy(), rtol=1e-14)
+    np.testing.assert_allclose(ring.outputs, whole.prediction[..., 0].detach().numpy(), rtol=1e-14)
 
 
 def test_refined_stretch_is_never_below_the_even_one() -> None:
