@@ -9,12 +9,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from anode.checks import check_positive, check_seeds, flag, integer, member
 from anode.seeding import Stream, generator
 
 Dynamics = Callable[[Tensor, Tensor], Tensor]
@@ -25,25 +27,16 @@ PullBack = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
 
 
 class Activation(Enum):
-    """The nonlinearity of a field. ReLU fields are Lipschitz, not C1; softplus's are smooth."""
+    """The nonlinearity of a field. ReLU fields are Lipschitz, not C1; the others are smooth."""
 
     RELU = "relu"
     SOFTPLUS = "softplus"
+    TANH = "tanh"
 
     def __call__(self, x: Tensor) -> Tensor:
+        if self is Activation.TANH:
+            return torch.tanh(x)
         return F.relu(x) if self is Activation.RELU else F.softplus(x)
-
-    def in_place(self, x: Tensor) -> Tensor:
-        """The activation, in the memory of ``x`` where possible."""
-        return x.relu_() if self is Activation.RELU else F.softplus(x)
-
-    def pull_back_in_place(self, gradient: Tensor, value: Tensor) -> Tensor:
-        """``gradient`` times the derivative where the activation is ``value``; overwrites it."""
-        if self is Activation.RELU:
-            return torch.ops.aten.threshold_backward.grad_input(
-                gradient, value, 0, grad_input=gradient
-            )
-        return gradient.mul_(-torch.expm1(-value))
 
 
 class VectorField(nn.Module, ABC):
@@ -56,7 +49,7 @@ class VectorField(nn.Module, ABC):
 
     def __init__(self, state_shape: Sequence[int], seeds: Iterable[int]) -> None:
         super().__init__()
-        self.state_shape = tuple(state_shape)
+        self.state_shape = tuple(integer("state_shape", size) for size in state_shape)
         self.seeds = check_seeds(seeds)
 
     @property
@@ -83,7 +76,7 @@ class VectorField(nn.Module, ABC):
         leaves = tuple(w.detach().requires_grad_() for w in weights)
         state = h.detach().requires_grad_()
         with torch.enable_grad():
-            value = self.evaluate(leaves, t, state)
+            value = self.slopes(leaves, t, state)
 
         def pull_back(gradient: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
             of_state, *of_weights = torch.autograd.grad(
@@ -108,11 +101,7 @@ class VectorField(nn.Module, ABC):
 
     def unflatten(self, flat: Tensor) -> Tensor:
         """States ``(..., N)`` as ``(..., B, *state_shape)``, without a copy."""
-        return flat.unflatten(-1, (self._batch(flat), *self.state_shape))
-
-    def _batch(self, flat: Tensor) -> int:
-        """The batch size B of flat states."""
-        return flat.shape[-1] // math.prod(self.state_shape)
+        return flat.unflatten(-1, (-1, *self.state_shape))
 
     def forward(self, t: Tensor, h: Tensor) -> Tensor:
         """f(h, t) of all replicas, in torchdiffeq's argument order.
@@ -126,16 +115,58 @@ class VectorField(nn.Module, ABC):
         """
         return self.evaluate(self.weights, t, h)
 
+    def slopes(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        """f(h, t) as :meth:`evaluate` gives it, which must be like ``h``."""
+        found = self.evaluate(weights, t, h)
+        if not isinstance(found, Tensor) or (found.shape, found.dtype) != (h.shape, h.dtype):
+            got = (found.dtype, tuple(found.shape)) if isinstance(found, Tensor) else found
+            want = f"{h.dtype} of shape {tuple(h.shape)}"
+            raise ValueError(f"{type(self).__name__} must give slopes like h, {want}, got {got}")
+        return found
+
+    def closed_slopes(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
+        """As :meth:`slopes`, where gradients must flow to ``weights`` and ``h`` only."""
+        h = h.detach()
+        with torch.enable_grad():
+            found = self.slopes(tuple(w.detach() for w in weights), t, h)
+        nodes = [found.grad_fn] if found.requires_grad else []  # seldom: evaluate may set it for h
+        for node in nodes:
+            leaf = getattr(node, "variable", h)
+            if leaf is not h:
+                raise ValueError(
+                    f"{type(self).__name__} uses a tensor of shape {tuple(leaf.shape)} that "
+                    "requires gradients and is not among the weights that evaluate is given: it "
+                    "would get none; use the given weights, or make it an nn.Parameter"
+                )
+            nodes += [each for each, _ in getattr(node, "next_functions", ()) if each not in nodes]
+        return found.detach()
+
     def select(self, replica: int) -> tuple[Dynamics, tuple[Tensor, ...]]:
         """One replica alone: its dynamics ``(t, h (1, B, ...)) -> dh/dt`` and its weights."""
         # A stack of one needs no slicing, and slices would cost a node each in the graph.
         weights = self.weights
         if self.replicas > 1:
             weights = tuple(w[replica : replica + 1] for w in weights)
-        return lambda t, h: self.evaluate(weights, t, h), weights
+        return partial(self.slopes, weights), weights
 
 
-class MLPField(VectorField):
+class _Layered(VectorField):
+    """A field of layers with an activation between them, and with or without a time."""
+
+    activation: Activation
+    time_dependent: bool
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "activation":  # no property, which torch would pass by for an nn.Tanh()
+            value = member(name, value, Activation)
+        if name == "time_dependent":
+            value = flag(name, value)
+            if vars(self).get(name, value) != value:
+                raise AttributeError("time_dependent is fixed when a field is made")
+        super().__setattr__(name, value)
+
+
+class MLPField(_Layered):
     """The field of the toy experiments: dim (+ t) -> hidden -> hidden -> dim (appendix F.1.1).
 
     The time enters as one more input of the first layer. Its column of weights is kept apart, so
@@ -145,13 +176,14 @@ class MLPField(VectorField):
         dim: Dimension of the state, d + p.
         outputs: Dimension of the values; that of the state if left out.
         hidden: Width of the two hidden layers.
-        activation: Nonlinearity after each hidden layer.
+        activation: Nonlinearity after each hidden layer, or its name.
         time_dependent: Whether t is an input. A residual block is the same map without it.
         seeds: One seed for each replica; the weights of replica r depend on ``seeds[r]`` only.
         index: Number of the map among those of one model, such as the blocks of a ResNet.
 
     Raises:
-        ValueError: If ``dim`` or ``hidden`` is not positive, or ``seeds`` is empty or negative.
+        ValueError: If a size is not a positive integer, ``seeds`` is empty, negative or repeats
+            itself, or ``activation`` or ``time_dependent`` is something else.
     """
 
     def __init__(
@@ -219,20 +251,9 @@ class Convolution(NamedTuple):
             return F.conv2d(z, kernel, bias, padding=self.padding)
         if self.padding == 0:
             return F.conv2d(z, kernel, bias + t * time_kernel.flatten())
-        ramp = F.conv2d(_ones(z), time_kernel, padding=self.padding)[0]  # (outputs, H, W)
+        ones = z.new_ones(1, 1, *z.shape[2:])
+        ramp = F.conv2d(ones, time_kernel, padding=self.padding)[0]  # (outputs, H, W)
         return F.conv2d(z, kernel, padding=self.padding).add_(t * ramp + bias[:, None, None])
-
-    def pull_back(self, gradient: Tensor, z: Tensor, t: Tensor) -> tuple[Tensor, "Convolution"]:
-        """Gradients of z and of the weights from that of the outputs for z and t."""
-        constant = self.time_kernel is None or self.padding == 0
-        of_z, of_kernel, of_bias = _convolution_back(gradient, z, self.kernel, constant)
-        if self.time_kernel is None:
-            return of_z, Convolution(of_kernel, of_bias, None)
-        if constant:
-            return of_z, Convolution(of_kernel, of_bias, (t * of_bias).view_as(self.time_kernel))
-        shares = gradient.sum(0, keepdim=True)
-        _, of_time_kernel, _ = _convolution_back(t * shares, _ones(z), self.time_kernel, False)
-        return of_z, Convolution(of_kernel, shares.sum((0, 2, 3)), of_time_kernel)
 
     @property
     def padding(self) -> int:
@@ -240,23 +261,7 @@ class Convolution(NamedTuple):
         return self.kernel.shape[-1] // 2
 
 
-def _ones(z: Tensor) -> Tensor:
-    return z.new_ones(1, 1, *z.shape[2:])
-
-
-def _convolution_back(
-    gradient: Tensor, z: Tensor, kernel: Tensor, bias: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of z, of the kernel and, if wanted, of a bias."""
-    padding = [kernel.shape[-1] // 2] * 2
-    found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-        gradient, z, kernel, [len(kernel)], [1, 1], padding, [1, 1], False, [0, 0], 1,
-        [True, True, bias],
-    )  # fmt: skip
-    return found
-
-
-class ConvField(VectorField):
+class ConvField(_Layered):
     """The field of the image experiments: 1x1 -> 3x3 -> 1x1 convolutions (appendix F.1.2).
 
     The time enters as a constant channel before each convolution. As for :class:`MLPField`, the
@@ -267,12 +272,12 @@ class ConvField(VectorField):
         channels: Number of channels of the state, c + p.
         size: Height and width of the image.
         filters: Width k of the two hidden layers.
-        activation: Nonlinearity after the first and the second convolution.
+        activation: Nonlinearity after the first and the second convolution, or its name.
         time_dependent: Whether there is a channel for the time.
         seeds: One seed for each replica.
 
     Raises:
-        ValueError: If a size is not positive, or ``seeds`` is empty or negative.
+        ValueError: As for :class:`MLPField`, and if ``size`` is not a height and a width.
     """
 
     def __init__(
@@ -285,6 +290,8 @@ class ConvField(VectorField):
         time_dependent: bool = True,
         seeds: Iterable[int] = (0,),
     ) -> None:
+        if not isinstance(size, Sequence) or len(size) != 2:
+            raise ValueError(f"size must be (height, width), got {size!r}")
         check_positive(channels=channels, filters=filters, height=size[0], width=size[1])
         super().__init__((channels, *size), seeds)
         self.activation = activation
@@ -310,8 +317,7 @@ class ConvField(VectorField):
 
     def unflatten(self, flat: Tensor) -> Tensor:
         channels, height, width = self.state_shape
-        shape = (self._batch(flat), height, width, channels)
-        return flat.unflatten(-1, shape).movedim(-1, -3)
+        return flat.unflatten(-1, (-1, height, width, channels)).movedim(-1, -3)
 
     def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
         if len(h) == 1:  # without slices, which would cost a node each in the graph
@@ -322,60 +328,13 @@ class ConvField(VectorField):
 
     def _evaluate_one(self, weights: Sequence[Tensor], t: Tensor, h: Tensor) -> Tensor:
         """f of one replica at states ``(B, c+p, H, W)``."""
-        z = h.contiguous(memory_format=torch.channels_last)
-        for number, layer in enumerate(self._layers(weights)):
-            if number > 0:
-                z = self.activation.in_place(z)
-            z = layer(z, t)
-        return z
-
-    def trace(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> tuple[Tensor, PullBack]:
-        # Written out: what a graph adds takes as long as a third of small convolutions.
-        times = t.expand(len(h))
-        each = zip(*(w.unbind() for w in weights), strict=True)
-        traced = [self._trace_one(w, times[r], h[r]) for r, w in enumerate(each)]
-        values, backs = zip(*traced, strict=True)
-
-        def pull_back(gradient: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-            found = [back(g) for back, g in zip(backs, gradient.unbind(), strict=True)]
-            states, sums = zip(*found, strict=True)
-            return _stacked(states), tuple(map(_stacked, zip(*sums, strict=True)))
-
-        return _stacked(values), pull_back
-
-    @torch.no_grad()
-    def _trace_one(
-        self, weights: Sequence[Tensor], t: Tensor, h: Tensor
-    ) -> tuple[Tensor, PullBack]:
-        """f of one replica, and the way back to its state and weights."""
-        layers = self._layers(weights)
-        inputs = [h.contiguous(memory_format=torch.channels_last)]
-        for layer in layers[:-1]:
-            inputs.append(self.activation.in_place(layer(inputs[-1], t)))
-        value = layers[-1](inputs[-1], t)
-
-        @torch.no_grad()
-        def pull_back(gradient: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-            found = []
-            for number in reversed(range(len(layers))):
-                gradient, of_weights = layers[number].pull_back(gradient, inputs[number], t)
-                found.append(of_weights)
-                if number > 0:
-                    gradient = self.activation.pull_back_in_place(gradient, inputs[number])
-            by_kind = zip(*reversed(found), strict=True)
-            return gradient, tuple(w for kind in by_kind for w in kind if w is not None)
-
-        return value, pull_back
-
-    def _layers(self, weights: Sequence[Tensor]) -> list[Convolution]:
-        """The convolutions of one replica, from weights in the order of :attr:`weights`."""
         time_kernels: Sequence[Tensor | None] = weights[6:] or [None] * 3
-        return list(map(Convolution, weights[:3], weights[3:6], time_kernels))
-
-
-def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    """As ``torch.stack``, but a single tensor is not copied."""
-    return tensors[0][None] if len(tensors) == 1 else torch.stack(tuple(tensors))
+        z = h.contiguous(memory_format=torch.channels_last)
+        for number, layer in enumerate(zip(weights[:3], weights[3:6], time_kernels, strict=True)):
+            if number > 0:
+                z = self.activation(z)
+            z = Convolution(*layer)(z, t)
+        return z
 
 
 def linear_layers(
@@ -383,9 +342,7 @@ def linear_layers(
 ) -> tuple[nn.Parameter, nn.Parameter]:
     """Weights ``(R, inputs, outputs)``, biases ``(R, 1, outputs)``, drawn as ``nn.Linear`` does."""
     bound = 1 / math.sqrt(inputs)
-    weight = torch.stack([_uniform((inputs, outputs), bound, rng) for rng in rngs])
-    bias = torch.stack([_uniform((1, outputs), bound, rng) for rng in rngs])
-    return nn.Parameter(weight), nn.Parameter(bias)
+    return _drawn((inputs, outputs), bound, rngs), _drawn((1, outputs), bound, rngs)
 
 
 def conv_layers(
@@ -393,32 +350,10 @@ def conv_layers(
 ) -> tuple[nn.Parameter, nn.Parameter]:
     """Kernels ``(R, outputs, inputs, width, width)``, biases ``(R, outputs)``, as ``nn.Conv2d``."""
     bound = 1 / math.sqrt(inputs * width * width)
-    kernel = torch.stack([_uniform((outputs, inputs, width, width), bound, rng) for rng in rngs])
-    bias = torch.stack([_uniform((outputs,), bound, rng) for rng in rngs])
-    return nn.Parameter(kernel), nn.Parameter(bias)
+    kernel = _drawn((outputs, inputs, width, width), bound, rngs)
+    return kernel, _drawn((outputs,), bound, rngs)
 
 
-def _uniform(shape: tuple[int, ...], bound: float, rng: torch.Generator) -> Tensor:
-    return torch.empty(shape).uniform_(-bound, bound, generator=rng)
-
-
-def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
-    """The seeds as a tuple.
-
-    Raises:
-        ValueError: If there is none, or one is negative or not an integer.
-    """
-    checked = tuple(seeds)
-    bad = [seed for seed in checked if not isinstance(seed, int) or seed < 0]
-    if not checked or bad:
-        raise ValueError(
-            f"seeds must be one or more integers, each 0 or more (one a replica), got {checked}"
-        )
-    return checked
-
-
-def check_positive(**sizes: int) -> None:
-    """Raise a ``ValueError`` that names the first of ``sizes`` that is not a positive integer."""
-    for name, value in sizes.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, got {value!r}")
+def _drawn(shape: tuple[int, ...], bound: float, rngs: Sequence[torch.Generator]) -> nn.Parameter:
+    each = [torch.empty(shape).uniform_(-bound, bound, generator=rng) for rng in rngs]
+    return nn.Parameter(torch.stack(each))

@@ -26,6 +26,7 @@ from publishing.project import HOME, Project
 ORDER = {
     "anode": (
         "arrays",
+        "checks",
         "atomic_write",
         "seeding",
         "fields",

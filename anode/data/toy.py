@@ -5,8 +5,8 @@ from math import inf, log10
 import torch
 from torch import Tensor
 
+from anode.checks import check_positive
 from anode.data.dataset import Data
-from anode.fields import check_positive
 from anode.seeding import Stream, generator
 
 RADII = (0.5, 1.0, 1.5)

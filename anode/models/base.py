@@ -6,6 +6,7 @@ L(phi(x)). To add a model, write one class in one file of this folder: defining 
 """
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from anode.arrays import Array, as_tensor
-from anode.fields import check_positive, check_seeds, linear_layers
+from anode.checks import check_positive, check_seeds
+from anode.fields import linear_layers
 from anode.seeding import Stream, generator
 from anode.solve import Solution, SolveFailure
 
@@ -187,6 +189,9 @@ class Model(nn.Module, ABC):
         x = x[None] if plain else x
         output = self.run(x)
         self.nfe = int(output.nfe) if plain else output.nfe
+        if output.failures:
+            each = "; ".join(f"replica {r}, {cause}" for r, cause in output.failures.items())
+            warnings.warn(f"solves failed and gave NaN: {each}", RuntimeWarning, stacklevel=4)
         return output.prediction[0] if plain else output.prediction
 
     @torch.no_grad()

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from anode.fields import Activation, MLPField, check_positive
+from anode.checks import check_positive
+from anode.fields import Activation, MLPField
 from anode.models.base import Model, ModelOutput, point_dim
 
 

@@ -6,15 +6,6 @@ from anode.solve.solution import Solution, SolveFailure, SolveStatus
 from anode.solve.tableaus import METHODS, Method, Tableau
 
 __all__ = [
-    "METHODS",
-    "Controller",
-    "Engine",
-    "Gradient",
-    "Method",
-    "Solution",
-    "SolveFailure",
-    "SolveStatus",
-    "SolverSettings",
-    "Tableau",
-    "integrate",
-]
+    "METHODS", "Controller", "Engine", "Gradient", "Method", "Solution", "SolveFailure",
+    "SolveStatus", "SolverSettings", "Tableau", "integrate",
+]  # fmt: skip

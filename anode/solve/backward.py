@@ -30,12 +30,32 @@ class _Attached(torch.autograd.Function):
         ctx: Any, states: Tensor, pull_back: Callable[[Tensor], Any], *inputs: Tensor
     ) -> Tensor:
         ctx.pull_back = pull_back
+        ctx.save_for_backward(*inputs)
         return states.view_as(states)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, None, *ctx.pull_back(gradient))
+        inputs = ctx.saved_tensors  # torch raises here if one was changed in place
+        with torch.no_grad():
+            found = ctx.pull_back(gradient.detach())
+        if torch.is_grad_enabled():
+            found = _Final.apply(len(found), *found, gradient, *inputs)
+        return (None, None, *found)
+
+
+class _Final(torch.autograd.Function):
+    """The first tensors as functions of all, which cannot be differentiated."""
+
+    @staticmethod
+    def forward(ctx: Any, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(tensor.clone() for tensor in tensors[:count])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        raise RuntimeError(
+            "this solver's steps are differentiated once; for second-order gradients choose "
+            "direct gradients with Engine.TORCHDIFFEQ, or Method.RK4 with a step_size"
+        )
 
 
 class Output(NamedTuple):

@@ -5,9 +5,11 @@ Torch's number of threads is how many are solved at a time. This needs numba, wh
 a solve first wants it; without it :mod:`anode.solve.runge_kutta` takes the same steps.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import astuple, dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -31,24 +33,23 @@ _ROOM = 4
 """Steps that are recorded before more room is made. A trained NODE takes from 2 to 10."""
 
 _SHARE = 16 << 20
-"""Bytes that one share of the problems records at a time.
-
-An array of twice as many comes fresh from the system, which fills it with zeros first.
-"""
+"""Bytes that one share of the problems records at a time. Twice as many come filled with zeros."""
 
 _LEAST = 4
 """Problems for which a thread of their own is worth its start, a tenth of a millisecond."""
-
-_DTYPES = (torch.float32, torch.float64)
 
 
 @cache
 def _kernels() -> Any:
     """The compiled functions; None without numba."""
     try:
-        return import_module("anode.solve.kernels")
+        kernels: Any = import_module("anode.solve.kernels")
     except ImportError:
         return None
+    for function in (kernels.advance, kernels.pull_back):
+        with suppress(RuntimeError):  # numba finds no folder that it may write to
+            function.enable_caching()
+    return kernels
 
 
 def suits(field: VectorField, h0: Tensor, settings: SolverSettings) -> bool:
@@ -61,9 +62,10 @@ def suits(field: VectorField, h0: Tensor, settings: SolverSettings) -> bool:
     return (
         settings.stacked
         and (method.adaptive and method.first_same_as_last)
-        and (type(field) is MLPField and type(settings.controller) is Controller)
-        and (h0.device.type == "cpu" and h0.dtype in _DTYPES)
-        and _kernels() is not None
+        and (type(field) is MLPField and field.activation is not Activation.TANH)
+        and field.weight3.shape[-1] == h0.shape[-1]
+        and type(settings.controller) is Controller
+        and (h0.device.type == "cpu" and _kernels() is not None)
     )
 
 
@@ -145,17 +147,11 @@ def forward(
         weights.append(np.zeros_like(weights[1]))
     y = _tiles(_array(h0), copies=True)
     number = y.dtype.type
-    tableau, controller = settings.method, settings.controller
+    tableau, control = settings.method, astuple(settings.controller)
     problem = kernels.Setup(
         kernels.Net(*weights),
         kernels.Coefficients(
-            np.array(tableau.nodes),
-            tableau.matrix,
-            tableau.interpolation,
-            tableau.order,
-            controller.safety,
-            controller.largest,
-            controller.smallest,
+            np.array(tableau.nodes), tableau.matrix, tableau.interpolation, tableau.order, *control
         ),
         sign * times.double().numpy(),
         number(sign),
@@ -224,17 +220,22 @@ def _shares(replicas: int, size: int) -> list[_Share]:
 
 def _for_each(work: Callable[[_Share], None], shares: Sequence[_Share]) -> None:
     threads = min(torch.get_num_threads(), len(shares))
-    if threads == 1:
-        for share in shares:
-            work(share)
-        return
-    for _ in _pool(threads).map(work, shares):
-        pass
+    list(map(work, shares) if threads == 1 else _pool(threads).map(work, shares))
 
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="anode-solve")
+
+
+def _in_child() -> None:
+    """A forked child has none of its parent's threads, ours or torch's, and would wait for them."""
+    _pool.cache_clear()
+    torch.set_num_threads(1)  # as torch does in the workers of its DataLoader
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def _array(tensor: Tensor) -> Array:

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from anode.fields import VectorField
 from anode.solve.settings import SolverSettings
-from anode.solve.solution import BackwardSolve, Solution, SolveFailure, SolveStatus, without
+from anode.solve.solution import Solution, SolveFailure, SolveStatus, without
 
 
 def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings) -> Solution:
@@ -27,7 +28,7 @@ def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSetting
         dt, before, slopes = end - start, h, list[Tensor]()
         for node, row in zip((0.0, *tableau.nodes), ((), *tableau.stages), strict=True):
             at = end if node == 1 else start + node * dt
-            slopes.append(field.evaluate(weights, at.to(h), _combine(before, dt, row, slopes)))
+            slopes.append(field.slopes(weights, at.to(h), _combine(before, dt, row, slopes)))
         h = _combine(before, dt, solution, slopes)
         while len(states) < len(times) and sign * (end - times[len(states)]) >= 0:
             part = ((times[len(states)] - start) / dt).to(h)
@@ -50,7 +51,7 @@ def step_times(times: Tensor, settings: SolverSettings) -> Tensor:
 
 
 def fixed_solution(
-    states: Tensor, times: Tensor, settings: SolverSettings, backward: Sequence[BackwardSolve] = ()
+    states: Tensor, times: Tensor, settings: SolverSettings, backward: Sequence[Any] = ()
 ) -> Solution:
     """The solution with states ``(T, R, B, ...)``.
 

@@ -14,6 +14,7 @@ from anode.own_field import STACK, Own, OwnField
 from anode.solve import compiled, fixed_steps, runge_kutta, torchdiffeq
 from anode.solve.settings import SolverSettings
 from anode.solve.solution import Solution
+from anode.solve.tableaus import Method
 
 
 def integrate(
@@ -35,10 +36,15 @@ def integrate(
     On CUDA this turns TF32 off, and leaves it off: see :func:`keep_precision`.
 
     Raises:
-        ValueError: If shapes, dtype or device of the arguments do not fit together, or torch's
-            autocast is on.
+        ValueError: If shapes, dtype or device of the arguments do not fit together, torch's
+            autocast is on, the field's slopes are not like the state, or they depend on tensors
+            that require gradients and are none of its weights.
     """
-    settings = settings or SolverSettings()
+    settings = SolverSettings() if settings is None else settings
+    given = ((h0, Tensor), (times, Tensor), (settings, SolverSettings))
+    for name, (value, kind) in zip(("h0", "times", "settings"), given, strict=True):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be a {kind.__name__}, got {value!r}")
     if not isinstance(field, VectorField):
         field = OwnField(field, h0.shape[2 if isinstance(field, STACK) else 1 :])
     plain = field.replicas == 1 and h0.dim() == 1 + len(field.state_shape)
@@ -46,24 +52,30 @@ def integrate(
         h0 = h0[None]
     _check_problem(field, h0, times)
     keep_precision(h0.device)
+    if not h0.numel():  # an empty batch: any method will do
+        length = abs(float(times.detach()[-1] - times.detach()[0]))
+        settings = SolverSettings(method=Method.EULER, step_size=length)
     if not settings.stacked:
         solver = torchdiffeq.solve
     elif not settings.method.adaptive:
         solver = fixed_steps.solve
     else:
         solver = (compiled if compiled.suits(field, h0, settings) else runge_kutta).solve
-    solution = solver(field, h0, times, settings)
+    solution = solver(field, h0, times.detach(), settings)
+    for r in solution.failures:
+        bad = (~h0[r].isfinite()).flatten(1).any(1).nonzero()
+        if len(bad):
+            solution.failures[r] = replace(solution.failures[r], sample=int(bad[0]))
     return replace(solution, states=solution.states[:, 0]) if plain else solution
 
 
 def keep_precision(device: torch.device) -> None:
     """Make a GPU evaluate fields in the precision of their weights.
 
-    Torch lets convolutions in single precision round their inputs to TF32, which has 10 bits of
-    mantissa and not 23. The solver estimates its error from differences of slopes and cannot tell
-    that rounding from it: it would take smaller steps, which do not help, and NFE would depend on
-    the device. Gradients are computed after :func:`integrate` has returned, in torch's threads, so
-    this is a setting of the process and not of one call.
+    Torch lets convolutions in single precision round their inputs to TF32, with 10 bits of mantissa
+    and not 23. The solver takes that rounding for its own error: it would make smaller steps, which
+    do not help, and NFE would depend on the device. Gradients are computed after :func:`integrate`
+    has returned, in torch's threads, so this is a setting of the process.
     """
     if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False
@@ -71,6 +83,12 @@ def keep_precision(device: torch.device) -> None:
 
 
 def _check_problem(field: VectorField, h0: Tensor, times: Tensor) -> None:
+    own = getattr(field.forward, "__func__", None) is not VectorField.forward
+    if own or field._forward_hooks or field._forward_pre_hooks or field._backward_hooks:
+        raise ValueError(
+            f"{type(field).__name__} has a forward or hooks of its own, which solvers do not call; "
+            "override evaluate(weights, t, h), or remove the hooks"
+        )
     expected = (field.replicas, *field.state_shape)
     if h0.dim() != len(field.state_shape) + 2 or (h0.shape[0], *h0.shape[2:]) != expected:
         want = ", ".join(map(str, (field.replicas, "B", *field.state_shape)))
@@ -80,11 +98,24 @@ def _check_problem(field: VectorField, h0: Tensor, times: Tensor) -> None:
             f"times must be one-dimensional floating point with at least 2 entries, got "
             f"{times.dtype} of shape {tuple(times.shape)}"
         )
-    gaps = times.diff()
-    if not bool((gaps > 0).all() or (gaps < 0).all()):
-        raise ValueError(f"times must strictly increase or decrease, got {times.tolist()}")
-    for weight in field.weights[:1]:  # a function of yours has none
-        if h0.device != weight.device or h0.dtype != weight.dtype:
+    if times.requires_grad and torch.is_grad_enabled():
+        raise ValueError(
+            "times must not require gradients: scale the field instead, dh/ds = T f(h, T s) for s "
+            "from 0 to 1, with a parameter T"
+        )
+    gaps, most = times.detach().diff(), torch.inf
+    up, down = (gaps > 0) & (gaps < most), (gaps < 0) & (gaps > -most)
+    if not bool(up.all() or down.all()):
+        raise ValueError(
+            f"times must be finite and strictly increase or decrease, got {times.tolist()}"
+        )
+    if h0.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"h0 is {h0.dtype}, a precision that is not supported: it cannot hold the errors by "
+            "which steps are chosen; convert to torch.float32 or torch.float64"
+        )
+    for weight in field.weights:
+        if (h0.dtype, h0.device) != (weight.dtype, weight.device):
             raise ValueError(
                 f"h0 is {h0.dtype} on {h0.device}, the field's weights are {weight.dtype} on "
                 f"{weight.device}; move one to the other"

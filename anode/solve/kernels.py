@@ -77,7 +77,7 @@ class Progress(NamedTuple):
 # Fused multiply-adds everywhere; only the sums over samples may be taken in another order.
 _plain = numba.njit(fastmath={"contract"}, error_model="numpy")
 _sums = numba.njit(fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
-_called = numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True, cache=True)
+_called = numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True)
 
 
 # Matrices are flat here, (rows, columns) one row after the other, with unsigned indices. Then the

@@ -3,18 +3,16 @@
 Every problem takes the steps that ``torchdiffeq.odeint`` takes with that pair when it solves the
 problem alone: the same initial step, error norm (root mean square over that problem's states),
 acceptance and step factors, time in double precision, a last step past the end and an interpolation
-back to it. Only the order of floating-point sums differs.
+back to it. Only the order of floating-point sums differs. All problems are advanced by one tried
+step at a time; those that are done or have failed are put aside.
 
-All problems are advanced by one tried step at a time; those that are done or have failed are put
-aside. :mod:`anode.solve.backward` is the way back through the accepted steps.
-
-This is for any field on any device; :mod:`anode.solve.compiled` is for those of the toy
-experiments.
+This is for any field on any device; :mod:`anode.solve.compiled` is for the toy experiments' fields.
 
 References: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, section II.4,
 for the initial step; Shampine (1986), for the interpolation.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,9 +44,9 @@ def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSetting
     keep = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
     weights = tuple(w.detach() for w in field.weights)
     made, failed, steps = np.zeros(len(h0), np.int64), dict[int, SolveStatus](), list[Step]()
+    y = field.flatten(h0.detach())
+    solve = _Solve.of(field, y, times, settings, keep)
     with torch.no_grad():
-        y = field.flatten(h0.detach())
-        solve = _Solve.of(field, y, times, settings, keep)
         state, start = solve.begin(weights, y)
         reached = state.t.copy()
         out = y.new_full((len(times), *y.shape), torch.nan)
@@ -116,6 +114,7 @@ class _Solve:
     field: VectorField
     settings: SolverSettings
     keep: bool  # whether a way back is kept
+    look: Callable[[Weights, Tensor, Tensor], Tensor]  # the field's slopes, ahead of the first step
     sign: float  # -1 for decreasing times: h(-s) solves dg/ds = -f(g, -s), and s = -t increases
     ends: Doubles  # output times times the sign
     nodes: Tensor  # of the tableau, (s, 1)
@@ -131,7 +130,8 @@ class _Solve:
         ends = sign * times.double().cpu().numpy()
         nodes = torch.tensor(tableau.nodes, dtype=y.dtype, device=y.device)[:, None]
         matrix = torch.from_numpy(tableau.matrix).to(y)
-        return cls(field, settings, keep, sign, ends, nodes, nodes == 1, matrix)
+        look = field.closed_slopes if torch.is_grad_enabled() else field.slopes
+        return cls(field, settings, keep, look, sign, ends, nodes, nodes == 1, matrix)
 
     def begin(self, weights: Weights, y: Tensor) -> tuple[_State, PullBack | None]:
         """The state of all R problems at the first time, and the way back through its slope."""
@@ -147,7 +147,7 @@ class _Solve:
         """Slopes at times ``(n,)`` and states ``(n, N)``, and the way back if one is kept."""
         h, t = self.field.unflatten(y), t if self.sign > 0 else -t
         if not self.keep:
-            return self.field.flatten(self.field.evaluate(weights, t, h)), None
+            return self.field.flatten(self.field.slopes(weights, t, h)), None
         slopes, way_back = self.field.trace(weights, t, h)
         return self.field.flatten(slopes), way_back
 
@@ -162,7 +162,8 @@ class _Solve:
         size, slope = _rms(y / scale), _rms(f / scale)
         tiny = torch.full_like(size, 1e-6)
         guess = torch.where((size < 1e-5) | (slope < 1e-5), tiny, 0.01 * size / slope)
-        ahead, _ = self._evaluate(weights, t + guess, y + self.sign * guess[:, None] * f)
+        h = self.field.unflatten(y + self.sign * guess[:, None] * f)
+        ahead = self.field.flatten(self.look(weights, self.sign * (t + guess), h))
         bend = _rms((ahead - f) / scale) / guess
         flat = (slope <= 1e-15) & (bend <= 1e-15)
         # Not torch.maximum, which would give NaN where only the bend is NaN; torchdiffeq goes on.

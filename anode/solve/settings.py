@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
+from anode.checks import integer, member, number
 from anode.solve.tableaus import METHODS, Doubles, Method, Tableau
 
 
@@ -32,6 +34,11 @@ class Engine(Enum):
     TORCHDIFFEQ = "torchdiffeq"
 
 
+def _put(settings: Any, name: str, value: Any) -> None:
+    """Set an attribute of a frozen dataclass that is being made."""
+    object.__setattr__(settings, name, value)
+
+
 @dataclass(frozen=True)
 class Controller:
     """How the size of a step follows from the error of the step before; torchdiffeq's constants.
@@ -46,7 +53,7 @@ class Controller:
         smallest: Smallest factor, after a rejected step.
 
     Raises:
-        ValueError: Unless ``0 < smallest < safety < 1 < largest``.
+        ValueError: Unless ``0 < smallest < safety < 1 < largest`` are finite numbers.
     """
 
     safety: float = 0.9
@@ -54,6 +61,8 @@ class Controller:
     smallest: float = 0.2
 
     def __post_init__(self) -> None:
+        for name in ("safety", "largest", "smallest"):
+            _put(self, name, number(name, getattr(self, name)))
         if not 0 < self.smallest < self.safety < 1 < self.largest:
             raise ValueError(f"needed is 0 < smallest < safety < 1 < largest, got {self}")
 
@@ -70,20 +79,21 @@ class SolverSettings:
     """Numerical method and tolerances; the defaults are the paper's (appendix F).
 
     Attributes:
-        method: Coefficients of the method: one of :class:`Method`, or a :class:`Tableau` of yours.
+        method: Coefficients of the method: one of :class:`Method`, or its name, or a
+            :class:`Tableau` of yours.
         rtol, atol: Relative and absolute tolerance of the adaptive methods.
         max_steps: Largest number of steps between two output times, rejected ones included.
         step_size: Step of the fixed-step methods, in units of time; None for the adaptive ones.
-        gradient: How to differentiate.
-        engine: The code that takes the steps; None takes torchdiffeq for the adjoint and this
-            package for direct gradients.
+        gradient: How to differentiate; a :class:`Gradient` or its name.
+        engine: The code that takes the steps, an :class:`Engine` or its name; None takes
+            torchdiffeq for the adjoint and this package for direct gradients.
         controller: How the adaptive methods choose their steps.
 
     Raises:
-        TypeError: If ``method`` is not a tableau.
-        ValueError: If a tolerance or ``max_steps`` is not positive, a fixed-step method has no step
-            size or an adaptive one has one, the stacked engine is asked for the adjoint, or
-            torchdiffeq for a method or a controller that it does not have.
+        ValueError: If a tolerance or ``max_steps`` is not positive and finite, a setting is none of
+            its valid values, a fixed-step method has no step size or an adaptive one has one, the
+            stacked engine is asked for the adjoint, or torchdiffeq for a method or a controller
+            that it does not have.
     """
 
     method: Tableau = Method.DOPRI5
@@ -96,11 +106,22 @@ class SolverSettings:
     controller: Controller = Controller()
 
     def __post_init__(self) -> None:
-        for name in ("rtol", "atol", "max_steps"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
-        if not isinstance(self.method, Tableau):
-            raise TypeError(f"method must be a Tableau, such as Method.DOPRI5, got {self.method!r}")
+        for name in ("rtol", "atol"):
+            _put(self, name, number(name, getattr(self, name), above=0))
+        _put(self, "max_steps", integer("max_steps", self.max_steps))
+        _put(self, "gradient", member("gradient", self.gradient, Gradient))
+        if self.engine is not None:
+            _put(self, "engine", member("engine", self.engine, Engine))
+        method: Any = self.method
+        if isinstance(method, str):
+            method = METHODS.get(method.lower(), method)
+        if not isinstance(method, Tableau):
+            names = ", ".join(f"Method.{name.upper()}" for name in METHODS)
+            raise ValueError(f"method must be {names} or a Tableau, got {method!r}")
+        _put(self, "method", method)
+        controller: Any = self.controller
+        if not isinstance(controller, Controller):
+            raise ValueError(f"controller must be a Controller, got {controller!r}")
         name = self.method.name
         if self.method.adaptive and self.step_size is not None:
             fixed = [each.name for each in METHODS.values() if not each.adaptive]
@@ -108,11 +129,9 @@ class SolverSettings:
                 f"step_size={self.step_size!r} given for {name}, which chooses its own steps; "
                 f"leave step_size out or choose a method with steps of one size: {', '.join(fixed)}"
             )
-        if not self.method.adaptive and not (self.step_size or 0) > 0:
-            raise ValueError(
-                f"{name} takes steps of one size: step_size must be a positive number, got "
-                f"{self.step_size!r}"
-            )
+        if not self.method.adaptive:
+            needed = f"{name} takes steps of one size: step_size"
+            _put(self, "step_size", number(needed, self.step_size, above=0))
         if self.stacked:
             return
         if self.engine is Engine.STACKED:

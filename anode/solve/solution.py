@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,24 +31,19 @@ class SolveFailure:
         step: Number of steps tried, rejected ones and the impossible one included.
         time: The time t that was reached.
         nfe: Number of function evaluations spent.
+        sample: Index in the batch of the first sample whose initial state is not finite, if any.
     """
 
     status: SolveStatus
     step: int
     time: float
     nfe: int
+    sample: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.status.value} at step {self.step}, t = {self.time:.6g}, NFE {self.nfe}"
-
-
-class BackwardSolve(Protocol):
-    """The cost of one replica's solve on the way back, so far."""
-
-    backward_failure: SolveFailure | None
-
-    def backward_evaluations(self) -> int:
-        """Function evaluations since the forward solve."""
+        text = f"{self.status.value} at step {self.step}, t = {self.time:.6g}, NFE {self.nfe}"
+        bad = f"; sample {self.sample} of the batch is not finite at the start"
+        return text if self.sample is None else text + bad
 
 
 @dataclass(frozen=True)
@@ -61,14 +56,14 @@ class Solution:
         nfe: Function evaluations of the forward solve, shape ``(R,)``, integer.
         steps: Steps tried, rejected ones included, shape ``(R,)``, integer.
         failures: Failure of each replica that failed, by its index.
-        backward: The backward solve of each replica, for adjoint gradients only.
+        backward: The evaluation counter of each replica's backward solve, for adjoints only.
     """
 
     states: Tensor
     nfe: Tensor
     steps: Tensor
     failures: dict[int, SolveFailure]
-    backward: tuple[BackwardSolve, ...] = ()
+    backward: tuple[Any, ...] = ()
 
     @property
     def status(self) -> tuple[SolveStatus, ...]:

@@ -27,8 +27,10 @@ def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSetting
     """Solve dh/dt = f(h, t) with torchdiffeq; arguments as for ``integrate``."""
     adjoint = settings.gradient is Gradient.ADJOINT
     if not settings.method.adaptive:
-        states, counter = _fixed(field, h0, times, settings)
-        return fixed_solution(states, times, settings, (counter,) * len(h0) if adjoint else ())
+        options = {"grid_constructor": lambda _field, _h0, t: step_times(t, settings)}
+        found = _solved(field, (h0, *field.weights), times, settings, options)
+        backward = (found.counter,) * len(h0) if adjoint else ()
+        return fixed_solution(found.states, times, settings, backward)
     solves = [_alone(field, replica, h0, times, settings) for replica in range(field.replicas)]
     counters = tuple(solve.counter for solve in solves)
     return Solution(
@@ -46,19 +48,23 @@ class EvaluationCounter(nn.Module):
     torchdiffeq calls ``callback_step`` before each step that it tries.
     """
 
-    def __init__(self, dynamics: Dynamics, times: Tensor) -> None:
+    def __init__(self, dynamics: Dynamics, times: Tensor, first: Dynamics | None = None) -> None:
         super().__init__()
         self.dynamics = dynamics
+        self.first = first or dynamics  # for the first evaluation
         self.evaluations = 0
         self.steps = 0
         self.time: Tensor = times[0]
+        # torchdiffeq negates a decreasing time. It undoes that for the forward callbacks' t0, but
+        # not for the adjoint's.
+        self.direction = 1 if times[1] > times[0] else -1
         self.forward_evaluations = 0
         self.forward_steps = 0
         self.backward_failure: SolveFailure | None = None
 
     def forward(self, t: Tensor, h: Tensor) -> Tensor:
         self.evaluations += 1
-        return self.dynamics(t, h)
+        return (self.first if self.evaluations == 1 else self.dynamics)(t, h)
 
     def callback_step(self, t0: Tensor, h0: Tensor, dt: Tensor) -> None:
         self.steps += 1
@@ -85,12 +91,6 @@ class EvaluationCounter(nn.Module):
 class AdaptiveCounter(EvaluationCounter):
     """The counter for adaptive methods, which may reject a step, and for their adjoint."""
 
-    def __init__(self, dynamics: Dynamics, times: Tensor) -> None:
-        super().__init__(dynamics, times)
-        # torchdiffeq negates a decreasing time. It undoes that for the forward callbacks' t0, but
-        # not for the adjoint's.
-        self.direction = 1 if times[1] > times[0] else -1
-
     def callback_accept_step(self, t0: Tensor, h0: Tensor, dt: Tensor) -> None:
         self.time = t0 + self.direction * dt
 
@@ -103,82 +103,71 @@ class AdaptiveCounter(EvaluationCounter):
 
 
 @dataclass(frozen=True)
-class _Alone:
-    """What torchdiffeq gives for one replica."""
+class _Solved:
+    """What torchdiffeq gives for one replica, or for all of them at once."""
 
-    states: Tensor  # (T, 1, B, *state_shape), NaN if the solve failed
+    states: Tensor  # (T, r, B, *state_shape), NaN if the solve failed
     counter: EvaluationCounter  # of the backward solve too
     failure: SolveFailure | None = None  # of the forward solve
 
 
 def _alone(
     field: VectorField, replica: int, h0: Tensor, times: Tensor, settings: SolverSettings
-) -> _Alone:
+) -> _Solved:
     """Solve one replica with adaptive steps."""
-    start = h0[replica : replica + 1]
-    dynamics, weights = field.select(replica)
-    outer = inner = (start, *weights)
+    _, weights = field.select(replica)
+    control = settings.controller
+    options = {
+        "max_num_steps": settings.max_steps,
+        "safety": control.safety,
+        "ifactor": control.largest,
+        "dfactor": control.smallest,
+    }
+    inputs = (h0[replica : replica + 1], *weights)
+    return _solved(field, inputs, times, settings, options)
+
+
+def _solved(
+    field: VectorField,
+    outer: tuple[Tensor, ...],
+    times: Tensor,
+    settings: SolverSettings,
+    options: dict[str, Any],
+) -> _Solved:
+    """Solve from the state and with the weights ``outer`` of some replicas."""
+    inner, solve, extra = outer, odeint, dict[str, Any]()
     adjoint = settings.gradient is Gradient.ADJOINT and torch.is_grad_enabled()
-    solve, extra = odeint, dict[str, Any]()
     if adjoint:
         # The solve's graph ends at these copies; attach joins it to the caller's.
         inner = tuple(tensor.detach().requires_grad_() for tensor in outer)
-        start, weights = inner[0], inner[1:]
-        dynamics = partial(field.evaluate, weights)
-        solve, extra = odeint_adjoint, {"adjoint_params": weights}
-    counter = AdaptiveCounter(dynamics, times)
+        solve, extra = odeint_adjoint, {"adjoint_params": inner[1:]}
+    start, weights = inner[0], inner[1:]
+    kind = AdaptiveCounter if settings.method.adaptive else EvaluationCounter
+    first = partial(field.closed_slopes, weights) if adjoint else None
+    counter = kind(partial(field.slopes, weights), times, first)
+    tolerances = {"rtol": settings.rtol, "atol": settings.atol, "method": settings.method.name}
     try:
         with _torchdiffeq_failures():
-            states = solve(
-                counter,
-                start,
-                times,
-                rtol=settings.rtol,
-                atol=settings.atol,
-                method=settings.method.name,
-                options={
-                    "max_num_steps": settings.max_steps,
-                    "safety": settings.controller.safety,
-                    "ifactor": settings.controller.largest,
-                    "dfactor": settings.controller.smallest,
-                },
-                **extra,
-            )
+            states = solve(counter, start, times, options=options, **tolerances, **extra)
     except _SolveError as error:
-        failure = counter.failure(error.status)
+        failure = counter.failure(error.args[0])
         counter.end_forward()
-        return _Alone(torch.full((len(times), *start.shape), torch.nan).to(h0), counter, failure)
+        return _Solved(
+            torch.full((len(times), *start.shape), torch.nan).to(start), counter, failure
+        )
     counter.end_forward()
     if adjoint:
         states = _attached(states, inner, outer, counter)
-    return _Alone(states, counter)
-
-
-def _fixed(
-    field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings
-) -> tuple[Tensor, EvaluationCounter]:
-    """States ``(T, R, B, ...)`` of all replicas at once: steps of one size need no control."""
-    weights = field.weights
-    counter = EvaluationCounter(partial(field.evaluate, weights), times)
-    options = {"grid_constructor": lambda _field, _h0, t: step_times(t, settings)}
-    solve, extra = odeint, dict[str, Any]()
-    if settings.gradient is Gradient.ADJOINT:
-        solve, extra = odeint_adjoint, {"adjoint_params": weights}
-    states = solve(counter, h0, times, method=settings.method.name, options=options, **extra)
-    counter.end_forward()
-    return states, counter
+    return _Solved(states, counter)
 
 
 def _attached(
-    states: Tensor,
-    inner: tuple[Tensor, ...],
-    outer: tuple[Tensor, ...],
-    counter: EvaluationCounter,
+    states: Tensor, inner: tuple[Tensor, ...], outer: tuple[Tensor, ...], counter: EvaluationCounter
 ) -> Tensor:
     """``states`` solved from ``inner`` as a function of ``outer``, whose backward solve may fail.
 
-    A failure is recorded by the counter and makes the gradients NaN, so that it does not end the
-    backward pass of the other replicas.
+    A failure of a replica's adaptive solve is recorded by the counter and makes the gradients NaN,
+    so that it does not end the backward pass of the other replicas.
     """
 
     def pull_back(gradient: Tensor) -> tuple[Tensor, ...]:
@@ -187,10 +176,11 @@ def _attached(
                 found = torch.autograd.grad(states, inner, gradient, retain_graph=True)
             # torchdiffeq takes the norm of the adjoint's parts with max(), which may drop a NaN, so
             # that it can end a backward solve as if nothing had happened.
-            if not all(bool(each.isfinite().all()) for each in found):
+            adaptive = isinstance(counter, AdaptiveCounter)
+            if adaptive and not all(bool(each.isfinite().all()) for each in found):
                 raise _SolveError(SolveStatus.NON_FINITE)
         except _SolveError as error:
-            counter.backward_failure = counter.failure(error.status)
+            counter.backward_failure = counter.failure(error.args[0])
             return tuple(torch.full_like(tensor, torch.nan) for tensor in inner)
         return found
 
@@ -198,9 +188,7 @@ def _attached(
 
 
 class _SolveError(Exception):
-    def __init__(self, status: SolveStatus) -> None:
-        super().__init__(status.value)
-        self.status = status
+    """A failed solve; its argument is the status."""
 
 
 @contextmanager

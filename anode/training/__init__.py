@@ -7,14 +7,6 @@ from anode.training.loop import TrainingSettings, train
 from anode.training.loss import Loss, accuracy, evaluate, features_of
 
 __all__ = [
-    "Batches",
-    "Checkpoint",
-    "History",
-    "Loss",
-    "TrainingFailure",
-    "TrainingSettings",
-    "accuracy",
-    "evaluate",
-    "features_of",
-    "train",
-]
+    "Batches", "Checkpoint", "History", "Loss", "TrainingFailure", "TrainingSettings", "accuracy",
+    "evaluate", "features_of", "train",
+]  # fmt: skip

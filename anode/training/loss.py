@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from anode.arrays import Floats, as_tensor
-from anode.fields import check_positive
+from anode.checks import check_positive
 from anode.models import Model
 from anode.models.base import evaluating
 from anode.training.batches import Sets, stacked
@@ -94,12 +94,7 @@ def fitting(prediction: Tensor, y: Tensor, *, classes: bool | None = None) -> Te
 
 @torch.no_grad()
 def evaluate(
-    model: Model,
-    data: Sets,
-    loss: Measure,
-    batch_size: int = 1024,
-    *,
-    stopped: Sequence[int] = (),
+    model: Model, data: Sets, loss: Measure, batch_size: int = 1024, *, stopped: Sequence[int] = ()
 ) -> Floats:
     """Mean of a loss over the samples of ``data`` for each replica, in evaluation mode.
 

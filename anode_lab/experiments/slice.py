@@ -4,9 +4,9 @@ from math import pi
 
 import torch
 
+from anode.checks import check_positive
 from anode.data import RADII, Data
 from anode.data.toy import two_classes
-from anode.fields import check_positive
 from anode.seeding import Stream, generator
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from anode.fields import MLPField, check_positive
+from anode.checks import check_positive
+from anode.fields import MLPField
 from anode.models.base import Model, ModelOutput, point_dim
 from anode.seeding import Stream, generator
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from anode.checks import check_seeds
 from anode.data import Data
-from anode.fields import check_seeds
 from anode.models import Model
 from anode.serialization import to_json
 from anode.training import Checkpoint, History, TrainingSettings, train

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from anode import Activation, ConvField, MLPField
-from anode.fields import VectorField, check_positive, check_seeds
+from anode.checks import check_positive, check_seeds
+from anode.fields import VectorField
 from tests.helpers.problems import PlainConv, PlainMLP
 
 SEEDS = (3, 0, 11)

@@ -146,7 +146,7 @@ class PlainNetwork(nn.Module):
 
 
 def _activation(field: MLPField | ConvField) -> nn.Module:
-    return {"relu": nn.ReLU, "softplus": nn.Softplus}[field.activation.value]()
+    return {"relu": nn.ReLU, "softplus": nn.Softplus, "tanh": nn.Tanh}[field.activation.value]()
 
 
 def stretching(slope: float, seeds: Iterable[int] = (0,)) -> NeuralODE:

@@ -48,12 +48,15 @@ class ReplicaField:
 
         Raises:
             TypeError: If ``field`` is not an MLP.
-            ValueError: If there is no such replica, or one of its weights is not finite.
+            ValueError: If there is no such replica, one of its weights is not finite, or its
+                activation is neither ReLU nor softplus.
         """
         if not isinstance(field, MLPField):
             raise TypeError(f"field must be an MLPField, got {type(field).__name__}")
         if not 0 <= replica < field.replicas:
             raise ValueError(f"replica must be from 0 to {field.replicas - 1}, got {replica}")
+        if field.activation is Activation.TANH:
+            raise ValueError("enclosures are for ReLU and softplus, got Activation.TANH")
         w1, b1, w2, b2, w3, b3, *time = (
             weight[replica].detach().cpu().double().numpy() for weight in field.weights
         )

@@ -286,6 +286,10 @@ def _slope_interval(activation: Activation, low: Tensor, high: Tensor) -> tuple[
 def _slope_range(activation: Activation, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     if activation is Activation.RELU:
         return (low > 0).to(low), (high > 0).to(high)
+    if activation is Activation.TANH:
+        near = torch.zeros_like(low).clamp(low, high)  # the slope falls on either side of 0
+        far = torch.where(low.abs() > high.abs(), low, high)
+        return 1 - far.tanh().square(), 1 - near.tanh().square()
     least = torch.where(low > _LINEAR, 1.0, low.sigmoid())
     return least, torch.where(high > _LINEAR, 1.0, high.sigmoid())
 

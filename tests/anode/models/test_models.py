@@ -1,5 +1,6 @@
 """Models are what the paper says: a flow of the augmented input, or residual blocks, and a head."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -322,3 +323,18 @@ BAD: dict[str, Callable[[], object]] = {
 def test_bad_arguments_are_named_with_their_value(message: str) -> None:
     with pytest.raises(ValueError, match=message):
         BAD[message]()
+
+
+def test_a_failed_solve_is_told_once_with_replica_time_and_cause() -> None:
+    """By a call, whose values are NaN; not by ``run``, whose output has the failures."""
+    model, x = NeuralODE((2,), seeds=(0, 1, 2)), torch.randn(3, 5, 2)
+    x[1, 3] = torch.nan
+    with pytest.warns(RuntimeWarning) as told:
+        prediction = model(x)
+    assert len(told) == 1
+    assert "replica 1, non-finite state at step 1, t = 0, NFE 2; sample 3" in str(told[0].message)
+    assert prediction.isnan().flatten(1).all(1).tolist() == [False, True, False]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert list(model.run(x).failures) == [1]
+        model(torch.randn(3, 5, 2))

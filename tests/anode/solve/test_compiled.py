@@ -1,7 +1,13 @@
-"""The compiled solver is optional, and imported when it is first wanted."""
+"""The compiled solver is optional, imported when first wanted, and needs no folder or threads."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from anode.solve import compiled
 
 PROBLEM = """
 import sys, torch
@@ -37,3 +43,64 @@ def test_without_numba_the_general_solver_takes_the_same_steps() -> None:
     for values, expected in zip(general[1::2], compiled[1::2], strict=True):
         assert len(values) == len(expected)
         assert all(abs(a - b) < 1e-7 * (1 + abs(b)) for a, b in zip(values, expected, strict=True))
+
+
+FORKED = """
+import os, torch
+from anode import ConvField, MLPField, integrate
+torch.set_num_threads(2)
+points = MLPField(2, seeds=range(16)), torch.ones(16, 80, 2)
+images = ConvField(4, (16, 16)), torch.ones(1, 8, 4, 16, 16)
+
+def solve():
+    for field, h0 in (points, images):
+        integrate(field, h0, torch.tensor([0.0, 1.0])).states.sum().backward()
+
+solve()
+child = os.fork()
+if child == 0:
+    solve()
+    torch.set_num_threads(2)  # a pool of its own
+    integrate(*points, torch.tensor([0.0, 1.0]))
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_solves_and_does_not_wait_for_its_parents_threads() -> None:
+    command = [sys.executable, "-c", FORKED]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+
+
+CACHES = """
+import anode
+from anode.solve import compiled
+kernels = compiled._kernels()
+print([type(f._cache).__name__ for f in (kernels.advance, kernels.pull_back)])
+"""
+
+
+@pytest.mark.slow
+def test_where_no_folder_can_be_written_kernels_are_compiled_without_a_cache(
+    tmp_path: Path,
+) -> None:
+    """A folder in a file cannot be made, not even by root."""
+    (tmp_path / "file").touch()
+    only = {
+        "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator",
+        "NUMBA_CACHE_DIR": str(tmp_path / "file"),
+    }
+    command = [sys.executable, "-c", CACHES]
+    run = subprocess.run(command, capture_output=True, text=True, env=os.environ | only)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "['NullCache', 'NullCache']"
+
+
+def test_kernels_are_kept_where_there_is_a_folder() -> None:
+    kernels = compiled._kernels()
+    assert {type(f._cache).__name__ for f in (kernels.advance, kernels.pull_back)} == {
+        "FunctionCache"
+    }

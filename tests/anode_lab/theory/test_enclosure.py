@@ -17,6 +17,8 @@ from anode_lab.theory.enclosure import EnclosureError, enclose, output_bounds, s
 from anode_lab.theory.enclosure.curves import Spread, bernstein, follow
 from anode_lab.theory.enclosure.field import ReplicaField
 
+ENCLOSED = (Activation.RELU, Activation.SOFTPLUS)
+
 
 def linear(matrix: Floats, **options: int) -> NeuralODE:
     """h' = A h where |h| < 8, with units that never switch there, and the sum as the output."""
@@ -133,7 +135,7 @@ def test_a_bound_of_the_growth_that_is_too_small_is_found_out(
 @given(
     seed=st.integers(0, 10_000),
     dim=st.integers(1, 4),
-    activation=st.sampled_from(Activation),
+    activation=st.sampled_from(ENCLOSED),
 )
 def test_a_solver_of_high_order_ends_inside(seed: int, dim: int, activation: Activation) -> None:
     model = random_model(seed, dim, activation)
@@ -150,7 +152,7 @@ def test_a_solver_of_high_order_ends_inside(seed: int, dim: int, activation: Act
     seed=st.integers(0, 10_000),
     dim=st.integers(1, 4),
     radius=st.floats(1e-4, 0.1),
-    activation=st.sampled_from(Activation),
+    activation=st.sampled_from(ENCLOSED),
 )
 def test_sets_contain_the_images_of_their_points(
     seed: int, dim: int, radius: float, activation: Activation
@@ -179,7 +181,7 @@ def test_enclosures_of_all_tolerances_meet(seed: int, tolerance: float) -> None:
     assert (distance <= loose.radii + tight.radii).all()
 
 
-@pytest.mark.parametrize("activation", Activation)
+@pytest.mark.parametrize("activation", ENCLOSED)
 @pytest.mark.parametrize("length", [1e-2, 1e-4])
 def test_a_segment_s_error_is_small_beside_it(activation: Activation, length: float) -> None:
     model = random_model(1, 2, activation)
@@ -252,6 +254,8 @@ def test_misuse_is_named() -> None:
         enclose(model, np.zeros((1, 2)), replica=1)
     with pytest.raises(ValueError, match=r"points \(d,\)"):
         enclose(NeuralODE((1, 4, 4), hidden=2), np.zeros((1, 2)))
+    with pytest.raises(ValueError, match=r"for ReLU and softplus, got Activation.TANH"):
+        enclose(NeuralODE((2,), activation=Activation.TANH), np.zeros((1, 2)))
     with torch.no_grad():
         model.head.weight.zero_()
     with pytest.raises(ValueError, match="constant"):

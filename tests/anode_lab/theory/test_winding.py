@@ -15,6 +15,8 @@ from anode_lab.theory.topology.winding import (
     winding_numbers,
 )
 
+ENCLOSED = (Activation.RELU, Activation.SOFTPLUS)
+
 
 def turning(rate: float, strain: float = 0.0) -> NeuralODE:
     """h' = A h with a rotation by ``rate`` and a strain, where |h| < 8."""
@@ -48,7 +50,7 @@ def test_a_strained_circle_is_as_near_as_its_ellipse() -> None:
 @settings(max_examples=10)
 @given(
     seed=st.integers(0, 10_000),
-    activation=st.sampled_from(Activation),
+    activation=st.sampled_from(ENCLOSED),
     radius=st.floats(0.2, 2),
 )
 def test_every_flow_winds_once(seed: int, activation: Activation, radius: float) -> None:

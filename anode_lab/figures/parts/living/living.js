@@ -43,10 +43,11 @@ export function unpack(network, index) {
 // The vector field: (t, h) -> dh/dt, two hidden layers (MLPField of the package).
 export function field(network, weights) {
   const { dim, hidden } = network;
-  const active =
-    network.activation === "relu"
-      ? (z) => (z > 0 ? z : 0)
-      : (z) => (z > 0 ? z : 0) + Math.log1p(Math.exp(-Math.abs(z)));
+  const active = {
+    relu: (z) => (z > 0 ? z : 0),
+    softplus: (z) => (z > 0 ? z : 0) + Math.log1p(Math.exp(-Math.abs(z))),
+    tanh: Math.tanh,
+  }[network.activation];
   const one = new Float64Array(hidden);
   const two = new Float64Array(hidden);
   return (t, h) => {
