@@ -33,11 +33,12 @@ def integer(name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
-def number(name: str, value: Any, above: float = -math.inf) -> float:
-    """A finite number that is greater than ``above``."""
+def number(name: str, value: Any, above: float = -math.inf, least: float = -math.inf) -> float:
+    """A finite number that is greater than ``above`` and ``least`` or more."""
     real = not isinstance(value, bool) and isinstance(value, Real)
-    if not (real and above < value < math.inf):
+    if not (real and above < value < math.inf and value >= least):
         limit = f" above {above:g}" if above > -math.inf else ""
+        limit += f", {least:g} or more" if least > -math.inf else ""
         raise ValueError(f"{name} must be a finite number{limit}, got {value!r}")
     return float(value)
 

@@ -5,6 +5,8 @@ from enum import IntEnum
 import numpy as np
 import torch
 
+from anode.checks import integer
+
 
 class Stream(IntEnum):
     """Purpose of a stream of random numbers; the streams of one seed are independent."""
@@ -30,10 +32,9 @@ def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:
         index: Index of the user of the stream where there are several, as the blocks of a ResNet.
 
     Raises:
-        ValueError: If ``seed`` or ``index`` is negative.
+        ValueError: If ``seed`` or ``index`` is no integer, 0 or more.
     """
-    if seed < 0 or index < 0:
-        raise ValueError(f"seed and index must be 0 or more, got seed={seed}, index={index}")
+    seed, index = integer("seed", seed, least=0), integer("index", index, least=0)
     state = np.random.SeedSequence([seed, int(stream), index]).generate_state(1, np.uint64)[0]
     # torch takes a signed 64-bit seed.
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))

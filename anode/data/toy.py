@@ -38,9 +38,9 @@ def concentric_spheres(
         ValueError: If a number is no positive integer, or not 0 < r1 < r2 < r3 < inf.
     """
     check_positive(dim=dim, n_inner=n_inner, n_outer=n_outer)
-    r1, r2, r3 = radii
-    if not 0 < r1 < r2 < r3 < inf:
+    if len(radii) != 3 or not 0 < radii[0] < radii[1] < radii[2] < inf:
         raise ValueError(f"radii must satisfy 0 < r1 < r2 < r3 < inf, got {radii}")
+    r1, r2, r3 = radii
     rng = generator(seed, Stream.DATA)
     inner = uniform_shell(n_inner, dim, 0.0, r1, rng)
     outer = uniform_shell(n_outer, dim, r2, r3, rng)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from anode.arrays import Array, as_tensor
-from anode.checks import check_positive, check_seeds
+from anode.checks import check_seeds, integer
 from anode.fields import linear_layers
 from anode.seeding import Stream, generator
 from anode.solve import Solution, SolveFailure
@@ -131,7 +131,7 @@ class Model(nn.Module, ABC):
         self.seeds = check_seeds(seeds)
         self.head: LinearHead | None = None
         if outputs is not None:
-            check_positive(outputs=outputs)
+            outputs = integer("outputs", outputs)
             self.head = LinearHead(math.prod(self.state_shape), outputs, self.seeds)
 
     @staticmethod
@@ -244,13 +244,18 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(mode)
 
 
-def point_dim(input_shape: Sequence[int]) -> int:
-    """Dimension d of inputs of shape ``(d,)``.
+def checked_shape(input_shape: Sequence[int], axes: Sequence[int] = (1,)) -> tuple[int, ...]:
+    """The shape of one input as a tuple; a ``ValueError`` unless it has as many axes as that."""
+    try:
+        shape = tuple(integer("input_shape", size) for size in input_shape)
+    except (TypeError, ValueError):
+        shape = ()
+    if len(shape) not in axes:
+        forms = " or ".join({1: "(d,)", 3: "(c, H, W)"}[count] for count in axes)
+        raise ValueError(f"input_shape must be {forms}, of positive integers, got {input_shape!r}")
+    return shape
 
-    Raises:
-        ValueError: If ``input_shape`` has more than one axis or d is not positive.
-    """
-    if len(input_shape) != 1:
-        raise ValueError(f"input_shape must be (d,), got {tuple(input_shape)}")
-    check_positive(dim=input_shape[0])
-    return input_shape[0]
+
+def point_dim(input_shape: Sequence[int]) -> int:
+    """Dimension d of inputs of shape ``(d,)``, else a ``ValueError``."""
+    return checked_shape(input_shape)[0]

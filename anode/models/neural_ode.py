@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from anode.arrays import as_tensor
+from anode.checks import check_seeds, integer, number
 from anode.fields import Activation, ConvField, MLPField, VectorField
-from anode.models.base import FEATURE_AXIS, Model, ModelOutput
+from anode.models.base import FEATURE_AXIS, Model, ModelOutput, checked_shape
 from anode.own_field import STACK, Own, OwnField
 from anode.solve import SolverSettings, integrate
 
@@ -57,19 +58,17 @@ class NeuralODE(Model):
         solver: SolverSettings | None = None,
         field: VectorField | Own | None = None,
     ) -> None:
-        if len(input_shape) not in (1, 3):
-            raise ValueError(f"input_shape must be (d,) or (c, H, W), got {tuple(input_shape)}")
-        if augment_dim < 0:
-            raise ValueError(f"augment_dim must be 0 or more, got {augment_dim}")
-        if not end_time > 0:
-            raise ValueError(f"end_time must be positive, got {end_time}")
-        seeds = tuple(seeds)
-        if isinstance(field, STACK) and seeds == (0,):
+        input_shape = checked_shape(input_shape, (1, 3))
+        augment_dim = integer("augment_dim", augment_dim, least=0)
+        if not isinstance(solver, SolverSettings | None):
+            raise TypeError(f"solver must be SolverSettings or None, got {solver!r}")
+        seeds = check_seeds(seeds)
+        if isinstance(field, STACK) and seeds == (0,) and len(field) > 0:
             seeds = tuple(range(len(field)))
         width, *size = input_shape[0] + augment_dim, *input_shape[1:]
         super().__init__(input_shape, (width, *size), outputs, seeds)
         self.augment_dim = augment_dim
-        self.end_time = end_time
+        self.end_time = number("end_time", end_time, above=0)
         self.solver = solver or SolverSettings()
         options: dict[str, Any] = {"activation": activation, "time_dependent": time_dependent}
         self.field: VectorField

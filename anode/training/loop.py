@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from anode.checks import integer, member, number
 from anode.models import Model
 from anode.training.adam import StackedAdam
 from anode.training.batches import Batches, Sets
@@ -48,17 +51,19 @@ class TrainingSettings:
     snapshot_epochs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
-        if self.batches is not None and not self.batches > 0:
-            raise ValueError(f"batches must be positive or None, got {self.batches!r}")
-        if not all(rate > 0 for rate in _each(self.learning_rate, 1)):
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}")
-        if not all(decay >= 0 for decay in _each(self.weight_decay, 1)):
-            raise ValueError(f"weight_decay must be 0 or more, got {self.weight_decay!r}")
-        late = [epoch for epoch in self.snapshot_epochs if not 0 <= epoch <= self.epochs]
-        if late:
+        known = isinstance(self.loss, str) or not callable(self.loss) or isinstance(self.loss, type)
+        shots = (integer("snapshot_epochs", epoch, 0) for epoch in self.snapshot_epochs)
+        for name, value in {
+            "epochs": integer("epochs", self.epochs),
+            "batch_size": integer("batch_size", self.batch_size),
+            "learning_rate": _numbers("learning_rate", self.learning_rate, above=0),
+            "weight_decay": _numbers("weight_decay", self.weight_decay, least=0),
+            "loss": member("loss", self.loss, Loss) if known else self.loss,
+            "batches": None if self.batches is None else integer("batches", self.batches),
+            "snapshot_epochs": tuple(shots),
+        }.items():
+            object.__setattr__(self, name, value)  # frozen, but being made
+        if late := [epoch for epoch in self.snapshot_epochs if epoch > self.epochs]:
             raise ValueError(f"snapshot_epochs must lie in 0..{self.epochs}, got {late}")
 
     def per_replica(self, replicas: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -74,6 +79,12 @@ class TrainingSettings:
                     f"{name} must be one number or {replicas}, one a replica, got {len(values)}"
                 )
         return both
+
+
+def _numbers(name: str, value: Any, **limits: float) -> float | tuple[float, ...]:
+    if isinstance(value, tuple | list | np.ndarray):
+        return tuple(number(name, each, **limits) for each in value)
+    return number(name, value, **limits)
 
 
 def _each(value: float | tuple[float, ...], replicas: int) -> tuple[float, ...]:

@@ -82,11 +82,11 @@ def fitting(prediction: Tensor, y: Tensor, *, classes: bool | None = None) -> Te
     if classes and fits and not y.is_floating_point() and y.device.type == "cpu":
         fits = not y.numel() or 0 <= int(y.min()) <= int(y.max()) < outputs
     if not fits or (classes and y.is_floating_point()):
-        needed = f"class indices (N,), integers in 0..{outputs - 1}" if classes else "their shape"
+        ours, theirs = (", ".join(map(str, ("N", *each.shape[2:]))) for each in (prediction, y))
+        needed = f"class indices (N), integers in 0..{outputs - 1}" if classes else f"({ours})"
         raise ValueError(
-            f"targets must fit predictions of shape (N, {str(tuple(prediction.shape[2:]))[1:]}: "
-            f"needed are {needed}, got {y.dtype} of shape (N, {str(tuple(y.shape[2:]))[1:]} in "
-            f"{float(y.min()):g}..{float(y.max()):g}"
+            f"targets must fit the predictions ({ours}): needed are {needed}, got ({theirs}), "
+            f"{y.dtype} in {float(y.min()):g}..{float(y.max()):g}"
         )
     y = y.reshape(want)
     return y.long() if classes else y.to(prediction.dtype)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from anode.checks import check_positive
+from anode.checks import check_positive, number
 from anode.fields import MLPField
 from anode.models.base import Model, ModelOutput, point_dim
 from anode.seeding import Stream, generator
@@ -41,11 +41,9 @@ class NoisyNeuralODE(Model):
     ) -> None:
         dim = point_dim(input_shape)
         check_positive(steps=steps)
-        if not noise >= 0:
-            raise ValueError(f"noise must be 0 or more, got {noise}")
         super().__init__(input_shape, input_shape, outputs, seeds)
         self.field = MLPField(dim, hidden=hidden, seeds=self.seeds)
-        self.noise = noise
+        self.noise = number("noise", noise, least=0)
         self.steps = steps
         self.paths = 1
         self._rngs = [generator(seed, Stream.NOISE) for seed in self.seeds]

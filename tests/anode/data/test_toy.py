@@ -112,7 +112,7 @@ def test_a_slice_is_left_out_of_the_plane() -> None:
             lambda: concentric_spheres(2, radii=(0.0, 0.5, 2.0)),
             r"< r3 < inf, got \(0.0, 0.5",
         ),
-        (lambda: concentric_spheres(2, seed=-1), "seed=-1"),
+        (lambda: concentric_spheres(2, seed=-1), "seed must be .*got -1"),
         (lambda: separable(2, n_positive=0), "n_positive must be a positive integer, got 0"),
         (lambda: separable(-1), "dim must be a positive integer, got -1"),
         (lambda: g1d(0), "repeats must be a positive integer, got 0"),

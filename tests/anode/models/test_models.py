@@ -298,33 +298,6 @@ def test_a_failed_solve_is_a_nan_prediction_of_that_replica_alone() -> None:
     assert torch.equal(output.nfe[[0, 2]], healthy.nfe[[0, 2]])
 
 
-BAD: dict[str, Callable[[], object]] = {
-    r"input_shape must be \(d,\) or \(c, H, W\), got \(2, 3\)": lambda: NeuralODE((2, 3)),
-    "augment_dim must be 0 or more, got -1": lambda: NeuralODE((2,), augment_dim=-1),
-    "end_time must be positive, got 0": lambda: NeuralODE((2,), end_time=0),
-    "outputs must be a positive integer, got 0": lambda: NeuralODE((2,), 0),
-    "hidden must be a positive integer, got 0": lambda: NeuralODE((2,), hidden=0),
-    r"seeds must be one or more .*, got \(-1,\)": lambda: NeuralODE((2,), seeds=(-1,)),
-    r"input_shape must be \(d,\), got \(1, 2, 3\)": lambda: ResNet((1, 2, 3)),
-    "blocks must be a positive integer, got 0": lambda: ResNet((2,), blocks=0),
-    r"x must have shape \(3, B, 2\), or \(1, B, 2\).*got \(3, 9, 4\)": lambda: NeuralODE(
-        (2,), seeds=SEEDS
-    )(torch.ones(3, 9, 4)),
-    r"x must have shape \(3, B, 2\).*got \(2, 9, 2\)": lambda: ResNet((2,), seeds=SEEDS)(
-        torch.ones(2, 9, 2)
-    ),
-    r"x must have shape \(B, 1, 4, 4\), or \(1, B, 1, 4, 4\).*got \(9, 4, 4\)": lambda: NeuralODE(
-        (1, 4, 4), hidden=2
-    )(torch.ones(9, 4, 4)),
-}
-
-
-@pytest.mark.parametrize("message", BAD)
-def test_bad_arguments_are_named_with_their_value(message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        BAD[message]()
-
-
 def test_a_failed_solve_is_told_once_with_replica_time_and_cause() -> None:
     """By a call, whose values are NaN; not by ``run``, whose output has the failures."""
     model, x = NeuralODE((2,), seeds=(0, 1, 2)), torch.randn(3, 5, 2)

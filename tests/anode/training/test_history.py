@@ -88,5 +88,5 @@ def test_the_first_batches_of_an_epoch_are_those_of_a_whole_one(batches: int, ep
 
 @pytest.mark.parametrize("batches", [0, -3])
 def test_an_epoch_without_batches_is_refused(batches: int) -> None:
-    with pytest.raises(ValueError, match=f"batches must be positive or None, got {batches}"):
+    with pytest.raises(ValueError, match=f"batches must be a positive integer, got {batches}"):
         TrainingSettings(batches=batches)

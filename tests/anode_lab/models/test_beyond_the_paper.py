@@ -140,14 +140,14 @@ def test_the_mean_of_two_costs_and_predicts_what_the_two_do() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: NoisyNeuralODE((2,), noise=-0.1), "noise must be 0 or more, got -0.1"),
+        (lambda: NoisyNeuralODE((2,), noise=-0.1), "noise must be .*, 0 or more, got -0.1"),
         (
             lambda: NoisyNeuralODE((2,), noise=0.1, steps=0),
             "steps must be a positive integer, got 0",
         ),
         (
             lambda: LearnedAugmentation((0,), layer=InputLayer.LINEAR),
-            "dim must be a positive integer",
+            r"input_shape must be \(d,\), of positive integers, got \(0,\)",
         ),
         (
             lambda: LearnedAugmentation((2,), layer=InputLayer.APPENDED, augment_dim=0),
