@@ -38,7 +38,7 @@ from anode_lab.runs.store import Content, DamagedError, read, verify
 from benchmarks.__main__ import FULL_OUT
 from benchmarks.machines import Machines
 
-EXPERIMENT, SEEDS = "annulus-2d", 1
+EXPERIMENT, PROFILE, SEEDS = "annulus-2d", "laptop", 1
 HOME = Path(__file__).resolve().parent.parent
 Contents = dict[Path, bytes]
 
@@ -72,8 +72,9 @@ class Command:
     def __init__(self, folder: Path, *options: str, limit: int | None = None) -> None:
         self.output = tempfile.TemporaryFile("w+", encoding="utf8")  # noqa: SIM115
         self.errors = tempfile.TemporaryFile("w+", encoding="utf8")  # noqa: SIM115
-        command = [sys.executable, "-m", "anode_lab", "run", EXPERIMENT, "--seeds", str(SEEDS)]
-        command += ["--results", str(folder), "--checkpoint", "0.02", *options]
+        command = [sys.executable, "-m", "anode_lab", "run", EXPERIMENT, "--profile", PROFILE]
+        command += ["--seeds", str(SEEDS), "--results", str(folder), "--checkpoint", "0.02"]
+        command += options
         self.process = subprocess.Popen(
             command,
             cwd=HOME,
@@ -367,7 +368,7 @@ def campaign(rounds: int, seed: int, faults: int = 3, say: Callable[[str], None]
             found = read(path)
             assert found is not None
             whole[path.name] = found
-        assert len(whole) == len(tasks(EXPERIMENT))
+        assert len(whole) == len(tasks(EXPERIMENT, PROFILE))
         for number in range(rounds):
             each = folder / f"round-{number}"
             each.mkdir()

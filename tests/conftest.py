@@ -19,12 +19,14 @@ settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first, so that several processes end at the same time.
+    """First the files that need the whole book, then those with slow tests.
 
-    A file stays together, as its tests share what they made.
+    So several processes end at the same time. A file stays together, as its tests share what they
+    made.
     """
+    book = {item.path for item in items if "site" in getattr(item, "fixturenames", ())}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path not in book, item.path not in slow))
 
 
 @pytest.fixture(scope="session")

@@ -363,7 +363,8 @@ def test_the_table_of_a_gpu_is_that_of_its_numbers() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not find_spec("distributed"), reason=MISSING.replace("make bench", "make test"))
-def test_a_campaign_of_faults_loses_nothing() -> None:
+def test_a_campaign_of_faults_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "PROFILE", "smoke")
     told: list[str] = []
     counts = faults.campaign(1, seed=3, faults=1, say=told.append)
     assert counts.rounds == len(told) == 1
