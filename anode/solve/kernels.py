@@ -1,9 +1,8 @@
 """The compiled solver of the toy experiments: embedded pairs for MLP fields, a problem at a time.
 
 A problem is so small that it fits into a processor's first two caches if all of it is done before
-the next one begins. So everything from a network's weights to its gradients is written out here in
-loops, which numba compiles for the processor at hand. They compute what
-:mod:`anode.solve.runge_kutta` computes, in the order that suits one problem.
+the next one begins. So what :mod:`anode.solve.runge_kutta` computes is written out here in loops,
+from weights to gradients, which numba compiles for the processor at hand.
 
 The state's dimension D and the number of hidden units H are rounded up to multiples of 4, with
 zeros. Samples lie along the last axis, cut into tiles of T = :data:`TILE`: a state is
@@ -14,6 +13,7 @@ All is in one file because numba looks at no other to tell whether what it compi
 the coefficients of the method are arguments for the same reason.
 """
 
+import math
 from collections import namedtuple
 from typing import Any, NamedTuple
 
@@ -37,8 +37,7 @@ Turned = namedtuple("Turned", ("m1", "m2", "m3", "zeros", "work", "relu"))
 """One network's matrices transposed, a bias of zeros, room for 2 H T numbers, its activation."""
 
 Coefficients = namedtuple(
-    "Coefficients",
-    ("nodes", "matrix", "interpolation", "order", "safety", "largest", "smallest"),
+    "Coefficients", "nodes matrix interpolation order safety largest smallest"
 )
 """A tableau whose last stage is its solution, and a controller."""
 
@@ -85,33 +84,30 @@ _called = numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True)
 # the processor's widest registers. That makes products three times as fast.
 TILE = 64
 _0, _1, _2, _3, _4 = (np.uint64(i) for i in range(5))
-_T = np.uint64(TILE)
-_T2, _T3 = _2 * _T, _3 * _T
+_T, _T2, _T3 = (np.uint64(i * TILE) for i in (1, 2, 3))
+
+
+@_plain
+def _four(x: Array, first: Any, apart: Any) -> tuple[Any, Any, Any, Any]:
+    return x[first], x[first + apart], x[first + _2 * apart], x[first + _3 * apart]
 
 
 @_plain
 def _affine(w: Array, n: Any, m: Any, b: Array, x: Array, out: Array) -> None:
     """out = w.T x + b: ``w (n, m)``, ``b (m,)``, ``x (n, T)``, ``out (m, T)``; blocks of 4 by 4."""
     for i in range(_0, m, _4):
-        o = i * _T
-        b0, b1, b2, b3 = b[i], b[i + _1], b[i + _2], b[i + _3]
+        o, (b0, b1, b2, b3) = i * _T, _four(b, i, _1)
         for j in range(_T):
-            out[o + j] = b0
-            out[o + _T + j] = b1
-            out[o + _T2 + j] = b2
-            out[o + _T3 + j] = b3
+            out[o + j], out[o + _T + j] = b0, b1
+            out[o + _T2 + j], out[o + _T3 + j] = b2, b3
         for k in range(_0, n, _4):
-            c = k * m + i
-            p0, p1, p2, p3 = w[c], w[c + _1], w[c + _2], w[c + _3]
-            c += m
-            q0, q1, q2, q3 = w[c], w[c + _1], w[c + _2], w[c + _3]
-            c += m
-            r0, r1, r2, r3 = w[c], w[c + _1], w[c + _2], w[c + _3]
-            c += m
-            s0, s1, s2, s3 = w[c], w[c + _1], w[c + _2], w[c + _3]
-            h = k * _T
+            c, h = k * m + i, k * _T
+            p0, p1, p2, p3 = _four(w, c, _1)
+            q0, q1, q2, q3 = _four(w, c + m, _1)
+            r0, r1, r2, r3 = _four(w, c + m + m, _1)
+            s0, s1, s2, s3 = _four(w, c + m + m + m, _1)
             for j in range(_T):
-                p, q, r, s = x[h + j], x[h + _T + j], x[h + _T2 + j], x[h + _T3 + j]
+                p, q, r, s = _four(x, h + j, _T)
                 out[o + j] += p0 * p + q0 * q + r0 * r + s0 * s
                 out[o + _T + j] += p1 * p + q1 * q + r1 * r + s1 * s
                 out[o + _T2 + j] += p2 * p + q2 * q + r2 * r + s2 * s
@@ -128,50 +124,75 @@ def _outer(x: Array, g: Array, n: Any, m: Any, total: Array) -> None:
             r0 = r1 = r2 = r3 = s0 = s1 = s2 = s3 = zero
             a, b = k * _T, i * _T
             for j in range(_T):
-                p, q, r, s = x[a + j], x[a + _T + j], x[a + _T2 + j], x[a + _T3 + j]
-                g0, g1, g2, g3 = g[b + j], g[b + _T + j], g[b + _T2 + j], g[b + _T3 + j]
+                (p, q, r, s), (g0, g1, g2, g3) = _four(x, a + j, _T), _four(g, b + j, _T)
                 p0, p1, p2, p3 = p0 + p * g0, p1 + p * g1, p2 + p * g2, p3 + p * g3
                 q0, q1, q2, q3 = q0 + q * g0, q1 + q * g1, q2 + q * g2, q3 + q * g3
                 r0, r1, r2, r3 = r0 + r * g0, r1 + r * g1, r2 + r * g2, r3 + r * g3
                 s0, s1, s2, s3 = s0 + s * g0, s1 + s * g1, s2 + s * g2, s3 + s * g3
             c = k * m + i
-            total[c] += p0
-            total[c + _1] += p1
-            total[c + _2] += p2
-            total[c + _3] += p3
-            c += m
-            total[c] += q0
-            total[c + _1] += q1
-            total[c + _2] += q2
-            total[c + _3] += q3
-            c += m
-            total[c] += r0
-            total[c + _1] += r1
-            total[c + _2] += r2
-            total[c + _3] += r3
-            c += m
-            total[c] += s0
-            total[c + _1] += s1
-            total[c + _2] += s2
-            total[c + _3] += s3
+            for values in (p0, p1, p2, p3), (q0, q1, q2, q3), (r0, r1, r2, r3), (s0, s1, s2, s3):
+                for value in values:
+                    total[c] += value
+                    c += _1
+                c += m - _4
 
 
 @_sums
 def _add_rows(g: Array, n: Any, total: Array) -> None:
     """total += the sum of each row: ``g (n, T)``, ``total (n,)``."""
-    zero = g.dtype.type(0)
     for i in range(_0, n, _4):
-        p = q = r = s = zero
-        a = i * _T
+        p = q = r = s = g.dtype.type(0)
         for j in range(_T):
-            p += g[a + j]
-            q += g[a + _T + j]
-            r += g[a + _T2 + j]
-            s += g[a + _T3 + j]
-        total[i] += p
-        total[i + _1] += q
-        total[i + _2] += r
-        total[i + _3] += s
+            v = _four(g, i * _T + j, _T)
+            p, q, r, s = p + v[0], q + v[1], r + v[2], s + v[3]
+        for k, value in enumerate((p, q, r, s)):
+            total[i + np.uint64(k)] += value
+
+
+# Numba calls exp and log1p for one number at a time; these loops take as many as a register holds.
+_EXP = tuple(1 / math.factorial(k) for k in range(13, 0, -1))  # expm1(x) / x
+_ARTANH = tuple(1 / (2 * k + 1) for k in range(15, 0, -1))  # (artanh(x) / x - 1) / x^2, in x^2
+
+
+@_plain
+def _exponential(x: Array) -> tuple[Array, Array]:
+    """Powers p of 2, and r with exp(x) = p (1 + r) and ``|r| < 1/2``, for numbers x <= 0."""
+    number, single = x.dtype.type, x.itemsize == 4
+    shift = number(1.5 * (2.0**23 if single else 2.0**52))  # what is added to it is in the low bits
+    least, to_base = number(-87.0 if single else -708.0), number(1 / np.log(2))
+    ln2, rest = number(355 / 512), number(-2.121944400546905827679e-4)
+    p, r = np.empty_like(x), np.empty_like(x)
+    for j in range(x.size):
+        u = least if x[j] < least else x[j]  # a NaN stays one
+        p[j] = u * to_base + shift
+        n, total = p[j] - shift, number(0)
+        u = u - n * ln2 - n * rest
+        for c in _EXP:
+            total = total * u + number(c)
+        r[j] = total * u
+    if single:
+        p.view(np.int32)[:] = (p.view(np.int32) + np.int32(127)) << np.int32(23)
+    else:
+        p.view(np.int64)[:] = (p.view(np.int64) + np.int64(1023)) << np.int64(52)
+    return p, r
+
+
+@_plain
+def _softplus(z: Array) -> None:
+    p, r = _exponential(-np.abs(z))
+    zero, two = z.dtype.type(0), z.dtype.type(2)
+    for j in range(z.size):  # max(z, 0) + log1p(e)
+        e = p[j] + p[j] * r[j]
+        s, total = e / (e + two), zero
+        for c in _ARTANH:
+            total = total * (s * s) + z.dtype.type(c)
+        z[j] = max(z[j], zero) + two * (s + s * (s * s) * total)
+
+
+@_plain
+def _softplus_back(g: Array, z: Array) -> None:
+    p, r = _exponential(-z)
+    g *= (z.dtype.type(1) - p) - p * r
 
 
 @_plain
@@ -181,8 +202,7 @@ def _activate(z: Array, relu: bool) -> None:
         for j in range(z.size):
             z[j] = zero if z[j] < zero else z[j]  # a NaN stays one
     else:
-        for j in range(z.size):
-            z[j] = max(z[j], zero) + np.log1p(np.exp(-abs(z[j])))
+        _softplus(z)
 
 
 @_plain
@@ -193,16 +213,14 @@ def _deactivate(g: Array, z: Array, relu: bool) -> None:
         for j in range(z.size):
             g[j] = g[j] if z[j] > zero else zero
     else:
-        for j in range(z.size):
-            g[j] = -g[j] * np.expm1(-z[j])
+        _softplus_back(g, z)
 
 
 @_plain
 def _evaluate(net: Net, t: Any, state: Array, record: Array, relu: bool, out: Array) -> None:
     """Slopes ``out`` at ``state``, both ``(tiles, D T)``.
 
-    ``record (tiles or 1, (D + 2 H) T)`` takes the state and what both hidden layers gave, if it has
-    room for all tiles.
+    ``record (tiles or 1, (D + 2 H) T)`` takes the states and what both hidden layers gave.
     """
     dim, hidden = net.b3.size, net.b1.size
     d, h = np.uint64(dim), np.uint64(hidden)
@@ -225,12 +243,10 @@ def _evaluate_back(turned: Turned, t: Any, record: Array, g: Array, sums: Net, o
     ``record`` is what :func:`_evaluate` left; the gradients of the weights are added to ``sums``.
     """
     dim, hidden = sums.b3.size, sums.b1.size
-    d, h = np.uint64(dim), np.uint64(hidden)
+    d, h, shift = np.uint64(dim), np.uint64(hidden), np.zeros_like(sums.b1)
     g1, g2 = turned.work[: hidden * TILE], turned.work[hidden * TILE :]
-    shift = np.zeros_like(sums.b1)
     for tile in range(g.shape[0]):
         part = record[tile]
-        x = part[: dim * TILE]
         z1, z2 = part[dim * TILE : (dim + hidden) * TILE], part[(dim + hidden) * TILE :]
         _affine(turned.m3, d, h, turned.zeros, g[tile], g2)
         _deactivate(g2, z2, turned.relu)
@@ -239,7 +255,7 @@ def _evaluate_back(turned: Turned, t: Any, record: Array, g: Array, sums: Net, o
         _affine(turned.m1, h, d, turned.zeros, g1, out[tile])
         _outer(z2, g[tile], h, d, sums.w3)
         _outer(z1, g2, h, h, sums.w2)
-        _outer(x, g1, d, h, sums.w1)
+        _outer(part[: dim * TILE], g1, d, h, sums.w1)
         _add_rows(g[tile], d, sums.b3)
         _add_rows(g2, h, sums.b2)
         _add_rows(g1, h, shift)
@@ -326,16 +342,14 @@ def _stage_times(p: Setup, t: float, dt: float) -> Array:
 @_plain
 def _begin(p: Setup, net: Net, s: Progress, r: int) -> None:
     """The first slope of a problem, and a step size from the sizes of state, slope and bend."""
-    y, f, t = s.y[r], s.f[r], p.times[0]
-    number = y.dtype.type
+    y, f, t, number = s.y[r], s.f[r], p.times[0], s.y.dtype.type
     _evaluate(net, number(p.sign * t), y, s.first[r], p.relu, f)
     size, slope = _rms(y, y, y, p), _rms(f, y, y, p)
     guess = number(1e-6)
     if not (size < number(1e-5) or slope < number(1e-5)):
         guess = number(0.01) * size / slope
     ahead, work = np.empty_like(y), np.empty((1, s.first.shape[2]), y.dtype)
-    at = p.sign * (number(t) + guess)
-    _evaluate(net, at, y + p.sign * guess * f, work, p.relu, ahead)
+    _evaluate(net, p.sign * (number(t) + guess), y + p.sign * guess * f, work, p.relu, ahead)
     bend = _rms(ahead - f, y, y, p) / guess
     if slope <= number(1e-15) and bend <= number(1e-15):
         step = max(number(1e-6), guess * number(1e-3))
@@ -345,8 +359,7 @@ def _begin(p: Setup, net: Net, s: Progress, r: int) -> None:
     most = number(100) * guess
     s.clock[r, 0] = t
     s.clock[r, 1] = np.nan if np.isnan(most) or np.isnan(step) else float(min(most, step))
-    s.counts[r, NEXT] = 1
-    s.counts[r, FINITE] = np.isfinite(y).all()
+    s.counts[r, NEXT], s.counts[r, FINITE] = 1, np.isfinite(y).all()
 
 
 @_plain
@@ -370,10 +383,8 @@ def _attempt(
 ) -> tuple[Array, Any]:
     """The end of a step from ``y (tiles, D T)``, and its error over the tolerance.
 
-    Args:
-        clock: Time and step size, ``(2,)``.
-        slopes: The first slope, and room for the others, ``(s + 1, tiles, D T)``.
-        values: Takes what the evaluations give, ``(s, tiles, (D + 2 H) T)``; or room for one tile.
+    ``clock (2,)`` has time and step size, ``slopes (s + 1, tiles, D T)`` the first slope, and
+    ``values (s or 1, tiles or 1, (D + 2 H) T)`` takes what the evaluations give.
     """
     number, (t, dt) = y.dtype.type, clock
     end, change = np.empty_like(y), np.zeros_like(y)
@@ -382,8 +393,7 @@ def _attempt(
         for j in range(i + 1):
             weights[j] = p.sign * number(dt) * number(p.pair.matrix[i, j])
         _combine(y, weights[: i + 1], slopes, end)
-        value = values[min(i, len(values) - 1)]
-        _evaluate(net, at[i], end, value, p.relu, slopes[i + 1])
+        _evaluate(net, at[i], end, values[min(i, len(values) - 1)], p.relu, slopes[i + 1])
     for j in range(len(slopes)):
         weights[j] = p.sign * number(dt) * number(p.pair.matrix[-1, j])
     _combine(change, weights, slopes, change)
@@ -402,17 +412,11 @@ def _write_outputs(p: Setup, s: Progress, r: int, slopes: Array) -> None:
 
 
 # Python passes plain tuples: numba's cache could not be read after a named type got another name.
-
-
-@_plain
-def _named(setup: Any) -> Setup:
-    return Setup(Net(*setup[0]), Coefficients(*setup[1]), *setup[2:])
-
-
 @_called
 def advance(which: Array, setup: Any, progress: Any, tape: Any) -> None:
     """Try steps of the problems ``which`` until each is done, has failed or has filled its tape."""
-    p, s, record = _named(setup), Progress(*progress), Tape(*tape)
+    p = Setup(Net(*setup[0]), Coefficients(*setup[1]), *setup[2:])
+    s, record = Progress(*progress), Tape(*tape)
     slopes = np.empty((len(p.pair.nodes) + 1, *s.y.shape[1:]), s.y.dtype)
     work = np.empty((1, 1, s.first.shape[2]), s.y.dtype)
     room = record.steps.shape[1]
@@ -454,12 +458,11 @@ def pull_back(
 ) -> None:
     """Back through recorded steps of the problems ``which`` that are done.
 
-    Args:
-        back: Gradients of the states at the output times, of the states and slopes at the end,
-            which become those at the start, and of the weights, which are added to.
-        to_start: Whether these are the first steps; the gradient of the state is then that of h0.
+    ``back`` has the gradients of the states at the output times, of the states and slopes at the
+    end, which become those at the start (of h0, if ``to_start``), and of the weights, the sums.
     """
-    p, s, record = _named(setup), Progress(*progress), Tape(*tape)
+    p = Setup(Net(*setup[0]), Coefficients(*setup[1]), *setup[2:])
+    s, record = Progress(*progress), Tape(*tape)
     outputs, gy, gf, all_sums = back[0], back[1], back[2], Net(*back[3])
     stages, number = len(p.pair.nodes), s.y.dtype.type
     owed = np.empty((stages + 1, *s.y.shape[1:]), s.y.dtype)  # by the outputs, to the slopes
@@ -490,9 +493,8 @@ def pull_back(
                 _combine(owed[i], weights[i:stages], states[i:], g)
             gf[r] = g
             gy[r] = direct
-            for i in range(stages):
-                gy[r] += states[i]
+            for state in states:
+                gy[r] += state
         if to_start:
-            start = number(p.sign * p.times[0])
-            _evaluate_back(turned, start, s.first[r], gf[r], sums, g)
+            _evaluate_back(turned, number(p.sign * p.times[0]), s.first[r], gf[r], sums, g)
             gy[r] = g + (gy[r] + outputs[0, r])

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from anode.solve import compiled
+from anode import Activation, MLPField, SolverSettings, integrate
+from anode.solve import compiled, runge_kutta
 
 PROBLEM = """
 import sys, torch
@@ -104,3 +107,48 @@ def test_kernels_are_kept_where_there_is_a_folder() -> None:
     assert {type(f._cache).__name__ for f in (kernels.advance, kernels.pull_back)} == {
         "FunctionCache"
     }
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_softplus_and_its_derivative_are_right_to_two_units_in_the_last_place(
+    number: type[np.floating],
+) -> None:
+    from anode.solve import kernels
+
+    z = np.linspace(-80, 120, 4096).astype(number)
+    exact = z.astype(np.longdouble)
+    exact = np.maximum(exact, 0) + np.log1p(np.exp(-np.abs(exact)))
+    value, slope = z.copy(), np.ones_like(z)
+    kernels._activate(value, False)
+    kernels._deactivate(slope, value, False)
+    unit = np.finfo(number).eps
+    assert (np.abs(value - exact) <= 2 * unit * exact).all()
+    derivative = -np.expm1(-value.astype(np.longdouble))
+    assert (np.abs(slope - derivative) <= 2 * unit * derivative).all()
+
+
+def test_softplus_of_numbers_that_are_not_finite() -> None:
+    from anode.solve import kernels
+
+    value = np.array([np.nan, np.inf, -np.inf])
+    kernels._activate(value, False)
+    assert np.isnan(value[0])
+    assert value[1] == np.inf
+    assert 0 <= value[2] < 1e-300
+
+
+def test_softplus_fields_are_solved_as_by_the_general_solver() -> None:
+    field = MLPField(3, activation=Activation.SOFTPLUS, seeds=(0, 1)).double()
+    h0 = torch.randn(2, 70, 3, generator=torch.Generator().manual_seed(1)).double()
+    times, settings = torch.tensor([0.0, 0.3, 1.0]).double(), SolverSettings(rtol=1e-6, atol=1e-6)
+    found = []
+    for solved in (
+        integrate(field, h0, times, settings),
+        runge_kutta.solve(field, h0, times, settings),
+    ):
+        gradient = torch.autograd.grad(solved.states.square().sum(), field.weight2)[0]
+        found.append((solved.nfe, solved.states, gradient))
+    (nfe, states, gradient), (expected_nfe, expected, expected_gradient) = found
+    assert nfe.tolist() == expected_nfe.tolist()
+    torch.testing.assert_close(states, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(gradient, expected_gradient, rtol=1e-10, atol=1e-10)
