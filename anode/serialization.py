@@ -73,6 +73,8 @@ def save(model: Model, path: Path | str) -> None:
     architecture = model.architecture
     if "field" in architecture:
         architecture["field"] = _name(architecture["field"])
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"the folder of {path} does not exist")
     description = {
         "format": _FORMAT,
         "model": type(model).__name__,

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from anode.arrays import Floats
 from anode.data import Data
+from anode.models import Model
 from anode.seeding import Stream, generator
 from anode.training import History, Loss, TrainingSettings, evaluate, train
 from anode_lab.search.grid import Grid, Setting
@@ -172,9 +173,7 @@ class CrossValidation:
         training = [fold.training for fold in self.folds] * len(stack)
         validation = [fold.validation for fold in self.folds] * len(stack)
         outputs = training[0].y.shape[1]
-        seeds = self.seeds * len(stack)
-        model = first.model.build(training[0].input_shape, outputs, first.hidden, seeds)
-        model = model.to(self.device)
+        model = self._model(first, outputs, len(stack))
         rates = tuple(setting.learning_rate for setting in stack for _ in self.folds)
         settings = TrainingSettings(self.epochs, first.batch_size, rates, loss=self.loss)
         history = train(model, training, settings)
@@ -196,6 +195,17 @@ class CrossValidation:
                 {k: failures[r] for k, r in enumerate(own) if r in failures},
                 history.seconds / len(stack),
             )
+
+    def _model(self, setting: Setting, outputs: int, copies: int) -> Model:
+        """The folds' networks, as many times as there are settings to train them with."""
+        shape, count = self.folds[0].training.input_shape, len(self.seeds)
+        one, model = (
+            setting.model.build(shape, outputs, setting.hidden, seeds)
+            for seeds in (self.seeds, range(count * copies))
+        )
+        model.load_state_dict({n: torch.cat([w] * copies) for n, w in one.state_dict().items()})
+        model.seeds = self.seeds * copies  # repeated, because each has another learning rate
+        return model.to(self.device)
 
 
 def _failures(history: History, validation: Floats) -> dict[int, str]:
