@@ -42,9 +42,11 @@ _SETTLE = """async () => {
     const shown = [...document.images].filter(image => image.checkVisibility());
     await Promise.all(shown.map(image => image.decode().catch(() => null)));
     // Colours that are on their way from one theme to the other have neither's contrast.
-    const moving = document.getAnimations().filter(one => one.playState === 'running'
-        && one.effect.getComputedTiming().endTime < Infinity);
-    await Promise.all(moving.map(one => one.finished.catch(() => null)));
+    // Chromium does not always keep the promise of one that has finished.
+    const moves = one => one.playState === 'running'
+        && one.effect.getComputedTiming().endTime < Infinity;
+    while (document.getAnimations().some(moves) && Date.now() < end)
+        await new Promise(wait => setTimeout(wait, 50));
 }"""
 
 
