@@ -198,13 +198,15 @@ class CrossValidation:
 
     def _model(self, setting: Setting, outputs: int, copies: int) -> Model:
         """The folds' networks, as many times as there are settings to train them with."""
-        shape, count = self.folds[0].training.input_shape, len(self.seeds)
+        shape, seeds = self.folds[0].training.input_shape, self.seeds * copies
+        distinct = sorted(set(seeds))
         one, model = (
-            setting.model.build(shape, outputs, setting.hidden, seeds)
-            for seeds in (self.seeds, range(count * copies))
+            setting.model.build(shape, outputs, setting.hidden, each)
+            for each in (distinct, range(len(seeds)))
         )
-        model.load_state_dict({n: torch.cat([w] * copies) for n, w in one.state_dict().items()})
-        model.seeds = self.seeds * copies  # repeated, because each has another learning rate
+        rows = [distinct.index(seed) for seed in seeds]
+        model.load_state_dict({name: w[rows] for name, w in one.state_dict().items()})
+        model.seeds = seeds  # repeated, because replicas differ in their data or learning rates
         return model.to(self.device)
 
 
