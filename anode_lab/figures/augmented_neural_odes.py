@@ -10,6 +10,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from mpl_toolkits.mplot3d import Axes3D
 
 from anode.arrays import Floats
+from anode.data import Data
+from anode.models import NeuralODE
 from anode.training import History
 from anode_lab.figures.parts.curves import census, failures_handle, mark_failures, quantiles
 from anode_lab.figures.parts.curves import loss_and_nfe as loss_and_nfe
@@ -29,6 +31,7 @@ from anode_lab.figures.parts.states import (
 from anode_lab.figures.style import Style, legend_below, look_of, palette, panels, picture
 from anode_lab.measures.toy_flows import (
     Trajectories,
+    flow_of,
     median_replica,
     snapshots,
     spread_out,
@@ -112,7 +115,7 @@ def flows_1d(node: Run, anode: Run) -> Figure:
         ax.set(xlabel="h", ylabel="a")
     row[0].set_ylim(-1, 1)
     for index, ax in enumerate(axes):
-        ax.set_title(_title((node, anode)[index // 3], index % 3), loc="left")
+        ax.set_title(_title((node, anode)[index // 3].label, index % 3), loc="left")
     draw_legend(fig)
     return fig
 
@@ -130,8 +133,8 @@ def _row_on_the_line(row: Sequence[Axes], flow: Trajectories) -> None:
     row[2].axvline(-flow.bias / flow.weight[0], color=palette.ink(), linestyle="--", linewidth=1)
 
 
-def _title(run: Run, column: int) -> str:
-    return f"{run.label}\n{_COLUMNS[0]}" if column == 0 else _COLUMNS[column]
+def _title(label: str, column: int) -> str:
+    return f"{label}\n{_COLUMNS[0]}" if column == 0 else _COLUMNS[column]
 
 
 @picture
@@ -142,19 +145,38 @@ def flows_2d(node: Run, anode: Run) -> Figure:
     """
     fig = _space_figure(5.2)
     for row, run in enumerate((node, anode)):
-        flow = trajectories(run)
-        for column, name in enumerate(_COLUMNS):
-            ax = _axes_for(fig, (2, 3, 3 * row + column + 1), flow)
-            if name == "flow":
-                draw_paths(ax, flow.path, flow.y)
-            draw_points(ax, flow.inputs if name == "inputs" else flow.features, flow.y)
-            if name == "features":
-                draw_boundary(ax, flow)
-            if name == "inputs" and isinstance(ax, Axes3D):
-                ax.set_zlim(-1, 1)  # all have a = 0; the automatic limits would magnify nothing
-            ax.set_title(_title(run, column), loc="left")
+        _draw_stages(fig, 2, row, trajectories(run))
     draw_legend(fig)
     return fig
+
+
+@picture
+def stages(model: NeuralODE, data: Data, replica: int = 0) -> Figure:
+    """Draw inputs, flow and features of a model of your own.
+
+    Args:
+        model: A model whose state has two or three dimensions.
+        data: Inputs of the two classes, with targets -1 and 1.
+        replica: Replica that is drawn.
+    """
+    fig = _space_figure(2.9)
+    _draw_stages(fig, 1, 0, flow_of(model, data, replica))
+    draw_legend(fig, ("target −1", "target +1"))
+    return fig
+
+
+def _draw_stages(fig: Figure, rows: int, row: int, flow: Trajectories) -> None:
+    """Draw a row of inputs, flow and features."""
+    for column, name in enumerate(_COLUMNS):
+        ax = _axes_for(fig, (rows, 3, 3 * row + column + 1), flow)
+        if name == "flow":
+            draw_paths(ax, flow.path, flow.y)
+        draw_points(ax, flow.inputs if name == "inputs" else flow.features, flow.y)
+        if name == "features":
+            draw_boundary(ax, flow)
+        if name == "inputs" and isinstance(ax, Axes3D):
+            ax.set_zlim(-1, 1)  # all have a = 0; the automatic limits would magnify nothing
+        ax.set_title(_title(flow.label, column).strip(), loc="left")
 
 
 # Training

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import log
+from pathlib import Path
 from typing import IO, Any, ParamSpec
 
 import matplotlib as mpl
@@ -219,6 +220,11 @@ class Picture:
         """Return the figure as SVG, its text as outlines so that it looks the same everywhere."""
         return _svg(self.dark(), "dark") if dark else _svg(self.light(), "light")
 
+    def savefig(self, path: Path | str, *, dark: bool = False) -> None:
+        """Write the figure to a file, in the format of its name: .png, .svg, .pdf and the like."""
+        theme = "dark" if dark else "light"
+        _save(self._draw(theme), theme, path)
+
     def _draw(self, theme: str) -> Figure:
         before = plt.get_fignums()
         try:
@@ -256,7 +262,7 @@ def _svg(figure: Figure, theme: str) -> str:
     return buffer.getvalue()
 
 
-def _save(figure: Figure, theme: str, target: IO[Any], **options: Any) -> None:
+def _save(figure: Figure, theme: str, target: IO[Any] | Path | str, **options: Any) -> None:
     with _styled(theme):
         # White, so that the light figure can be read wherever it is taken.
         figure.savefig(target, facecolor="none" if theme == "dark" else "white", **options)

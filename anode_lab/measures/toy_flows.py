@@ -9,7 +9,7 @@ from torch import Tensor
 
 from anode.arrays import Floats
 from anode.data import Data
-from anode.models import NeuralODE
+from anode.models import Model, NeuralODE
 from anode_lab.runs import Run
 
 SAMPLES = 60
@@ -83,15 +83,25 @@ def trajectories(run: Run) -> Trajectories:
     Raises:
         ValueError: If ``run`` is not of a Neural ODE with a linear layer.
     """
-    model = run.model
-    if not isinstance(model, NeuralODE) or model.head is None:
-        raise ValueError(f"flows are drawn for Neural ODEs with a linear layer, got {run.label}")
     replica = median_replica(run)
     data = run.data[replica] if len(run.data) > 1 else run.data[0]
+    return flow_of(run.model, data, replica, run.label)
+
+
+def flow_of(model: Model, data: Data, replica: int = 0, label: str = "") -> Trajectories:
+    """Return trajectories of some inputs of each class, -1 and 1, through one replica of a model.
+
+    Raises:
+        ValueError: If ``model`` is not a Neural ODE of points with one output of a linear layer.
+    """
+    if not isinstance(model, NeuralODE) or model.head is None or len(model.input_shape) != 1:
+        raise ValueError(
+            f"flows are drawn for Neural ODEs of points with a linear layer, got {label or model}"
+        )
     chosen = some_of_each(data, SAMPLES)
     x = data.x[chosen][None].to(model.head.weight.device)
     return Trajectories(
-        label=run.label,
+        label=label,
         input_dim=model.input_shape[0],
         times=np.linspace(0, model.end_time, INTERVALS + 1),
         path=model.flow(x, INTERVALS + 1)[:, replica].cpu().double().numpy(),

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from anode import NeuralODE, ResNet
 from anode.arrays import Floats
+from anode.data import concentric_spheres
 from anode.training import TrainingFailure
 from anode_lab import runs
 from anode_lab.figures import augmented_neural_odes as figures
@@ -41,6 +43,17 @@ def test_flows_on_the_line(line: Result) -> None:
 @pytest.mark.parametrize("draw", [figures.flows_2d, figures.learned_flows])
 def test_flows_in_the_plane(plane: Result, draw: Callable[..., Picture]) -> None:
     assert draws(draw(plane.runs["NODE"], plane.runs["ANODE (p = 1)"]))
+
+
+@pytest.mark.parametrize("p", [0, 1])
+def test_a_model_of_one_s_own_is_drawn_with_its_targets(p: int) -> None:
+    data = concentric_spheres(2, n_inner=20, n_outer=40)
+    picture = figures.stages(NeuralODE((2,), augment_dim=p), data)
+    assert draws(picture)
+    texts = [text.get_text() for text in picture.light().legends[0].get_texts()]
+    assert texts == ["target −1", "target +1"]
+    with pytest.raises(ValueError, match="Neural ODEs of points with a linear layer, got ResNet"):
+        figures.stages(ResNet((2,)), data).light()
 
 
 def test_flows_by_data_says_how_straight_each_is(plane: Result) -> None:

@@ -3,6 +3,7 @@
 import base64
 import io
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -67,6 +68,16 @@ def test_the_dark_png_is_transparent_and_the_light_one_white() -> None:
     assert (light[0, 0] == 1).all()
     assert light[..., 3].min() == 1
     assert dark[0, 0, 3] == 0
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_a_figure_is_written_in_the_format_of_its_file(
+    tmp_path: Path, suffix: str, start: bytes
+) -> None:
+    line(1.0).savefig(tmp_path / f"a.{suffix}")
+    assert (tmp_path / f"a.{suffix}").read_bytes().startswith(start)
 
 
 def test_drawing_twice_gives_the_same_bytes() -> None:
