@@ -35,7 +35,7 @@ _SETTLE = """async () => {
     if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
     const views = 'script[type="application/vnd.jupyter.widget-view+json"]';
     const end = Date.now() + 20000;
-    while (document.querySelector(views) && !document.querySelector('.jupyter-widgets')
+    while (document.querySelector(views) && !document.querySelector('.widget-subarea > *')
         && Date.now() < end) await new Promise(wait => setTimeout(wait, 50));
     await document.fonts.ready;
     for (const image of document.images) image.loading = 'eager';
