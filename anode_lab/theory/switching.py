@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchdiffeq import odeint
 
 from anode.arrays import Booleans, Floats
-from anode.fields import Dynamics, MLPField
+from anode.fields import Activation, Dynamics, MLPField
 from anode.solve import integrate
 from anode_lab.theory.solvers import TIGHTEST
 
@@ -62,10 +62,12 @@ def switching_times(
         intervals: Number of intervals between the times that are compared.
 
     Raises:
-        ValueError: If there is no such replica, ``h0`` is not a single state, or ``end`` or
-            ``intervals`` is not positive.
+        ValueError: If the field has no corners, there is no such replica, ``h0`` is not a single
+            state, or ``end`` or ``intervals`` is not positive.
     """
     _check(field, replica, h0, end)
+    if field.activation is not Activation.RELU:
+        raise ValueError(f"only units of a ReLU field switch, got {field.activation}")
     if intervals < 1:
         raise ValueError(f"intervals must be 1 or more, got {intervals}")
     times = torch.linspace(0, end, intervals + 1, dtype=torch.float64)
