@@ -85,7 +85,9 @@ def test_bad_arguments() -> None:
         switching_times(field, 0, h0, intervals=0)
     with pytest.raises(ValueError, match="end must be positive, got 0"):
         switching_times(field, 0, h0, end=0)
-    with pytest.raises(ValueError, match=r"only units of a ReLU field switch, got Activation\.TANH"):
+    with pytest.raises(
+        ValueError, match=r"only units of a ReLU field switch, got Activation\.TANH"
+    ):
         switching_times(MLPField(2, activation=Activation.TANH), 0, h0)
     with pytest.raises(ValueError, match="tolerance must be positive, got 0"):
         tried_steps(field, 0, h0[None], 0)
