@@ -1,5 +1,6 @@
 """Wrong commands of publishing: each is answered with what is valid, before anything is done."""
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -248,6 +249,19 @@ def test_a_terminal_of_few_characters_gets_what_it_can_show(
     assert "executing one ?\n" in (tmp_path / "out").read_text(encoding="ascii")
 
 
+def dry_run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What make would do, also where the tests are run by make."""
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(
+        ["make", "--dry-run", *arguments],
+        cwd=HOME,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -263,8 +277,7 @@ def test_a_terminal_of_few_characters_gets_what_it_can_show(
 def test_make_refuses_a_variable_that_the_command_would_ignore(line: str, message: str) -> None:
     if not shutil.which("make"):
         pytest.skip("there is no make")
-    command = ["make", "--dry-run", *line.split()]
-    result = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+    result = dry_run(*line.split())
     assert result.returncode == USAGE
     assert message in " ".join(result.stderr.split())
     assert not result.stdout
@@ -274,6 +287,5 @@ def test_make_takes_the_variables_that_its_help_names() -> None:
     if not shutil.which("make"):
         pytest.skip("there is no make")
     line = "PROFILE=smoke SEED=3 DEVICE=cpu FRESH=1 PYTHON=python3 LOCK=requirements.lock"
-    command = ["make", "--dry-run", "--assume-old", ".venv/installed", "book", *line.split()]
-    result = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+    result = dry_run("--assume-old", ".venv/installed", "book", *line.split())
     assert "build -p profile=smoke -p seed=3 -p device=cpu --fresh" in result.stdout, result.stderr
