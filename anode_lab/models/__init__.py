@@ -1,7 +1,12 @@
-"""Models that the paper does not have, of the chapter "Beyond the paper"; importing registers them.
+"""Models that the paper does not have, of the chapter "Beyond the paper".
+
+Importing this package imports every module in its folder, and with that registers every model.
 
 Augmentation that is learned, or by velocities; noise; the mean of two models; and densities.
 """
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from anode_lab.models.cnf import DensityField, NormalisingFlow
 from anode_lab.models.learned_augmentation import InputLayer, LearnedAugmentation
@@ -18,3 +23,6 @@ __all__ = [
     "NormalisingFlow",
     "SecondOrder",
 ]
+
+for _module in iter_modules(__path__, f"{__name__}."):
+    import_module(_module.name)
