@@ -12,6 +12,11 @@ MOST_SEED = 2**31 - 1
 """Largest seed, which every random generator takes."""
 
 
+def is_seed(value: object) -> bool:
+    """Return whether a value is an integer from 0 to `MOST_SEED`."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_SEED
+
+
 class ParameterError(ValueError):
     """A parameter is unknown or has a value that it cannot have; the message names valid ones."""
 
@@ -38,8 +43,7 @@ class Parameters:
             raise ParameterError(
                 f"profile {self.profile!r} is unknown; valid profiles: {', '.join(PROFILES)}"
             )
-        whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
-        if not (whole and 0 <= self.seed <= MOST_SEED):
+        if not is_seed(self.seed):
             raise ParameterError(
                 f"seed must be an integer from 0 to {MOST_SEED}, not {self.seed!r}"
             )

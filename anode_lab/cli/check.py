@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from anode_lab.cli.options import (
     MOST,
-    UsageError,
     add_experiment,
     chosen,
+    existing,
     number,
     present_folder,
     records_folder,
@@ -41,9 +41,7 @@ def add(subparsers: "Subparsers") -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     wanted = chosen(arguments)
-    store = Store(records_folder(wanted, arguments.results))
-    if not store.folder.is_dir():
-        raise UsageError(f"there is no folder of records at {store.folder}")
+    store = Store(existing(records_folder(wanted, arguments.results)))
     lacking = {id(task) for task in missing(wanted, store)}
     if len(lacking) == len(wanted):
         first, what = wanted[0], "none of these seeds is"

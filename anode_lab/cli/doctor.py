@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from anode_lab.cli.options import UsageError, add_device, asked, present_folder
+from anode_lab.cli.options import UsageError, add_device, asked, existing, present_folder
 from anode_lab.experiments import EXPERIMENTS
 from anode_lab.runs import check_device, results_folder
 from anode_lab.runs.provenance import Provenance
@@ -35,9 +35,7 @@ def add(subparsers: "Subparsers") -> None:
 def _doctor(arguments: argparse.Namespace) -> None:
     with asked():
         device = check_device(arguments.device)
-        folder = arguments.results or results_folder()
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder of records at {folder}")
+        folder = existing(arguments.results or results_folder())
     here = Provenance.now(device, datetime.now(UTC), 0.0)
     counts: Counter[tuple[str, ...]] = Counter()
     for path in sorted(folder.glob(f"{arguments.name or '*'}/*.json")):

@@ -88,6 +88,13 @@ def present_folder(text: str) -> Path:
     return path
 
 
+def existing(records: Path) -> Path:
+    """Return a folder of records, which must be there."""
+    if not records.is_dir():
+        raise UsageError(f"there is no folder of records at {records}")
+    return records
+
+
 def present_file(text: str) -> Path:
     """Read a file that must be there, for ``type=``."""
     if not (path := Path(text).expanduser()).is_file():

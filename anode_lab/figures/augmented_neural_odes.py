@@ -134,7 +134,7 @@ def _row_on_the_line(row: Sequence[Axes], flow: Trajectories) -> None:
 
 
 def _title(label: str, column: int) -> str:
-    return f"{label}\n{_COLUMNS[0]}" if column == 0 else _COLUMNS[column]
+    return f"{label}\n{_COLUMNS[0]}".strip() if column == 0 else _COLUMNS[column]
 
 
 @picture
@@ -176,7 +176,7 @@ def _draw_stages(fig: Figure, rows: int, row: int, flow: Trajectories) -> None:
             draw_boundary(ax, flow)
         if name == "inputs" and isinstance(ax, Axes3D):
             ax.set_zlim(-1, 1)  # all have a = 0; the automatic limits would magnify nothing
-        ax.set_title(_title(flow.label, column).strip(), loc="left")
+        ax.set_title(_title(flow.label, column), loc="left")
 
 
 # Training

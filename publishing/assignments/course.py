@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from publishing.assignments.source import Assignment, AssignmentError, Question
-from publishing.parameters import MOST_SEED
+from publishing.parameters import MOST_SEED, is_seed
 from publishing.project import ProjectError, read_yaml
 
 MOST_POINTS = 10_000
@@ -67,7 +67,7 @@ def read_course(path: Path) -> Course:
         keys = ", ".join(map(str, found))
         raise AssignmentError(f"{path} may have the keys {', '.join(_KEYS)}, got {keys}")
     seed = found.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MOST_SEED:
+    if not is_seed(seed):
         raise AssignmentError(f"{path}: seed must be an integer from 0 to {MOST_SEED}, got {seed}")
     chapters = found.get("chapters") or []
     if not isinstance(chapters, list) or not all(isinstance(name, str) for name in chapters):

@@ -101,10 +101,11 @@ def book_title(project: Project) -> str:
     return str(read_yaml(project.root / "_config.yml")["title"])
 
 
-def references(works: Sequence[str]) -> str:
-    """Return a list of works under its heading, in Markdown; empty if there are none."""
+def references(works: Sequence[str], anchor: str = "") -> str:
+    """Return a list of works under its heading and an anchor, in Markdown; empty without works."""
     lines = ["- " + _DOI.sub(r"[\g<0>](https://doi.org/\1)", " ".join(w.split())) for w in works]
-    return "\n".join(["## References", "", *lines]) if works else ""
+    parts = filter(None, ("## References", anchor, "\n".join(lines)))
+    return "\n\n".join(parts) if works else ""
 
 
 def _notebook(project: Project, plain: Plain) -> NotebookNode:
@@ -118,8 +119,7 @@ def _notebook(project: Project, plain: Plain) -> NotebookNode:
         *solutions,
     ]
     if plain.references:
-        title, _, works = references(plain.references).partition("\n\n")
-        cells.append(new_markdown_cell(f'{title}\n\n<a id="{REFERENCES}"></a>\n\n{works}'))
+        cells.append(new_markdown_cell(references(plain.references, f'<a id="{REFERENCES}"></a>')))
     name_cells(cells)
     notebook = new_notebook(cells=cells, metadata={"colab": {"provenance": []}} | LANGUAGE)
     nbformat.validate(notebook)

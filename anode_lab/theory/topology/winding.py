@@ -121,8 +121,9 @@ def _certified(model: NeuralODE, radius: float, replica: int, most: int) -> Wind
     found = cover_circle(
         model, radius, lambda images: _clearance(*seen(images)) > 0, replica=replica, most=most
     )
-    number = chain_winding(*seen(found.images))
-    clearance = float(_clearance(*seen(found.images)).min())
+    sets = seen(found.images)
+    number = chain_winding(*sets)
+    clearance = float(_clearance(*sets).min())
     narrowest = float(2 * pi * found.widths.min())
     return Winding(replica, number, clearance, len(found.starts), narrowest)
 
