@@ -147,13 +147,15 @@ def screenshots(site: Path, folder: Path) -> list[Path]:
     Raises:
         BrowserError: If the site has no page, and as `chromium`.
     """
-    if not (pages := sorted((site / "book").glob("*.html"))):
+    if not (pages := sorted((site / "book").rglob("*.html"))):
         raise BrowserError(f"there is no page of a site in {site}: 'make book' builds the site")
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     with chromium() as browser, served(site) as address:
         for path in pages:
-            with visit(browser, f"{address}book/{path.name}", "light", WIDTHS["wide"]) as seen:
+            with visit(
+                browser, f"{address}{path.relative_to(site).as_posix()}", "light", WIDTHS["wide"]
+            ) as seen:
                 for theme in THEMES:
                     for name, width in WIDTHS.items():
                         seen.show(theme, width)

@@ -30,6 +30,11 @@ class Page:
         return self.path.stem
 
     @property
+    def link(self) -> str:
+        """A reference to the page, as written on any other."""
+        return f"{{doc}}`/{self.path.with_suffix('').as_posix()}`"
+
+    @property
     def is_chapter(self) -> bool:
         """Whether the page is a notebook, to be executed, rather than plain text."""
         header = self.text.removeprefix("---\n").partition("\n---")[0]

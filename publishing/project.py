@@ -22,7 +22,6 @@ _SOURCES = (
     "book",
     "publishing",
     "requirements.lock",
-    "references.bib",
     "_config.yml",
     "_toc.yml",
 )

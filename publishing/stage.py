@@ -13,7 +13,7 @@ from publishing.figures import FigureFiles
 from publishing.fingerprint import fingerprints
 from publishing.inspection import first_incomplete, for_start_page
 from publishing.parameters import Parameters
-from publishing.project import HOME, Project
+from publishing.project import HOME, Project, read_yaml
 from publishing.records import Record
 
 RESULTS_MARKER = "% build-results"
@@ -23,7 +23,7 @@ ASSETS = "assets"
 """Folder of the files that pages load; the site serves it as ``_static``."""
 
 _STATIC = HOME / "book" / "theme"
-_SETTINGS = ("_config.yml", "_toc.yml", "references.bib")
+_SETTINGS = ("_config.yml", "_toc.yml")
 
 
 class StageError(RuntimeError):
@@ -71,9 +71,10 @@ def stage(
     }
     for page in pages:
         if not page.is_chapter:
-            text = status.fill_in(page.text, project.commit(), runs, texts)
+            text = status.fill_in(page.text, project.commit(), runs, pages, texts)
             (folder / page.path).write_text(text, encoding="utf8")
-    for name in _SETTINGS:
+    sources = read_yaml(project.root / "_config.yml").get("bibtex_bibfiles", ())
+    for name in (*_SETTINGS, *sources):
         if (project.root / name).is_file():
             shutil.copyfile(project.root / name, folder / name)
     shutil.copytree(_STATIC, folder / ASSETS, dirs_exist_ok=True)

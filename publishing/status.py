@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from anode_lab.runs.provenance import Commit
+from publishing.chapters import Page
 from publishing.execute import Outcome
 from publishing.records import Record, Status
 
@@ -26,30 +27,38 @@ def terminal_table(outcomes: Iterable[Outcome]) -> str:
     )
 
 
-def fill_in(text: str, commit: Commit, runs: Sequence[Record], made: Mapping[str, str]) -> str:
+def fill_in(
+    text: str,
+    commit: Commit,
+    runs: Sequence[Record],
+    pages: Iterable[Page],
+    made: Mapping[str, str],
+) -> str:
     """A plain page with the marker lines replaced by what they stand for.
 
     Args:
         text: Text of the page.
         commit: Commit that the book was made from.
         runs: Records of the chapters' runs.
+        pages: Pages of the book.
         made: Other marker lines and their texts.
     """
     texts = {
-        STATUS_MARKER: status_page(runs),
+        STATUS_MARKER: status_page(runs, pages),
         SUMMARY_MARKER: summary(commit, runs),
         **made,
     }
     return "\n".join(texts.get(line.strip(), line) for line in text.split("\n"))
 
 
-def status_page(runs: Sequence[Record]) -> str:
+def status_page(runs: Sequence[Record], pages: Iterable[Page]) -> str:
     """A table of every chapter's last run."""
+    links = {page.name: page.link for page in pages}
     header = "| chapter | last run (UTC) | seconds | figures | profile | seed | device | status |"
     lines = [header, "|" + " --- |" * 8]
     for run in runs:
         cells = (
-            f"{{doc}}`{run.chapter}`",
+            links[run.chapter],
             _minute(run.started),
             f"{run.seconds:.1f}",
             run.figures,

@@ -12,7 +12,8 @@ from publishing.times import load
 MARKER = "% build-chapters"
 """Line of a page that stands for the table."""
 
-_READING = re.compile(r"^\*Reading time: (?P<minutes>\d+) minutes(?P<rest>.*?)\*$", re.M | re.S)
+_READING = re.compile(r"^\*\*Reading time:\*\* (\d+) minutes\.$", re.M)
+_NEEDED = re.compile(r"^\*\*You need\*\* .*?\n\n", re.M | re.S)
 _CHAPTER = re.compile(r"\{ref\}`(ch:[\w-]+)`")
 
 
@@ -29,13 +30,15 @@ def table(project: Project, pages: Iterable[Page]) -> str:
     for page in pages:
         if page.name not in assignments:
             continue
-        found = _READING.search(page.text)
-        needed, _, _ = found["rest"].partition("It leads") if found else ("", "", "")
+        minutes, needed = _READING.search(page.text), _NEEDED.search(page.text)
         time = times.chapters.get(page.name) if times else None
         cells = [
-            f"{{doc}}`{page.name}`",
-            ", ".join(f"{{ref}}`{label}`" for label in dict.fromkeys(_CHAPTER.findall(needed))),
-            found["minutes"] if found else "",
+            page.link,
+            ", ".join(
+                f"{{ref}}`{label}`"
+                for label in dict.fromkeys(_CHAPTER.findall(needed[0] if needed else ""))
+            ),
+            minutes[1] if minutes else "",
             str(time.minutes) if time else "",
             f"{assignments[page.name].points:g}",
         ]

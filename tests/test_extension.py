@@ -264,7 +264,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("anode", "anode_lab", "publishing", "book/theme"):
         hidden = shutil.ignore_patterns("__pycache__")
         shutil.copytree(HOME / part, root / part, ignore=hidden)
-    for name in ("_config.yml", "pyproject.toml", "references.bib", "requirements.lock"):
+    for name in ("_config.yml", "pyproject.toml", "book/references.bib", "requirements.lock"):
         shutil.copyfile(HOME / name, root / name)
     (root / "book" / "index.md").write_text("# Start\n", encoding="utf8")
     (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n", "utf8")

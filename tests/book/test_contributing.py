@@ -5,7 +5,7 @@ import re
 from anode_lab.claims import all_claims
 from publishing.project import HOME
 
-REPORT = (HOME / "book" / "report.md").read_text(encoding="utf8")
+REPORT = (HOME / "book" / "paper" / "report.md").read_text(encoding="utf8")
 
 
 def test_every_claim_has_its_section_with_figure_and_measurement() -> None:

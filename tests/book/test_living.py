@@ -11,7 +11,7 @@ from anode_lab.measures.weights_by_epoch import follow
 from publishing.browser import WIDTHS, Visit, visit
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
-CHAPTER = "book/augmented-neural-odes.html"
+CHAPTER = "book/paper/augmented-neural-odes.html"
 LABELS = ("NODE", "ANODE (p = 1)")
 
 

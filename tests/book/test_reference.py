@@ -10,7 +10,7 @@ from publishing.project import HOME
 
 EXAMPLES = re.findall(
     r"^```python\n(.*?)^```$",
-    (HOME / "book" / "reference.md").read_text(encoding="utf8"),
+    (HOME / "book/appendix/reference.md").read_text(encoding="utf8"),
     re.MULTILINE | re.DOTALL,
 )
 SHAPE = re.compile(r"^([^#\n]+\.shape)[^#\n]*# (\([\d, ]+\))", re.MULTILINE)
@@ -31,6 +31,6 @@ def test_the_examples_run_and_give_the_shapes_that_they_say(
 
 
 def test_every_public_class_is_shown() -> None:
-    text = (HOME / "book" / "reference.md").read_text(encoding="utf8")
+    text = (HOME / "book/appendix/reference.md").read_text(encoding="utf8")
     classes = [name for name in anode.__all__ if isinstance(getattr(anode, name), type)]
     assert [name for name in classes if not re.search(rf"\b{name}\b", text)] == []

@@ -60,7 +60,8 @@ def test_every_figure_has_number_caption_and_an_image_for_each_theme(
         assert len(light) == len(dark) >= 1
         for pair in zip(light, dark, strict=True):
             assert all(image["alt"].strip() for image in pair)
-            sizes = [_size_if_drawn(site / "book" / str(image["src"])) for image in pair]
+            folder = (site / page.path).parent
+            sizes = [_size_if_drawn(folder / str(image["src"])) for image in pair]
             assert sizes[0] == sizes[1] is not None
 
 

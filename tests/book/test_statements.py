@@ -191,7 +191,7 @@ def test_prop_homeo_samples(seed: int, n: int, share: float) -> None:
 
 @many
 @given(SEEDS, DIMS, st.booleans())
-def test_thm_gen_way(seed: int, dim: int, up: bool) -> None:
+def test_thm_escape(seed: int, dim: int, up: bool) -> None:
     """Down along -w, in every dimension: one point of the rim is below the centre, another above.
 
     So it is for prop-struggle-rim, thm-annulus-minimum and cor-struggle-witness.
@@ -415,7 +415,7 @@ _READ = ("read only", "definition")
 
 
 def table() -> list[tuple[str, str]]:
-    return _ROW.findall((HOME / "book/statements.md").read_text("utf8"))
+    return _ROW.findall((HOME / "book/appendix/statements.md").read_text("utf8"))
 
 
 def statements() -> list[str]:
@@ -430,8 +430,8 @@ def statements() -> list[str]:
 def test_every_numbered_statement_is_in_the_table_once() -> None:
     listed = [label for label, _ in table()]
     missing, gone = set(statements()) - set(listed), set(listed) - set(statements())
-    assert not missing, "give each a row in book/statements.md"
-    assert not gone, "take their rows out of book/statements.md"
+    assert not missing, "give each a row in book/appendix/statements.md"
+    assert not gone, "take their rows out of book/appendix/statements.md"
     assert len(listed) == len(set(listed))
 
 

@@ -32,6 +32,6 @@ def test_chapters_on_images_are_published_without_them(
     assert not any(outcome.failed for outcome in outcomes), "\n".join(told)
     staged = stage(project, pages, LAPTOP, assets=False)
     for name in CHAPTERS:
-        text = (staged / "book" / f"{name}.ipynb").read_text(encoding="utf8")
+        text = (staged / "book" / "paper" / f"{name}.ipynb").read_text(encoding="utf8")
         assert "Fashion-MNIST is not on this machine" in text
     assert len(list(staged.glob("assets/figures/images-fig-img-samples-grey-*.webp"))) == 2

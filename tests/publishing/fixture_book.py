@@ -99,7 +99,7 @@ def new_book(root: Path) -> Book:
     """A book with a start page, and with the settings of the real one."""
     book = Book(Project(root))
     book.page("index", "# Start\n")
-    for name in ("_config.yml", "references.bib"):
+    for name in ("_config.yml", "book/references.bib"):
         shutil.copyfile(HOME / name, root / name)
     return book
 

@@ -34,7 +34,7 @@ from publishing.project import HOME, Project
 ASSIGNMENTS = {each.chapter: each for each in read_assignments(Project())}
 CODE = [(a, q) for a in ASSIGNMENTS.values() for q in a.questions if not q.manual]
 CODE_NAMES = [f"{assignment.chapter}-{question.name}" for assignment, question in CODE]
-SMALL = "at-scale"
+SMALL = "many-trainings"
 FIRST_LINES = 40
 """Characters of a line that is long enough to be told from others."""
 
@@ -111,10 +111,10 @@ SEVERAL = [
     ("generalisation", "slice"),
     ("generalisation", "interval"),
     ("stability-and-scale", "spikes"),
-    ("what-neural-odes-struggle-with", "witness"),
+    ("what-neural-odes-cannot-represent", "witness"),
     ("flows-are-homeomorphisms", "undo"),
-    ("resnets-to-neural-odes", "euler"),
-    ("the-price-of-squeezing", "stretch"),
+    ("neural-odes", "euler"),
+    ("what-squeezing-costs", "stretch"),
     ("beyond", "trace"),
     ("beyond", "estimate"),
 ]
@@ -284,7 +284,7 @@ def test_otter_gives_a_solution_all_points_and_an_untouched_notebook_none(
 @pytest.mark.slow
 def test_solutions_that_do_not_get_all_points_stop_the_making(tmp_path: Path) -> None:
     project = altered(tmp_path, ("return max(free)\n    # END", "return 0\n    # END"))
-    with pytest.raises(AssignmentError, match=r"at-scale.md: Some autograder tests"):
+    with pytest.raises(AssignmentError, match=r"many-trainings.md: Some autograder tests"):
         make(project, [SMALL], Course(), tmp_path / "out")
     assert not (tmp_path / "out" / SMALL).exists()
 
@@ -340,7 +340,7 @@ def test_what_is_wrong_in_a_source_is_named(
     if message is None:
         read(path)
         return
-    with pytest.raises(AssignmentError, match=rf"at-scale\.md: {message}"):
+    with pytest.raises(AssignmentError, match=rf"many-trainings\.md: {message}"):
         read(path)
 
 
@@ -363,30 +363,33 @@ def test_texts_may_refer_to_what_the_book_has(tmp_path: Path) -> None:
     with pytest.raises(ExportError) as error:
         make(project, [SMALL], Course(), tmp_path / "out")
     said = str(error.value)
-    assert re.search(r"at-scale\.md:\d+: no statement has the label 'prop-scale-time'", said)
-    assert re.search(r"at-scale\.md:\d+: undefined label: 'ch:nowhere'", said)
+    assert re.search(r"many-trainings\.md:\d+: no statement has the label 'prop-scale-time'", said)
+    assert re.search(r"many-trainings\.md:\d+: undefined label: 'ch:nowhere'", said)
 
 
 def test_a_course_chooses_chapters_points_and_a_seed(tmp_path: Path) -> None:
     path = tmp_path / "course.yml"
-    path.write_text("chapters: [images, at-scale]\nseed: 12\npoints: {images: {count: 20}}\n")
+    path.write_text("chapters: [images, many-trainings]\nseed: 12\npoints: {images: {count: 20}}\n")
     course = read_course(path)
-    assert course == Course(("images", "at-scale"), 12, {"images": {"count": 20}})
+    assert course == Course(("images", "many-trainings"), 12, {"images": {"count": 20}})
     (count,) = [q for q in ASSIGNMENTS["images"].questions if q.name == "count"]
     assert course.scale("images", count) * count.points == pytest.approx(20)
     (finish,) = [q for q in ASSIGNMENTS[SMALL].questions if q.name == "finish"]
     assert course.scale(SMALL, finish) == 1
     assert [each.chapter for each in read_assignments(Project(), course.chapters)] == [
         "images",
-        "at-scale",
+        "many-trainings",
     ]
 
 
 @pytest.mark.parametrize(
     ("points", "message"),
     [
-        ({"image": {"count": 3}}, "'image' is not among the chapters at-scale"),
-        ({SMALL: {"count": 3}}, "at-scale has the questions finish, write, twice, not 'count'"),
+        ({"image": {"count": 3}}, "'image' is not among the chapters many-trainings"),
+        (
+            {SMALL: {"count": 3}},
+            "many-trainings has the questions finish, write, twice, not 'count'",
+        ),
     ],
 )
 def test_points_are_for_questions_that_there_are(points, message: str, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ ROWS = [
     ("ANODE_STORE={empty} times", "ANODE_STORE is set", FAILED),
 ]
 
-HEADER = (HOME / "book" / "images.md").read_text(encoding="utf8").partition("\n---\n")[0]
+HEADER = (HOME / "book/paper/images.md").read_text(encoding="utf8").partition("\n---\n")[0]
 
 BOOKS = [
     # A file of the book, what it holds instead, and what is said of it

@@ -92,7 +92,7 @@ def test_data_execute_the_chapters_that_draw_them(
 ) -> None:
     insert(file_of(tree, concentric_spheres.__module__), "RADII = (0.51,", at="RADII = (0.5,")
     found = executed()
-    assert {"what-neural-odes-struggle-with", "the-annulus-argument"} <= found
+    assert {"what-neural-odes-cannot-represent", "the-annulus-argument"} <= found
 
 
 def test_a_chapters_text_executes_that_chapter_and_a_plain_page_none(
@@ -104,7 +104,7 @@ def test_a_chapters_text_executes_that_chapter_and_a_plain_page_none(
     assert executed() == {"generalisation"}
 
 
-READERS = {"images_identity": "images", "records": "claims"}
+READERS = {"images_identity": "images", "records": "scorecard"}
 
 
 @pytest.mark.parametrize(("what", "reader"), READERS.items(), ids=READERS)
@@ -118,4 +118,4 @@ def test_data_and_records_execute_the_chapters_that_may_read_them(
     monkeypatch.setattr(fingerprint, what, lambda: "others")
     found = executed()
     assert reader in found
-    assert "diagnosis" not in found
+    assert "when-evaluations-grow" not in found

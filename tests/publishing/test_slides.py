@@ -175,12 +175,12 @@ def test_each_deck_is_linked_with_its_title(kept: Book, made: list[Tag]) -> None
 
 
 def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> None:
-    needs = "You need {ref}`ch:x` and\n{ref}`ch:y`. It leads to {ref}`ch:z`."
-    book.chapter("a", prose=f"*Reading time: 20 minutes. {needs}*")
+    needs = "**You need** {ref}`ch:x` and\n{ref}`ch:y`."
+    book.chapter("a", prose=f"{needs}\n\n**Reading time:** 20 minutes.\n\nSee {{ref}}`ch:z`.")
     book.chapter("b")
     book.chapter("c")
     (book.project.root / "book" / "assignments").mkdir()
-    source = HOME / "book/assignments/at-scale.md"
+    source = HOME / "book/assignments/many-trainings.md"
     points = f"{read(source).points:g}"
     for name in ("a", "b"):
         shutil.copy(source, book.project.root / f"book/assignments/{name}.md")
@@ -190,8 +190,8 @@ def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> N
     (book.project.root / "notebooks" / "times.json").write_text(text)
     rows = teaching.table(book.project, [book["a"], book["b"], book["c"]]).splitlines()
     assert rows[2:] == [
-        f"| {{doc}}`a` | {{ref}}`ch:x`, {{ref}}`ch:y` | 20 | 3 | {points} |",
-        f"| {{doc}}`b` | – | – | 1 | {points} |",
+        f"| {{doc}}`/book/a` | {{ref}}`ch:x`, {{ref}}`ch:y` | 20 | 3 | {points} |",
+        f"| {{doc}}`/book/b` | – | – | 1 | {points} |",
     ]
 
 

@@ -182,8 +182,8 @@ def test_markers_of_the_status_and_start_pages_are_filled_in(
     assert start.endswith("\n\nText.\n")
     assert "build-status" not in status
     assert [line.split(" | ")[0] for line in status.splitlines() if "{doc}" in line] == [
-        "| {doc}`a`",
-        "| {doc}`b`",
+        "| {doc}`/book/a`",
+        "| {doc}`/book/b`",
     ]
     assert "| torch | " in status
 

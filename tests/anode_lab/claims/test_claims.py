@@ -128,7 +128,7 @@ def test_every_claim_says_what_where_and_how(claim: Claim) -> None:
     assert re.search(r"Figs? \d|section \d|appendix [A-Z]", claim.source)
     assert claim.statement.endswith(".")
     assert claim.checks
-    chapters = [path.read_text(encoding="utf8") for path in (HOME / "book").glob("*.md")]
+    chapters = [path.read_text(encoding="utf8") for path in (HOME / "book").rglob("*.md")]
     heading = f"({claim.chapter.label})=\n# {claim.chapter.title}\n"
     assert any(heading in text for text in chapters)
     for check in claim.checks:

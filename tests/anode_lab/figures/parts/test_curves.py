@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from anode.training import History, TrainingFailure
-from anode_lab.figures import augmented_neural_odes, images, what_neural_odes_struggle_with
+from anode_lab.figures import augmented_neural_odes, images, what_neural_odes_cannot_represent
 from anode_lab.figures.parts.curves import (
     census,
     failures_handle,
@@ -85,7 +85,7 @@ def test_every_figure_of_curves_shows_the_failures() -> None:
     pictures = [
         loss_and_nfe(histories, "g"),
         augmented_neural_odes.losses(histories, "g"),
-        what_neural_odes_struggle_with.losses_by_data({"g": histories}),
+        what_neural_odes_cannot_represent.losses_by_data({"g": histories}),
         images.loss_nfe_and_both({"p = 0": histories["NODE"], "p = 1": history()}, "images"),
     ]
     for picture in pictures:

@@ -9,7 +9,7 @@ register(
         "C19",
         "appendix F.1",
         "With softplus in the place of ReLU, training is slower.",
-        Chapter("ch:claims", "Claims and verdicts"),
+        Chapter("ch:scorecard", "Scorecard"),
         tuple(
             ratio_check(
                 f"epochs to fit, {name} with softplus over ReLU",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from anode_lab.figures import the_price_of_squeezing as figures
+from anode_lab.figures import what_squeezing_costs as figures
 from anode_lab.figures.style import Picture
 from anode_lab.theory.channel import empty_sector, widest_channel
 from anode_lab.theory.gronwall import GronwallBounds, stretch_bounds

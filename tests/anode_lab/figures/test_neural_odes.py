@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from anode_lab.figures import resnets_to_neural_odes as figures
+from anode_lab.figures import neural_odes as figures
 from anode_lab.figures.style import Picture
 from tests.helpers.pictures import assert_draws_in_both_themes
 

@@ -12,7 +12,7 @@ from anode.arrays import Floats
 from anode.data import concentric_spheres
 from anode.training import History, TrainingFailure
 from anode_lab import runs
-from anode_lab.figures import what_neural_odes_struggle_with as figures
+from anode_lab.figures import what_neural_odes_cannot_represent as figures
 from anode_lab.figures.style import Picture
 from anode_lab.measures.toy_flows import median_replica
 from anode_lab.runs import Run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anode_lab.claims import Check, Claim, Criterion, Finding, Judgement, Measurement, Verdict
-from anode_lab.figures import claims as figures
+from anode_lab.figures import scorecard as figures
 
 
 def finding(

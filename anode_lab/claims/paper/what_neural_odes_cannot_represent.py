@@ -18,7 +18,7 @@ from anode_lab.claims.paper.parts import (
     ratio_check,
 )
 
-_CHAPTER = Chapter("ch:struggle", "What Neural ODEs struggle with")
+_CHAPTER = Chapter("ch:struggle", "What Neural ODEs cannot represent")
 
 register(
     Claim(

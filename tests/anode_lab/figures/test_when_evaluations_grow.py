@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from anode_lab.figures.diagnosis import signs
+from anode_lab.figures.when_evaluations_grow import signs
 from tests.helpers.pictures import assert_draws_in_both_themes
 
 EPOCHS = [0, 1, 2, 5]
