@@ -252,7 +252,7 @@ def test_prop_annulus_mean(
     r2, r3 = r1 + gap, r1 + gap + width
     rho = share * min(1, r1)
     assume(2 * r3 + 2 < 9)  # where the chapter's maps end
-    three = cell("the-annulus-argument", "three_flows", r1=r1, r2=r2, r3=r3)["three_flows"]
+    three = cell("deeper/the-annulus-argument", "three_flows", r1=r1, r2=r2, r3=r3)["three_flows"]
     rng = np.random.default_rng(seed)
     inside, around = ball(rng, 300, 2, 1e-9, r1), ball(rng, 300, 2, r2, r3)
     assert abs(-three(inside, rho, beta)["press"][:, 0] + 1).max() <= beta + ROUNDING

@@ -399,6 +399,6 @@ def test_points_are_for_questions_that_there_are(points, message: str, tmp_path:
 
 def test_a_chapter_without_an_assignment_is_named() -> None:
     with pytest.raises(
-        AssignmentError, match=r"'notation' has no assignment; chapters with one: at"
+        AssignmentError, match=r"'notation' has no assignment; chapters with one: augm"
     ):
         read_assignments(Project(), ["notation"])
