@@ -1,4 +1,4 @@
-"""Figures of the chapter on what Neural ODEs struggle with (paper, Figs 4, 5, 6 and 15).
+"""Figures of the chapter on what Neural ODEs cannot represent (paper, Figs 4-6 and 13-15).
 
 Figures of several data sets take title -> run, one Neural ODE trained on each.
 """
@@ -14,6 +14,9 @@ from matplotlib.figure import Figure
 from anode.arrays import Floats
 from anode.data import Data
 from anode.training import History
+from anode_lab.figures.parts.annulus_diagrams import disk as disk
+from anode_lab.figures.parts.annulus_diagrams import gaps as gaps
+from anode_lab.figures.parts.annulus_diagrams import target as target
 from anode_lab.figures.parts.curves import census, failures_handle, mark_failures, quantiles
 from anode_lab.figures.parts.scrubber import scrubber as scrubber
 from anode_lab.figures.parts.states import (
@@ -25,7 +28,7 @@ from anode_lab.figures.parts.states import (
     limits_of,
     set_limits,
 )
-from anode_lab.figures.style import Style, entry, legend_below, look_of, palette, panels, picture
+from anode_lab.figures.style import entry, legend_below, look_of, palette, panels, picture
 from anode_lab.measures.toy_flows import median_replica, snapshots, spread_out
 from anode_lab.runs import Run
 from anode_lab.theory.circle_image import CircleImage
@@ -56,35 +59,48 @@ def data_sets(line: Data, plane: Data, easy: Data) -> Figure:
 
 @picture
 def losses_by_data(by_data: Mapping[str, Mapping[str, History]]) -> Figure:
-    """Draw training losses on a logarithmic scale, a panel a data set (Fig. 5).
+    """Draw training losses, a column a data set: above as in Fig. 5, below by their quantiles.
 
-    The thick line is the median of the seeds, thin lines are the seeds. The shade reaches from the
-    16th to the 84th percentile, of which a normal law has as many within one standard deviation: a
-    standard deviation around the mean would reach below 0, which this scale cannot show.
+    Above: mean and standard deviation of the seeds on a linear scale. Below, on a logarithmic one:
+    the median, and the band from the 16th to the 84th percentile, which holds as many seeds of a
+    normal law as one standard deviation; thin lines are seeds.
 
     Args:
         by_data: Title -> label of a model -> history. All have the same models.
     """
-    fig, axes = panels(len(by_data), 3.3, grid="both", sharey=True)
-    for ax, (title, histories) in zip(axes, by_data.items(), strict=True):
+    fig, axes = panels(len(by_data), 5.4, rows=2, grid="both", sharex="col", sharey="row")
+    above, below = axes[: len(by_data)], axes[len(by_data) :]
+    for ax, logarithmic, (title, histories) in zip(above, below, by_data.items(), strict=True):
         for label, history in histories.items():
             look, values = look_of(label), np.ma.masked_invalid(history.epoch_loss)
-            epochs = np.arange(1, values.shape[1] + 1)
-            low, middle, high = quantiles(values)
-            style: Style = {"color": look.colour, "linewidth": 2, "linestyle": look.line}
-            ax.plot(epochs, values.T, color=look.colour, linewidth=0.4, alpha=0.35)
-            ax.fill_between(epochs, low, high, color=look.colour, alpha=0.2, linewidth=0)
-            ax.plot(epochs, middle, label=label, **style)
-            mark_failures(ax, history.epoch_loss, history, look.colour)
+            mean, deviation = np.ma.mean(values, axis=0), np.ma.std(values, axis=0, ddof=1)
+            _draw_band(ax, mean - deviation, mean, mean + deviation, label)
+            logarithmic.plot(_since_one(values), values.T, color=look.colour, lw=0.4, alpha=0.35)
+            _draw_band(logarithmic, *quantiles(values), label)
+            mark_failures(logarithmic, history.epoch_loss, history, look.colour)
         failed = [
             label + census(history) for label, history in histories.items() if history.failures
         ]
-        ax.set(title="\n".join([title, *failed]), yscale="log", xlabel="epoch")
-    axes[0].set_ylabel("training loss")
+        ax.set(title="\n".join([title, *failed]))
+        logarithmic.set(yscale="log", xlabel="epoch")
+    above[0].set_ylabel("training loss,\nmean ± sd")
+    below[0].set_ylabel("training loss,\nmedian and band")
     every = [history for histories in by_data.values() for history in histories.values()]
-    handles = [*axes[0].get_legend_handles_labels()[0], *failures_handle(every)]
+    handles = [*below[0].get_legend_handles_labels()[0], *failures_handle(every)]
     legend_below(fig, handles, columns=len(handles))
     return fig
+
+
+def _draw_band(ax: Axes, low: Floats, middle: Floats, high: Floats, label: str) -> None:
+    """Draw a model's curve over the epochs in the middle of a band."""
+    look, epochs = look_of(label), _since_one(middle)
+    ax.fill_between(epochs, low, high, color=look.colour, alpha=0.2, linewidth=0)
+    ax.plot(epochs, middle, color=look.colour, linestyle=look.line, linewidth=2, label=label)
+
+
+def _since_one(values: Floats) -> Floats:
+    """Return the epochs 1, 2, ... of ``values (..., E)``."""
+    return np.arange(1.0, values.shape[-1] + 1)
 
 
 # Features through training
@@ -314,7 +330,7 @@ def ring_images(
         entry("features of 0", color=palette.inner, marker="o", ls="none"),
         entry("circle, output ≥ 0", color=palette.outer, marker=".", lw=0.8),
         entry("circle, output < 0", color=palette.accent, marker="x", lw=0.8),
-        entry("head gives 0", color=palette.ink(), ls="--", lw=1.2),
+        entry("$L$ gives 0", color=palette.ink(), ls="--", lw=1.2),
     ]
     legend_below(fig, handles, columns=4)
     return fig

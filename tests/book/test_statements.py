@@ -194,7 +194,7 @@ def test_prop_homeo_samples(seed: int, n: int, share: float) -> None:
 def test_thm_escape(seed: int, dim: int, up: bool) -> None:
     """Down along -w, in every dimension: one point of the rim is below the centre, another above.
 
-    So it is for prop-struggle-rim, thm-annulus-minimum and cor-struggle-witness.
+    So it is for prop-struggle-rim, cor-struggle-witness and thm-annulus-minimum.
     """
     rng = np.random.default_rng(seed)
     there, back = homeomorphism(rng, dim)
@@ -208,6 +208,25 @@ def test_thm_escape(seed: int, dim: int, up: bool) -> None:
     assert radius[-1] > 10
     assert radius[0] < 1e-9
     assert output[radius > 1].max() < output[0], "each sphere is met below the start"
+
+
+@many
+@given(SEEDS, closed(0, 2))
+def test_thm_annulus_degree(seed: int, away: float) -> None:
+    """Any closed polygon of the plane: one that winds around a point has no line between them.
+
+    It is the rim's image under some map of the disk, so this is prop-annulus-winding too.
+    """
+    rng = np.random.default_rng(seed)
+    turn = np.exp(2j * pi * rng.random() + 2j * pi * np.arange(401) / 400)
+    curve = sum(turn**n * (rng.normal(size=2) @ [1, 1j]) for n in range(-3, 4))
+    point = curve.mean() + away * (rng.normal(size=2) @ [1, 1j])
+    assume(abs(curve - point).min() > ROUNDING)
+    number = round(np.angle((curve - point)[1:] / (curve - point)[:-1]).sum() / (2 * pi))
+    assume(number != 0)
+    for direction in np.exp(2j * pi * rng.random(20)):
+        heights = ((curve - point) * direction.conj()).real
+        assert heights.min() < 0 < heights.max()
 
 
 @few

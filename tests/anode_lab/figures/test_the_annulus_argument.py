@@ -1,22 +1,16 @@
-"""The diagrams of the annulus argument show what they say, and so do the measured figures."""
+"""The figures of the annulus argument show what was measured."""
 
 from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from matplotlib.axes import Axes
 
 from anode.arrays import Floats
 from anode.data import concentric_spheres
-from anode.data.toy import RADII
 from anode_lab.figures import the_annulus_argument as figures
-from anode_lab.figures.style import Picture, palette
+from anode_lab.figures.style import Picture
 from tests.helpers.pictures import assert_draws_in_both_themes
-
-number = st.floats(-3, 3)
 
 
 def stages() -> Picture:
@@ -44,24 +38,15 @@ def triangles() -> Picture:
     )
 
 
-EPOCHS, COUNTS = np.array([0, 1, 5]), np.array([100, 1000, 10_000])
-
 HALF: Floats = np.array([0.0, 0.5, 1.0])
 
 PICTURES: dict[str, Callable[[], Picture]] = {
-    "target": figures.target,
-    "disk": figures.disk,
-    "gaps": figures.gaps,
     "stages": stages,
     "regions": regions,
     "witnesses": witnesses,
-    "separable": lambda: figures.separable(EPOCHS, {"NODE": HALF, "ANODE (p = 1)": HALF}),
     "triangles": triangles,
-    "sampling": lambda: figures.sampling(COUNTS, {"winding number 1": HALF}, "NODEs"),
     "margins": lambda: figures.margins({"NODE": (HALF + 0.1, HALF / 1e6 + 1e-9)}),
 }
-
-DIAGRAMS = {"target", "disk"}  # without axes
 
 
 @pytest.mark.filterwarnings("error")
@@ -70,56 +55,11 @@ def test_draws_in_both_themes(name: str) -> None:
     assert_draws_in_both_themes(PICTURES[name]())
 
 
-@pytest.mark.parametrize("name", sorted(PICTURES.keys() - DIAGRAMS))
+@pytest.mark.parametrize("name", PICTURES)
 def test_every_axis_is_labelled(name: str) -> None:
     axes = PICTURES[name]().light().axes
     assert all(ax.get_xlabel() for ax in axes)
     assert axes[0].get_ylabel()
-
-
-def undo(z: Floats) -> Floats:
-    """The inverse of the diagrams' homeomorphism: its shears backwards."""
-    first, second = z
-    second = second + 0.25 * np.cos(1.3 * first)
-    first = first - 0.45 * second**2
-    second = second - 0.35 * np.sin(1.7 * first)
-    return np.array([first, second])
-
-
-@given(number, number)
-def test_the_diagrams_map_is_a_homeomorphism(first: float, second: float) -> None:
-    x = np.array([first, second])
-    np.testing.assert_allclose(undo(figures.deform(x)), x, atol=1e-9)
-
-
-def curves(ax: Axes, marker: str) -> list[Floats]:
-    return [np.asarray(each.get_xydata())[0] for each in ax.lines if each.get_marker() == marker]
-
-
-def test_the_level_through_the_ball_meets_the_annulus_on_both_sides() -> None:
-    middle = figures.target().light().axes[1]
-    met = curves(middle, "X")
-    assert len(met) >= 2
-    for point in met:  # halfway between the annulus' edges, so within it
-        assert np.linalg.norm(undo(point)) == pytest.approx(sum(RADII[1:]) / 2, abs=1e-3)
-    along = np.array(met) - figures.deform(np.zeros(2))
-    assert (along[0] @ along[-1]) < 0
-
-
-def test_chord_and_lowest_level_end_at_the_rim() -> None:
-    _, chord, levels = figures.disk().light().axes
-    (lowest,) = curves(levels, "D")
-    ends = curves(chord, "s")
-    assert len(ends) == 2
-    for point in [lowest, *ends]:
-        assert np.linalg.norm(undo(point)) == pytest.approx(RADII[1], abs=1e-3)
-
-
-def test_the_exact_augmented_map_of_the_diagram_represents_g() -> None:
-    lifted = figures.gaps().light().axes[0]
-    height = {line.get_color(): np.asarray(line.get_ydata()) for line in lifted.lines}
-    assert set(height[palette.inner]) == {-1}
-    assert set(height[palette.outer]) == {1}
 
 
 def test_blown_up_flow_separates_ball_and_annulus_exactly() -> None:
