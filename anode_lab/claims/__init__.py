@@ -23,7 +23,6 @@ from anode_lab.claims.report import (
     measurement_table,
     summary_table,
     to_test,
-    verdict_table,
 )
 
 __all__ = [
@@ -49,5 +48,4 @@ __all__ = [
     "register",
     "summary_table",
     "to_test",
-    "verdict_table",
 ]

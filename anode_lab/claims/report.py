@@ -8,21 +8,6 @@ from anode_lab.experiments import EXPERIMENTS, Experiment
 from anode_lab.formatting import table
 
 
-def verdict_table(judgements: Sequence[Judgement]) -> str:
-    """Make a table with one row for each claim: the claim, its verdict, the chapter."""
-    rows = [
-        [
-            judgement.claim.id,
-            judgement.claim.statement,
-            judgement.claim.source,
-            f"**{judgement.verdict.value}**" + _at_hand(judgement),
-            judgement.claim.chapter.title,
-        ]
-        for judgement in judgements
-    ]
-    return table(["claim", "what is claimed", "in the paper", "verdict", "chapter"], rows)
-
-
 def measurement_table(judgements: Sequence[Judgement]) -> str:
     """Make a table with one row for each part: criterion, measurement, interval, seeds, verdict.
 
@@ -57,7 +42,7 @@ def claim_report(judgement: Judgement, made: str, command: str) -> str:
             f"{claim.statement} *(Paper: {claim.source}.)*",
             f"Verdict: **{judgement.verdict.value}**{_at_hand(judgement)}.",
             measurement_table([judgement]),
-            f"Measured on {_what_was_trained(claim)}; {made}. The same again: `{command}`.",
+            f"Measured on {_what_was_trained(claim)}; {made}. Repeat with `{command}`.",
         )
     )
 

@@ -1,4 +1,4 @@
-"""Figure of the chapter on claims: every measurement beside its criterion, on one scale."""
+"""Figure of the scorecard: every measurement beside its criterion, on one scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

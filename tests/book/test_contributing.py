@@ -1,15 +1,15 @@
-"""The reproduction report has every claim, and what contributors are told is there."""
+"""The scorecard has every claim, and what contributors are told is there."""
 
 import re
 
 from anode_lab.claims import all_claims
 from publishing.project import HOME
 
-REPORT = (HOME / "book" / "paper" / "report.md").read_text(encoding="utf8")
+SCORECARD = (HOME / "book" / "paper" / "scorecard.md").read_text(encoding="utf8")
 
 
 def test_every_claim_has_its_section_with_figure_and_measurement() -> None:
-    sections = re.split(r"^\(report-(c\d+)\)=\n", REPORT, flags=re.MULTILINE)
+    sections = re.split(r"^\(claim-(c\d+)\)=\n", SCORECARD, flags=re.MULTILINE)
     names, texts = sections[1::2], sections[2::2]
     assert names == [claim.id.lower() for claim in all_claims()]
     for claim, text in zip(all_claims(), texts, strict=True):
@@ -17,6 +17,12 @@ def test_every_claim_has_its_section_with_figure_and_measurement() -> None:
         assert f'found("{claim.id}")' in text
         assert f"{{ref}}`{claim.chapter.label}`" in text, claim.id
         assert "{numref}`fig-" in text or "Figure: none" in text, claim.id
+
+
+def test_the_figures_of_the_scorecard_are_drawn_in_the_book() -> None:
+    text = "\n".join(page.read_text(encoding="utf8") for page in (HOME / "book").glob("*/*.md"))
+    drawn = set(re.findall(r"^(?:    name: |:name: )(fig-[\w-]+)$", text, re.MULTILINE))
+    assert set(re.findall(r"\{numref\}`(fig-[\w-]+)`", SCORECARD)) <= drawn
 
 
 def test_contributors_are_told_of_commands_that_exist() -> None:

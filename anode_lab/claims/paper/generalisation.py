@@ -13,7 +13,7 @@ register(
         "C7",
         "section 5.1, Fig. 9 (left)",
         "An ANODE gives reasonable outputs everywhere, also where it was not trained. A NODE gives "
-        "wrong ones along the way by which it squeezed the ball out.",
+        "wrong ones in the channel through which it squeezed the ball out.",
         _CHAPTER,
         tuple(
             Check(
@@ -27,12 +27,12 @@ register(
                 (
                     "ANODE",
                     ANODE,
-                    Criterion("everywhere: below 0.001, what a thin streak covers", high=0.001),
+                    Criterion("everywhere: below 0.001, what a thin channel covers", high=0.001),
                 ),
                 (
                     "NODE",
                     NODE,
-                    Criterion("leaks: above 0.001, what a thin streak covers", low=0.001),
+                    Criterion("leaks: above 0.001, what a thin channel covers", low=0.001),
                 ),
             )
         ),

@@ -1,4 +1,4 @@
-"""Claims whose numbers stand in the chapter on claims only (C19)."""
+"""Claims whose numbers stand on the scorecard only (C19)."""
 
 from anode_lab.claims.claim import Chapter, Claim, register
 from anode_lab.claims.fitting import slowdown
