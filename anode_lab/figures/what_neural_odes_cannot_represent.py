@@ -76,7 +76,8 @@ def losses_by_data(by_data: Mapping[str, Mapping[str, History]]) -> Figure:
             mean, deviation = np.ma.mean(values, axis=0), np.ma.std(values, axis=0, ddof=1)
             _draw_band(ax, mean - deviation, mean, mean + deviation, label)
             logarithmic.plot(_since_one(values), values.T, color=look.colour, lw=0.4, alpha=0.35)
-            _draw_band(logarithmic, *quantiles(values), label)
+            low, median, high = quantiles(values)
+            _draw_band(logarithmic, low, median, high, label)
             mark_failures(logarithmic, history.epoch_loss, history, look.colour)
         failed = [
             label + census(history) for label, history in histories.items() if history.failures
