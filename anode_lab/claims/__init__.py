@@ -1,6 +1,7 @@
 """The paper's claims, each measured, held against a criterion, and given a verdict."""
 
 import anode_lab.claims.paper  # noqa: F401  registers the claims
+from anode_lab.claims.bands import agreement
 from anode_lab.claims.claim import (
     Case,
     Chapter,
@@ -36,6 +37,7 @@ __all__ = [
     "Judgement",
     "Measurement",
     "Verdict",
+    "agreement",
     "all_claims",
     "claim_report",
     "claims_of_chapter",

@@ -111,6 +111,36 @@ def _bands(values: dict[str, Any]) -> Bands:
     return Bands(**values | {"bands": tuple(Band(**band) for band in values["bands"])})
 
 
+def agreement(judgements: Iterable[Judgement], profile: str, seed: int) -> str:
+    """Say in a sentence whether what was just measured agrees with the published numbers.
+
+    Args:
+        judgements: Judgements of the claims that were measured.
+        profile: Profile of this run.
+        seed: Its first seed.
+    """
+    kept = load_bands()
+    compared = kept.compare(judgements)
+    outside = [pair for pair in compared if not pair[0].holds(pair[1])]
+    if (kept.profile, kept.seed) != (profile, seed):
+        return (
+            f"The published numbers are of the profile `{kept.profile}` with seed {kept.seed}. "
+            f"This run, of `{profile}` with seed {seed}, need not agree with them: "
+            f"{len(compared) - len(outside)} of {len(compared)} numbers do."
+        )
+    if not outside:
+        return f"All {len(compared)} numbers above agree with the published ones."
+    return (
+        f"Of the {len(compared)} numbers above, {len(compared) - len(outside)} agree with the "
+        "published ones. The others do not: "
+        + "; ".join(
+            f"{band.name} is {measured}, published {band.value or float('nan'):.3g}"
+            for band, measured in outside
+        )
+        + "."
+    )
+
+
 def bands(
     judgements: Iterable[Judgement], profile: str, seed: int, provenance: dict[str, Any]
 ) -> Bands:

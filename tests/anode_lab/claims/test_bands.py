@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anode_lab.claims import Average, all_claims, gather, measure
-from anode_lab.claims.bands import Bands, _band, bands, load_bands
+from anode_lab.claims.bands import FILE, Bands, _band, agreement, bands, load_bands
 from anode_lab.claims.interval import Measurement
 from anode_lab.cli import main
 
@@ -103,6 +103,26 @@ def test_command_keeps_and_compares(tmp_path: Path, capsys: Captured) -> None:
     output, error = capsys.readouterr()
     assert "is OUTSIDE [-9.5, -8.5]" in output
     assert "outside their bands" in error
+
+
+def test_a_sentence_says_whether_a_run_agrees_with_the_published_numbers(
+    made: Bands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANODE_RESULTS", str(tmp_path))
+    made.save(tmp_path / FILE)
+    (claim,) = [claim for claim in all_claims() if claim.id == "C1"]
+    judged = [claim.judge(gather([claim], profile="smoke"))]
+    count = len([band for band in made.bands if band.name.startswith("C1")])
+    assert (
+        agreement(judged, "smoke", 0) == f"All {count} numbers above agree with the published ones."
+    )
+    assert f"seed 3, need not agree with them: {count} of {count}" in agreement(judged, "smoke", 3)
+    first, *rest = made.bands
+    moved = replace(first, value=-9.0, low=-9.5, high=-8.5)
+    replace(made, bands=(moved, *rest)).save(tmp_path / FILE)
+    said = agreement(judged, "smoke", 0)
+    assert f"{count - 1} agree with the published ones. The others do not: {first.name} is " in said
+    assert said.endswith("published -9.")
 
 
 @pytest.mark.parametrize(
