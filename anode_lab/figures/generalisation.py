@@ -1,4 +1,4 @@
-"""Figures of the chapter on generalisation (paper, Fig. 9): maps, ways out, a slice left out."""
+"""Figures on generalisation (paper, Fig. 9): maps, escape curves, a slice left out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,6 @@ from anode_lab.figures.style import (
     panels,
     picture,
 )
-from anode_lab.theory.circle_image import CircleImage
 from anode_lab.theory.escape_curve import EscapeCurve
 
 _ROWS, _PLACES = 2, 3  # of small maps under a large one
@@ -100,7 +99,7 @@ def maps(models: Mapping[str, Sequence[PlaneMap]], sector: float | None = None) 
 
 @picture
 def channels(windows: Sequence[PlaneMap]) -> Figure:
-    """Draw small squares around places where ways out cross the annulus, with the samples there."""
+    """Draw small squares where escape curves cross the annulus, with the samples there."""
     columns = min(3, len(windows))
     rows = -(-len(windows) // columns)
     width = min(7.6, 1.2 + 2.3 * columns)
@@ -127,7 +126,7 @@ def _draw_bar(fig: Figure, shown: Any, **place: Any) -> None:
 
 
 def _draw_map(ax: Axes, plane: PlaneMap, sector: float | None, thin: float = 1.0) -> Any:
-    """Draw a map, its contour at 0, the regions of g, the sector, a way out and samples.
+    """Draw a map, its contour at 0, the regions of g, the sector, an escape curve and samples.
 
     Args:
         ax: Panel in the plane.
@@ -165,16 +164,16 @@ def _draw_sector(ax: Axes, sector: float, **style: Any) -> None:
         ax.plot([0, 3 * np.cos(turn)], [0, 3 * np.sin(turn)], **style)
 
 
-# Ways out of the ball
+# Escape curves
 
 
 @picture
 def escape_curves(node: EscapeCurve, anode: EscapeCurve) -> Figure:
-    """Draw the ways out of the origin of all seeds: of NODEs in the plane, of ANODEs out of it.
+    """Draw the escape curves of the origin, all seeds: of NODEs in the plane, of ANODEs above it.
 
     Args:
-        node: Ways of Neural ODEs in the plane.
-        anode: Ways of augmented ones with p = 1.
+        node: Curves of Neural ODEs in the plane.
+        anode: Curves of augmented ones with p = 1.
     """
     fig, (left, right) = panels(2, 3.7)
     r1, r2, r3 = RADII
@@ -202,46 +201,6 @@ def escape_curves(node: EscapeCurve, anode: EscapeCurve) -> Figure:
         for colour, label in ((palette.inner, "ball A"), (palette.outer, "annulus B"))
     ]
     legend_below(fig, handles, columns=2)
-    return fig
-
-
-@picture
-def lowest_on_circle(
-    rings: Mapping[str, CircleImage], origin: Mapping[str, Floats], shown: int
-) -> Figure:
-    """Draw outputs around the circle of radius r2, of one seed, and the lowest one of every seed.
-
-    Args:
-        rings: Label of a model -> its outputs around the circle, R replicas.
-        origin: Label of a model -> outputs at the origin, shape ``(R,)``.
-        shown: The replica on the left.
-    """
-    fig, (left, right) = panels(2, 3.6, grid="both")
-    for label, ring in rings.items():
-        look, turn = look_of(label), np.degrees(ring.angles[shown])
-        style: Style = {"linestyle": look.line, "color": look.colour, "linewidth": 1.4}
-        left.plot(turn, ring.outputs[shown], label=label, **style)
-    first = next(iter(rings))
-    left.axhline(origin[first][shown], color=palette.ink(), linewidth=0.9, linestyle=(0, (1, 1)))
-    left.annotate(
-        f"{first} at the origin", (0, origin[first][shown]), xytext=(2, 3),
-        textcoords="offset points", fontsize=9,
-    )  # fmt: skip
-    left.set(xlabel="angle, degrees", ylabel="output at $\\|x\\| = r_2$", xlim=(0, 360))
-    left.set_title("one seed")
-    left.set_xticks([0, 90, 180, 270, 360])
-    values = [np.concatenate([origin[label], ring.outputs.min(1)]) for label, ring in rings.items()]
-    low, high = np.nanmin(values) - 0.2, max(np.nanmax(values), 1) + 0.2
-    right.fill_between([low, high], [low, high], high, color=palette.muted, alpha=0.22, linewidth=0)
-    right.text(
-        0.32, 0.62, "here no NODE\ncan be", transform=right.transAxes, ha="left", va="center"
-    )
-    for (label, ring), marker in zip(rings.items(), "o^sD", strict=False):
-        style = {"color": look_of(label).colour, "ms": 5, "alpha": 0.8, "linestyle": "none"}
-        right.plot(origin[label], ring.outputs.min(1), marker, label=label, **style)
-    right.set(xlabel="output at the origin", ylabel="lowest output at $\\|x\\| = r_2$")
-    right.set(xlim=(low, high), ylim=(low, high), aspect="equal", title="every seed")
-    legend_below(fig, right, columns=len(rings))
     return fig
 
 
@@ -288,43 +247,18 @@ def slice_losses(histories: Mapping[str, History]) -> Figure:
 
 
 @picture
-def slice_errors(wrong: Mapping[str, Floats], half: float, sector: float) -> Figure:
-    """Draw the share of the seeds that give a point the wrong sign, near a slice left out.
-
-    Args:
-        wrong: Label of a model -> shares on a grid of the square, shape ``(n, n)``; NaN where g has
-            no value.
-        half: Half the length of the square's side.
-        sector: Angle up to which, from the first axis on, no training samples lie.
-    """
-    fig, axes = panels(len(wrong), 2.9, sharey=True)
-    highest = max(0.1, *(float(np.nanmax(values)) for values in wrong.values()))
-    shown: Any = None
-    for ax, (label, values) in zip(axes, wrong.items(), strict=True):
-        shown = ax.imshow(
-            values, cmap="cividis", vmin=0, vmax=highest, extent=(-half, half) * 2, origin="lower"
-        )
-        _draw_sector(ax, sector, color=palette.ink(), lw=0.8, ls="--")
-        ax.set(title=label, xlim=(0, 1.6), ylim=(-0.6, 1.6), xlabel="$x_1$", aspect="equal")
-    axes[0].set_ylabel("$x_2$")
-    bar = fig.colorbar(shown, ax=axes, location="bottom", aspect=50, fraction=0.05, pad=0.02)
-    bar.set_label("share of seeds, wrong sign")
-    return fig
-
-
-@picture
 def slice_gaps(
     gaps: Mapping[str, Floats],
     means: Mapping[str, tuple[float, float, float]],
     angles: Floats,
     sector: float,
 ) -> Figure:
-    """Draw generalisation gaps of every seed, and a NODE's against the angle of its way out.
+    """Draw generalisation gaps of every seed, and a NODE's against the angle of its escape curve.
 
     Args:
         gaps: Label of a model -> loss on the slice less training loss, ``(R,)``; a NODE first.
         means: Label of a model -> mean over the seeds, and the ends of an interval for it.
-        angles: Angles at which the NODEs' ways out cross the annulus, from -pi to pi, ``(R,)``.
+        angles: Where the NODEs' escape curves cross the annulus, from -pi to pi, ``(R,)``.
         sector: The slice is from 0 to this angle, in radians.
     """
     fig, (left, right) = panels(2, 3.6, grid="y", sharey=True)
@@ -348,7 +282,7 @@ def slice_gaps(
         "slice", (middle, 0.03), xycoords=("data", "axes fraction"), ha="center", va="bottom",
         fontsize=9,
     )  # fmt: skip
-    right.set(xlim=(-180, 180), xlabel="angle of the way out, degrees", title=first)
+    right.set(xlim=(-180, 180), xlabel="angle of the escape curve, degrees", title=first)
     right.set_xticks([-180, -90, 0, 90, 180])
     for ax in (left, right):
         ax.set_yscale("symlog", linthresh=1e-4)

@@ -1,7 +1,7 @@
 """When units of a ReLU field switch along a trajectory, and the steps of an adaptive solver there.
 
-A ReLU field is Lipschitz but not C1. Its solutions have continuous velocities whose slope jumps,
-in a kink, when a unit switches on or off.
+A ReLU field is Lipschitz but has corners, where a unit switches on or off. At a switching time a
+solution crosses one: its velocity is continuous and the slope of the velocity jumps.
 """
 
 from dataclasses import dataclass

@@ -1,24 +1,20 @@
-"""Maps, ways out and the slice are drawn from results, in both themes, every seed shown."""
+"""Maps, escape curves and the slice are drawn from results, in both themes, every seed shown."""
 
 from dataclasses import replace
 from math import pi
 
 import numpy as np
 import pytest
-import torch
 from matplotlib.figure import Figure
 
-from anode.serialization import in_double
 from anode.training import TrainingFailure
 from anode_lab import runs
 from anode_lab.figures import generalisation as figures
 from anode_lab.figures.generalisation import PlaneMap
 from anode_lab.figures.style import Picture
 from anode_lab.runs import Result
-from anode_lab.theory.circle_image import refined_circle
 from anode_lab.theory.escape_curve import escape_curve
-from anode_lab.theory.output_maps import model_outputs, square_grid
-from anode_lab.theory.solvers import SHORT_STEPS
+from anode_lab.theory.output_maps import square_grid
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 SECTOR = pi / 5
@@ -41,7 +37,7 @@ def draws(picture: Picture) -> Figure:
 
 
 def cone(seed: int, centre: tuple[float, float] = (0.0, 0.0)) -> PlaneMap:
-    """The output ||x|| - 3/4 on a small grid, with a way out and samples."""
+    """The output ||x|| - 3/4 on a small grid, with an escape curve and samples."""
     output = square_grid(2.0, 9).norm(dim=1).numpy().reshape(9, 9) - 0.75
     line = np.array([[0.0, 0.0], [3.0, 0.0]])
     return PlaneMap(seed, output, 2.0, centre, escape=line, samples=np.array([[1.0, 0.5]]))
@@ -91,20 +87,6 @@ def test_escape_curves_of_every_seed(full: Result) -> None:
     np.testing.assert_array_equal(left.lines[1].get_xydata(), node.states[1])
 
 
-def test_lowest_outputs_of_every_seed(full: Result) -> None:
-    circles = {label: refined_circle(run.model, 1.0) for label, run in full.runs.items()}
-    centre = {
-        label: model_outputs(in_double(run.model, SHORT_STEPS), torch.zeros(1, 2))[:, 0]
-        for label, run in full.runs.items()
-    }
-    figure = draws(figures.lowest_on_circle(circles, centre, 1))
-    drawn = {line.get_label(): line for line in figure.axes[1].lines}
-    assert set(drawn) == set(full.runs)
-    for label, line in drawn.items():
-        np.testing.assert_array_equal(line.get_xdata(), centre[label])
-        np.testing.assert_array_equal(line.get_ydata(), circles[label].outputs.min(1))
-
-
 def test_slice_losses_show_every_seed_mean_and_median(cut: Result) -> None:
     histories = {label: run.history for label, run in cut.runs.items()}
     figure = draws(figures.slice_losses(histories))
@@ -132,14 +114,6 @@ def test_slice_losses_count_failures(cut: Result) -> None:
     assert len(ax.lines) - len(curves) == 2, "of the training loss and of the slice's"
     (legend,) = figure.legends
     assert legend.get_texts()[-1].get_text() == "training failed (1 of 2)"
-
-
-def test_slice_errors_have_one_scale() -> None:
-    values = np.full((5, 5), np.nan)
-    values[2, 2] = 0.3
-    figure = draws(figures.slice_errors({"NODE": values, "ResNet": values / 3}, 2.0, SECTOR))
-    panels = [ax for ax in figure.axes if ax.images]
-    assert [ax.images[0].get_clim() for ax in panels] == [(0, 0.3)] * 2
 
 
 def test_slice_gaps_show_every_seed_and_survive_infinite_intervals() -> None:

@@ -4,17 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
 
 from anode_lab.figures import what_squeezing_costs as figures
 from anode_lab.figures.style import Picture
 from anode_lab.theory.channel import empty_sector, widest_channel
 from anode_lab.theory.gronwall import GronwallBounds, stretch_bounds
-from anode_lab.theory.switching import Switches, TriedSteps
 from tests.helpers.pictures import assert_draws_in_both_themes
 from tests.helpers.problems import stretching
-
-LABELS = ("NODE", "ANODE (p = 5)")
 
 
 def channels() -> Picture:
@@ -30,7 +26,7 @@ def channels() -> Picture:
 
 def samples() -> Picture:
     grid = np.outer([1.0, 2.0, 3.0], [1.0, 10.0])  # (R, N)
-    return figures.price_of_samples(
+    return figures.slopes_by_samples(
         figures.Study(np.array([10.0, 100.0]), grid, 3 * grid, 9 * grid, 20 + grid, 30 + grid)
     )
 
@@ -41,40 +37,10 @@ def linear() -> Picture:
     return figures.linear_cost(stretch, counted, {k: v - 5 for k, v in counted.items()})
 
 
-def orders() -> Picture:
-    steps, tolerances = [4, 8, 16], [1e-2, 1e-3, 1e-4]
-    found = {
-        name: figures.Orders(
-            np.outer([1.0, 2.0], np.power(steps, -float(order))),
-            np.outer([20.0, 26.0], [1.0, 2.0, 3.0]),
-            np.outer([15.0, 20.0], [1.0, 2.0, 3.0]),
-        )
-        for name, order in (("ReLU", 2), ("softplus", 4))
-    }
-    return figures.orders(steps, tolerances, found, 64)
-
-
-def steps() -> Picture:
-    tried = TriedSteps(
-        np.array([0.0, 0.1, 0.1]), np.array([0.1, 0.9, 0.3]), np.array([True, False, True])
-    )
-    bends = Switches(np.array([0.2, 0.7]), np.array([1.0, 4.0]))
-    none = Switches(np.empty(0), np.empty(0))
-    return figures.steps_at_switches({"a": (tried, bends), "b": (tried, None), "c": (tried, none)})
-
-
-def training() -> Picture:
-    values = {label: np.outer([1.0, 5.0, 9.0], [1.0, 2.0]) for label in LABELS}
-    return figures.cost_and_stretch(np.arange(1.0, 4.0), values, values)
-
-
 PICTURES: dict[str, Callable[[], Picture]] = {
     "channels": channels,
     "samples": samples,
     "linear": linear,
-    "orders": orders,
-    "steps": steps,
-    "training": training,
 }
 
 
@@ -105,18 +71,6 @@ def test_medians_over_the_seeds() -> None:
     assert middle["needed by every NODE"] == pytest.approx([2, 20])
     assert middle["trained, at least"] == pytest.approx([18, 180])
     assert middle["by hand"] == pytest.approx([32, 50])
-
-
-def test_every_step_and_kink_is_drawn() -> None:
-    first, second, third = steps().light().axes
-    groups = [lines for lines in first.collections if isinstance(lines, LineCollection)]
-    bars = [np.asarray(bar) for lines in groups for bar in lines.get_segments()]
-    ends = sorted((float(bar[0, 0]), float(bar[1, 0])) for bar in bars)
-    np.testing.assert_allclose(ends, [(0.0, 0.1), (0.1, 0.4), (0.1, 1.0)])
-    vertical = {float(np.asarray(line.get_xdata())[0]): line for line in first.lines[:2]}
-    assert vertical[0.7].get_linewidth() > vertical[0.2].get_linewidth()
-    assert not second.lines
-    assert not third.lines
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from anode import Activation, MLPField, SolverSettings, integrate
 from anode_lab.theory.switching import switching_times, tried_steps
 
 
-def one_kink(at: float) -> MLPField:
+def one_corner(at: float) -> MLPField:
     """h' = 3 max(t - at, 0) on the line."""
     field = MLPField(1, hidden=1).double()
     with torch.no_grad():
@@ -22,15 +22,15 @@ def one_kink(at: float) -> MLPField:
     return field
 
 
-def test_a_kink_is_found_with_its_jump() -> None:
+def test_a_switching_time_is_found_with_its_jump() -> None:
     """The second layer's unit switches with the first; each alone would make the jump."""
-    found = switching_times(one_kink(0.37), 0, torch.zeros(1))
+    found = switching_times(one_corner(0.37), 0, torch.zeros(1))
     assert found.times[0] == pytest.approx(0.37, abs=1e-9)
     assert found.jumps.max() == pytest.approx(3, rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_acceleration_jumps_at_kinks_only(seed: int) -> None:
+def test_the_acceleration_jumps_at_switching_times_only(seed: int) -> None:
     field = MLPField(2, hidden=16, seeds=(0, seed + 1)).double()
     with torch.no_grad():
         field.weight1.mul_(3)
@@ -43,12 +43,12 @@ def test_the_acceleration_jumps_at_kinks_only(seed: int) -> None:
     with torch.no_grad():
         path = integrate(field, h0.expand(2, 1, 2), times, tight).states  # (T, 2, 1, 2)
         speed = torch.stack([field(t, h) for t, h in zip(times, path, strict=True)])[:, 1, 0]
-    bend = speed.diff(n=2, dim=0).norm(dim=1).numpy() / float(times[1])  # about the jump at a kink
+    bend = speed.diff(n=2, dim=0).norm(dim=1).numpy() / float(times[1])  # about the jump
     near = np.abs(times.numpy()[1:-1, None] - found.times).min(1) < 1.5e-3
     assert bend[~near].max() < 0.2 * bend.max()
     strongest = found.times[found.jumps.argmax()]
     around = np.abs(times.numpy()[1:-1] - strongest) < 1e-3
-    # The two differences that a kink lies in share its jump.
+    # The two differences that a switching time lies in share its jump.
     assert bend[around].sum() == pytest.approx(found.jumps.max(), rel=0.1)
 
 
@@ -68,8 +68,8 @@ def test_steps_are_those_that_the_solver_counts(activation: Activation) -> None:
         assert ends[accepted[-1]] >= 1
 
 
-def test_rejected_steps_lie_across_the_kink() -> None:
-    steps = tried_steps(one_kink(0.37), 0, torch.zeros(1, 1), 1e-8)
+def test_rejected_steps_lie_across_the_corner() -> None:
+    steps = tried_steps(one_corner(0.37), 0, torch.zeros(1, 1), 1e-8)
     start, size = steps.start[~steps.accepted], steps.size[~steps.accepted]
     assert len(start)
     assert ((start <= 0.37) & (start + size >= 0.37)).all()
