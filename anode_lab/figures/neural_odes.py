@@ -62,7 +62,7 @@ def stack_and_flow() -> Figure:
     canvas.set(xlim=(0, 1), ylim=(0, 1))
     canvas.set_axis_off()
     for bottom, draw, title in (
-        (0.605, _draw_stack, "Residual network: a stack of blocks"),
+        (0.605, _draw_stack, "Residual network: one block after the other"),
         (0.105, _draw_flow, "Neural ODE: one field, for a time $T$"),
     ):
         ax = fig.add_axes((_LEFT, bottom, _RIGHT - _LEFT, 0.31))
@@ -83,7 +83,7 @@ def _draw_stack(ax: Axes) -> None:
     layers = np.linspace(0, 1, BLOCKS + 1)
     for k in range(BLOCKS):
         _draw_block(ax, layers[k] + 0.012, 1 / BLOCKS - 0.024, palette.resnet)
-        ax.text(layers[k] + 0.5 / BLOCKS, 2.02, f"$h + F_{k + 1}(h)$", ha="center", va="center")
+        ax.text(layers[k] + 0.5 / BLOCKS, 2.02, f"$h + f_{k + 1}(h)$", ha="center", va="center")
     for path in states.T:
         colour, style, marker = _by_end(path[-1])
         ax.plot(layers, path, style, color=colour, marker=marker, ms=4.5, lw=1.4, clip_on=False)
@@ -134,7 +134,7 @@ def _draw_ends(canvas: Axes, height: float, start: str, end: str) -> None:
     canvas.text(_HEAD, height, "$L(z) =$\n$w \\cdot z + b$", ha="center", va="center", fontsize=9)
     canvas.text(_HEAD, height - tall / 2 - 0.02, "linear layer", ha="center", va="top", fontsize=9)
     for place, symbol, name in (
-        (0.065, start, "input"), (_FEATURES, end, "features"), (_OUTPUT, "$g(x)$", "output")
+        (0.065, start, "input"), (_FEATURES, end, "features"), (_OUTPUT, "$F(x)$", "output")
     ):  # fmt: skip
         canvas.text(place, height + 0.035, symbol, ha="center", va="bottom")
         canvas.text(place, height - 0.035, name, ha="center", va="top", fontsize=9)
@@ -188,30 +188,6 @@ def losses_and_evaluations(losses: Floats, evaluations: Floats, steps_per_epoch:
     axes[0].set_yscale("log")
     axes[0].legend(loc="upper right")
     axes[1].set_ylim(0, 1.08 * evaluations.max())
-    return fig
-
-
-@picture
-def same_training(plain: Floats, package: Floats) -> Figure:
-    """Draw two trainings from the same weights on the same batches, and their difference.
-
-    Args:
-        plain, package: Loss of each step, shape ``(S,)``.
-    """
-    fig, (left, right) = panels(2, 3.0, grid="both")
-    steps = np.arange(1, len(plain) + 1)
-    left.plot(steps, plain, color=palette.node, lw=2.6, alpha=0.45, label="the loop above")
-    left.plot(steps, package, "--", color=palette.anode, lw=0.9, label="the package")
-    left.set(xlabel="training step", ylabel="loss of a batch", yscale="log")
-    left.legend(loc="upper right")
-    # Losses are stored in single precision: a difference of 0 is drawn as half of its last digit.
-    smallest = np.finfo(np.float32).eps * plain / 2
-    difference = np.maximum(np.abs(plain - package), smallest)
-    right.plot(steps, difference, color=palette.ink(), lw=0.8, label="difference")
-    right.plot(steps, plain, color=palette.node, lw=0.8, alpha=0.6, label="loss")
-    right.set(xlabel="training step", ylabel="loss, and difference of losses", yscale="log")
-    right.set_ylim(difference.min() / 100, None)
-    right.legend(loc="lower right")
     return fig
 
 

@@ -48,8 +48,6 @@ LOSSES = np.geomspace(1, 1e-2, 12)
 PICTURES: dict[str, Callable[[], Picture]] = {
     "stack_and_flow": figures.stack_and_flow,
     "losses_and_evaluations": lambda: figures.losses_and_evaluations(LOSSES, 20 + 0 * LOSSES, 4),
-    "same_training": lambda: figures.same_training(LOSSES, LOSSES * (1 + 1e-6)),
-    "identical training": lambda: figures.same_training(LOSSES, LOSSES),
     "inputs_flow_features": _inputs_flow_features,
     "hidden_states": lambda: figures.hidden_states(_journey(), _journey(weight=(0.0, -1.0))),
     "flow_frame": lambda: figures.flow_frame(_journey(), 3),
