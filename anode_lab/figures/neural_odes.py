@@ -88,7 +88,7 @@ def _draw_stack(ax: Axes) -> None:
         colour, style, marker = _by_end(path[-1])
         ax.plot(layers, path, style, color=colour, marker=marker, ms=4.5, lw=1.4, clip_on=False)
     ax.set_xticks(layers, [f"$h_{k}$" for k in range(BLOCKS + 1)])
-    ax.set_xlabel("layer", labelpad=1)
+    ax.set_xlabel("blocks passed", labelpad=1)
 
 
 def _draw_flow(ax: Axes) -> None:
