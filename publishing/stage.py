@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-from publishing import figures, records, slides, status, teaching
+from publishing import figures, records, slides, statements, status, teaching
 from publishing.assets import vendor
 from publishing.chapters import Page, read_pages
 from publishing.figures import FigureFiles
@@ -68,6 +68,7 @@ def stage(
         RESULTS_MARKER: results,
         slides.MARKER: slides.links(decks),
         teaching.MARKER: teaching.table(project, chapters),
+        statements.MARKER: statements.table(pages, project.root / "tests"),
     }
     for page in pages:
         if not page.is_chapter:
