@@ -1,4 +1,4 @@
-"""What all models share: replicas, the linear head, and the name by which a model is found.
+"""What all models share: replicas, the linear layer, and the name by which a model is found.
 
 A model is a stack of R networks. It maps inputs to features phi(x), and features to predictions
 L(phi(x)). To add a model, write one class in one file of this folder: defining a subclass of

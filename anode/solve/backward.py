@@ -79,7 +79,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class SolveRecord:
-    """What a solve of R problems leaves for the way back."""
+    """What the backward pass needs of a solve of R problems."""
 
     field: VectorField
     weights: Weights  # of all problems

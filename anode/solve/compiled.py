@@ -105,7 +105,7 @@ class _Share:
 
 @dataclass(frozen=True)
 class Solved:
-    """What the kernels leave of a solve.
+    """What the kernels return from a solve.
 
     Attributes:
         problem, state: See :mod:`anode.solve.kernels`.

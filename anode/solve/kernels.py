@@ -48,7 +48,7 @@ the number of steps, ``(n,)``. There may be room for none."""
 
 
 class Setup(NamedTuple):
-    """What stays the same during a solve; numbers are in the precision of the states."""
+    """The constants of a solve; numbers are in the precision of the states."""
 
     net: Net
     pair: Coefficients
@@ -63,7 +63,7 @@ class Setup(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Where R problems are; all written."""
+    """The state of R problems; the kernels write to all of it."""
 
     y: Array  # states, (R, tiles, D T)
     f: Array  # slopes, (R, tiles, D T)
@@ -207,7 +207,7 @@ def _activate(z: Array, relu: bool) -> None:
 
 @_plain
 def _deactivate(g: Array, z: Array, relu: bool) -> None:
-    """Times the activation's derivative, which its value ``z`` tells."""
+    """Multiply by the activation's derivative, computed from its value ``z``."""
     zero = z.dtype.type(0)
     if relu:
         for j in range(z.size):
@@ -311,7 +311,7 @@ def _combine(y: Array, weights: Array, slopes: Array, out: Array) -> None:
 
 @_plain
 def _step_factor(ratio: float, pair: Coefficients) -> float:
-    """By how much to change the step size after an error ratio."""
+    """The factor by which an error ratio changes the step size."""
     if np.isnan(ratio):
         return np.nan
     least = 1.0 if ratio < 1 else pair.smallest

@@ -72,7 +72,7 @@ def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSetting
 
 
 class _State(NamedTuple):
-    """Where the n problems are that still run; arrays are ``(n,)``, tensors ``(n, ...)``."""
+    """The state of the n problems that still run; arrays are ``(n,)``, tensors ``(n, ...)``."""
 
     problems: Counts  # their indices among the R
     t: Doubles
@@ -109,7 +109,7 @@ class _Attempt(NamedTuple):
 
 @dataclass(frozen=True)
 class _Solve:
-    """What stays the same during a solve."""
+    """The constants of a solve."""
 
     field: VectorField
     settings: SolverSettings

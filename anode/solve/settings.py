@@ -11,7 +11,7 @@ from anode.solve.tableaus import METHODS, Doubles, Method, Tableau
 
 
 class Gradient(Enum):
-    """How gradients pass through a solve.
+    """The way in which gradients pass through a solve.
 
     DIRECT differentiates the steps that were taken. ADJOINT solves a second ODE backwards, which
     needs memory for the end state only (Chen et al. 2018); torchdiffeq does that.
@@ -41,7 +41,7 @@ def _put(settings: Any, name: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class Controller:
-    """How the size of a step follows from the error of the step before; torchdiffeq's constants.
+    """The rule that sizes a step by the error of the one before; torchdiffeq's constants.
 
     After an error of ``ratio`` times the tolerance the step size is multiplied by
     ``safety / ratio ** (1 / order)``, within the limits, and by no less than 1 after an accepted
@@ -84,10 +84,10 @@ class SolverSettings:
         rtol, atol: Relative and absolute tolerance of the adaptive methods.
         max_steps: Largest number of steps between two output times, rejected ones included.
         step_size: Step of the fixed-step methods, in units of time; None for the adaptive ones.
-        gradient: How to differentiate; a :class:`Gradient` or its name.
+        gradient: Way to differentiate; a :class:`Gradient` or its name.
         engine: The code that takes the steps, an :class:`Engine` or its name; None takes
             torchdiffeq for the adjoint and this package for direct gradients.
-        controller: How the adaptive methods choose their steps.
+        controller: Rule by which the adaptive methods choose their steps.
 
     Raises:
         ValueError: If a tolerance or ``max_steps`` is not positive and finite, a setting is none of
@@ -150,5 +150,5 @@ class SolverSettings:
 
     @property
     def stacked(self) -> bool:
-        """Whether this package solves, and not torchdiffeq."""
+        """Whether this package takes the steps, rather than torchdiffeq."""
         return self.gradient is Gradient.DIRECT and self.engine is not Engine.TORCHDIFFEQ

@@ -1,4 +1,4 @@
-"""What a solve gives: states, their cost, and how each replica's solve ended."""
+"""The result of a solve: states, their cost, and how each replica's solve ended."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from anode.solve.tableaus import Doubles
 
 
 class SolveStatus(Enum):
-    """How a solve ended. A failure is an outcome of the science, so it is a value, no exception."""
+    """How a solve ended. A failure is a result of the science: a value, not an exception."""
 
     OK = "ok"
     UNDERFLOW = "underflow in dt"
@@ -24,10 +24,10 @@ class SolveStatus(Enum):
 
 @dataclass(frozen=True)
 class SolveFailure:
-    """Where one replica's solve ended early.
+    """The point at which one replica's solve ended early.
 
     Attributes:
-        status: What happened.
+        status: Cause.
         step: Number of steps tried, rejected ones and the impossible one included.
         time: The time t that was reached.
         nfe: Number of function evaluations spent.

@@ -79,7 +79,7 @@ class Tableau:
 
     @property
     def first_same_as_last(self) -> bool:
-        """Whether the last slope is that at the end of the step."""
+        """Whether the last slope is the slope at the end of the step."""
         return self.solution is None
 
     @cached_property

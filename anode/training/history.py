@@ -55,7 +55,7 @@ class TrainingFailure:
 
 @dataclass(frozen=True)
 class History:
-    """What happened in a training of R replicas with S steps in E epochs.
+    """The course of a training of R replicas with S steps in E epochs.
 
     The entries of a replica are NaN from the step at which it failed, and so are its snapshots.
 

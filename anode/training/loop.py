@@ -26,7 +26,7 @@ from anode.training.loss import Loss, Measure, evaluate, features_of, losses, wi
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train; the defaults are the paper's for the toy experiments (appendix F.2.1).
+    """Settings of a training; the defaults are the paper's for the toy data (appendix F.2.1).
 
     Attributes:
         epochs: Number of passes over the data.

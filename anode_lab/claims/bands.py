@@ -39,7 +39,7 @@ class Band:
 
     Attributes:
         name: Name of the part, such as "C5a".
-        subject: What was measured, in words.
+        subject: Measured quantity, in words.
         value: Value that was measured; None if no seed had a number.
         low: Lower end of the band; None without two seeds that had a number.
         high: Upper end, likewise.

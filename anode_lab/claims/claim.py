@@ -60,10 +60,10 @@ class Check:
     """One part of a claim: a number, and what it must be.
 
     Attributes:
-        subject: What is measured, in words.
+        subject: Measured quantity, in words.
         needs: Trained models that it is measured on.
         values: Function of these models that gives one number for each seed, shape ``(R,)``.
-        criterion: What the claim promises of the number.
+        criterion: Promise of the claim about the number.
         unit: Unit of the number.
         average: Average over the seeds.
         failures_count: Whether a training that failed has a number, too.

@@ -27,7 +27,7 @@ class Criterion:
     """The range in which a number must lie for a claim to hold.
 
     Attributes:
-        words: What is promised and how it is read, for people.
+        words: The promise and its reading, for people.
         low: Lower end of the range; without a bound if infinite.
         high: Upper end, likewise.
 

@@ -60,7 +60,7 @@ def measure(values: Floats, unit: str, average: Average = Average.MEAN) -> Measu
     Args:
         values: Numbers, shape ``(R,)``; NaN for a seed that failed.
         unit: Unit of the numbers.
-        average: What is averaged.
+        average: Kind of average.
 
     Raises:
         ValueError: If a geometric mean is asked of a number that is not positive.

@@ -44,7 +44,7 @@ class KeptVerdict:
     also: tuple[str, ...] = ()
 
     def allows(self, finding: Finding) -> bool:
-        """Whether a verdict is the kept one, or one that is no news.
+        """Whether a verdict is the kept one, or one that needs no report.
 
         Whether the paper's own size was trained does not depend on the machine, so it must agree.
         """

@@ -45,8 +45,8 @@ class Dask:
 
     Attributes:
         workers: Number of processes to start on this machine, or the address of a scheduler.
-        resources: What a call takes of a worker's resources, such as ``(("GPU", 1.0),)``; workers
-            name theirs when they start.
+        resources: Share of a worker's resources that a call takes, such as ``(("GPU", 1.0),)``;
+            workers name theirs when they start.
         timeout: Seconds in which a scheduler must answer.
     """
 

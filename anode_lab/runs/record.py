@@ -21,11 +21,11 @@ _SERIES = ("step_loss", "step_nfe", "step_backward_nfe", "validation_loss")
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept of a training.
+    """A stored training.
 
     Attributes:
         history: Course of the training.
-        provenance: What made it, where and when.
+        provenance: Code, versions, machine and time of the training.
         weights: The trained model's weights by name.
         about: Facts about the data and the result, as JSON holds them.
     """

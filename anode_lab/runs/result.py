@@ -1,4 +1,4 @@
-"""What a run of an experiment gives: its trained models with their histories and their origin."""
+"""The result of an experiment: its trained models, their histories and their origin."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
