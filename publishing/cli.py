@@ -172,7 +172,7 @@ def _pdf(options: argparse.Namespace) -> int:
     project, parameters = Project(), parse(options.parameters)
     pages = read_pages(project)
     html = build_site(project, pages, parameters, pdf=True)
-    for path in pdfs(html, [page.name for page in pages]):
+    for path in pdfs(html, [page.path.with_suffix(".html") for page in pages]):
         print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
 

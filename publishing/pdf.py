@@ -16,7 +16,7 @@ _FOOTER = (
     '<div style="font-size: 8px; width: 100%; text-align: center">'
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
 )
-# On paper nothing unfolds, and nobody can come back for what was folded.
+# On paper nothing unfolds: solutions and outputs are printed, and book.css leaves out folded code.
 _UNFOLD = """() => {
     for (const details of document.querySelectorAll('details')) details.open = true;
     for (const toggle of document.querySelectorAll('.toggle-hidden')) {
@@ -25,12 +25,12 @@ _UNFOLD = """() => {
 }"""
 
 
-def pdfs(site: Path, names: Sequence[str]) -> list[Path]:
+def pdfs(site: Path, pages: Sequence[Path]) -> list[Path]:
     """Print pages of a site, and all of them as one document.
 
     Args:
-        site: Folder of the site, with ``book/NAME.html``; the PDFs are put into ``pdf/``.
-        names: Names of the pages, in the order of the book.
+        site: Folder of the site; the PDFs are put into ``pdf/``.
+        pages: Pages relative to it, such as ``book/paper/NAME.html``, in the order of the book.
 
     Returns:
         Paths of the PDFs; that of the whole book is the last.
@@ -44,9 +44,9 @@ def pdfs(site: Path, names: Sequence[str]) -> list[Path]:
     folder.mkdir(exist_ok=True)
     made, titles = [], []
     with chromium() as browser, served(site) as address:
-        for name in names:
-            target = folder / f"{name}.pdf"
-            with visit(browser, f"{address}book/{name}.html", "light", _WIDTH) as seen:
+        for path in pages:
+            target = folder / f"{path.stem}.pdf"
+            with visit(browser, f"{address}{path.as_posix()}", "light", _WIDTH) as seen:
                 page = seen.page
                 page.evaluate(_UNFOLD)
                 page.emulate_media(media="print")

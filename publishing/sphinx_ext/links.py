@@ -60,31 +60,35 @@ def _correct_page(
     # The general index and the search page have no source.
     is_page = pagename in app.env.found_docs
     is_chapter = is_page and Path(app.env.doc2path(pagename)).suffix == ".ipynb"
-    pdf = Path(pagename).name if is_page and os.environ.get(PDF_VARIABLE) == "1" else ""
+    printed = is_page and os.environ.get(PDF_VARIABLE) == "1"
     buttons = context.get("header_buttons", [])
-    context["header_buttons"] = list(_correct(buttons, is_chapter, pdf))
+    context["header_buttons"] = list(_correct(buttons, pagename, is_chapter, printed))
 
 
-def _correct(buttons: list[dict[str, Any]], is_chapter: bool, pdf: str) -> Iterator[dict[str, Any]]:
+def _correct(
+    buttons: list[dict[str, Any]], page: str, is_chapter: bool, printed: bool
+) -> Iterator[dict[str, Any]]:
+    name = Path(page).name
     for button in buttons:
         url = str(button.get("url", ""))
         if button["type"] == "group":
-            children = list(_correct(button["buttons"], is_chapter, pdf))
+            children = list(_correct(button["buttons"], page, is_chapter, printed))
             if children:
                 yield button | {"buttons": children}
         elif button.get("label") in _UNWANTED:
             continue
-        elif button.get("label") == _PRINT and pdf:
-            for name, text, tooltip in (
-                (pdf, "this page", "PDF of this page"),
+        elif button.get("label") == _PRINT and printed:
+            for file, text, tooltip in (
+                (name, "this page", "PDF of this page"),
                 (BOOK, "the book", "PDF of the whole book"),
             ):
-                link = {"url": f"../{FOLDER}/{name}.pdf", "text": text, "tooltip": tooltip}
-                yield {"type": "link", "icon": button["icon"], "label": f"pdf-{name}"} | link
+                url = f"{'../' * page.count('/')}{FOLDER}/{file}.pdf"
+                link = {"url": url, "text": text, "tooltip": tooltip}
+                yield {"type": "link", "icon": button["icon"], "label": f"pdf-{file}"} | link
         elif "colab.research.google.com" in url:
             if is_chapter:
-                folder, _, name = url.rpartition("/")
-                yield button | {"url": f"{folder.rpartition('/')[0]}/notebooks/{name}"}
+                root = url.removesuffix(f"{page}.ipynb")
+                yield button | {"url": f"{root}notebooks/{name}.ipynb"}
         elif "/edit/" in url:
             yield button | {"url": url.removesuffix(".ipynb").removesuffix(".md") + ".md"}
         else:

@@ -40,6 +40,9 @@ kernelspec:
 PARAMETERS = ':tags: [parameters, remove-cell]\n\nprofile = "laptop"\nseed = 0\ndevice = "cpu"'
 
 
+_NO_PAGES = ("index", "assignments", "slides")
+
+
 @dataclass
 class Book:
     """A folder with a table of contents, chapters and pages.
@@ -57,15 +60,17 @@ class Book:
     ) -> None:
         """Write a chapter of a title, the parameters cell, `cells`, and `prose` below them."""
         code = [f"```{{code-cell}} ipython3\n{cell}\n```" for cell in (parameters, *cells)]
-        parts = [f"# Chapter {name}", *code, prose]
+        parts = [f"# Chapter {Path(name).name}", *code, prose]
         self.page(name, _HEADER + "\n\n".join(filter(None, parts)) + "\n")
 
     def page(self, name: str, text: str) -> None:
         """Write a page and bring the table of contents up to date."""
         folder = self.project.root / "book"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.md").write_text(text, encoding="utf8")
-        names = sorted(path.stem for path in folder.glob("*.md") if path.stem != "index")
+        path = folder / f"{name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf8")
+        found = {path.relative_to(folder).with_suffix("") for path in folder.rglob("*.md")}
+        names = sorted(page.as_posix() for page in found if page.parts[0] not in _NO_PAGES)
         toc = ["format: jb-book", "root: book/index", "chapters:" if names else ""]
         toc += [f"- file: book/{name}" for name in names]
         (self.project.root / "_toc.yml").write_text("\n".join(toc) + "\n", encoding="utf8")

@@ -42,12 +42,12 @@ $$ (eq-a)
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
-    """A book of one chapter and its site."""
+    """A book of one chapter, in a folder of its own, and its site."""
     book = new_book(tmp_path_factory.mktemp("book"))
     book.page("index", "(ch:start)=\n# Start\n\nRead {ref}`ch:a`.\n\n% build-summary\n")
     book.page("old", "# Old\n")
     book.page("status", "# Status\n\n% build-status\n")
-    book.chapter("a", figure("draw()"), "print('seen')", prose=PROSE)
+    book.chapter("part/a", figure("draw()"), "print('seen')", prose=PROSE)
     fake = FakePapermill({("a", 2): [picture()], ("a", 3): [stream("seen\n")]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Papermill, "run", lambda self, page, scratch: fake.run(page, scratch))
@@ -65,23 +65,23 @@ def _links(page: BeautifulSoup) -> list[str]:
 
 
 def test_page_shows_what_the_chapter_printed_and_drew(built: Book) -> None:
-    page = _page(built, "a")
+    page = _page(built, "part/a")
     assert "seen\n" in page.text
     images = page.select(".themed-figure img")
     assert [image["class"] for image in images] == [["only-light"], ["only-dark"]]
     for image in images:
-        assert (built.project.html / "book" / str(image["src"])).is_file()
+        assert (built.project.html / "book" / "part" / str(image["src"])).is_file()
     assert "Made by this chapter’s code at no commit" in page.text
     assert "profile = 'smoke'" not in page.text  # the injected parameters are hidden
 
 
 def test_buttons_lead_to_this_pages_sources(built: Book) -> None:
     repository = built.project.repository()
-    chapter, plain = _links(_page(built, "a")), _links(_page(built, "index"))
+    chapter, plain = _links(_page(built, "part/a")), _links(_page(built, "index"))
     colab = "https://colab.research.google.com/github/"
     path = repository.url.removeprefix("https://github.com/")
     assert f"{colab}{path}/blob/{repository.branch}/notebooks/a.ipynb" in chapter
-    assert f"{repository.url}/edit/{repository.branch}/book/a.md" in chapter
+    assert f"{repository.url}/edit/{repository.branch}/book/part/a.md" in chapter
     assert f"{repository.url}/edit/{repository.branch}/book/index.md" in plain
     assert not [link for link in plain if link.startswith(colab)]
 

@@ -36,8 +36,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A book of a start page and a chapter, with its PDFs."""
     book = new_book(tmp_path_factory.mktemp("book"))
     book.page("index", "# Start\n\nWelcome.\n")
-    book.chapter("a", "print('seen')", prose=FOLDED)
-    fake = FakePapermill({("a", 2): [stream("printed by the code\n")]})
+    folded = "---\ntags: [hide-input]\n---\nprint('left to the notebook')"
+    book.chapter("part/a", f"print({'wide' * 60!r})", folded, prose=FOLDED)
+    texts = ("printed by the code\n", "printed by folded code\n")
+    fake = FakePapermill({("a", 2 + i): [stream(text)] for i, text in enumerate(texts)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Papermill, "run", lambda self, page, scratch: fake.run(page, scratch))
         book.execute()
@@ -45,7 +47,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         # In a thread of its own: this one may drive a browser already.
         with ThreadPoolExecutor(1) as pool:
-            made = pool.submit(pdfs, html, ["index", "a"]).result()
+            made = pool.submit(
+                pdfs, html, [Path("book/index.html"), Path("book/part/a.html")]
+            ).result()
     except BrowserError as error:
         pytest.skip(str(error))
     assert [path.stem for path in made] == ["index", "a", BOOK]
@@ -61,6 +65,9 @@ def test_a_page_is_printed_whole(site: Path) -> None:
     assert "Chapter a" in text
     assert "printed by the code" in text
     assert "Behold the unfolded solution" in text
+    assert "printed by folded code" in text
+    assert "left to the notebook" not in text, "the code of a folded cell"
+    assert text.replace(" ", "").count("wide") == 60, "a long line is wrapped, not cut"
 
 
 def test_the_book_has_all_pages_in_their_order_and_an_outline(site: Path) -> None:
@@ -74,10 +81,10 @@ def test_the_book_has_all_pages_in_their_order_and_an_outline(site: Path) -> Non
 
 
 def test_each_page_links_to_its_pdf_and_to_the_books(site: Path) -> None:
-    for name in ("index", "a"):
+    for name, up in (("index", ".."), ("part/a", "../..")):
         path = site / "book" / f"{name}.html"
         page = BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
         links = {str(link["href"]) for link in page.find_all("a", href=True)}
-        wanted = {f"../pdf/{name}.pdf", f"../pdf/{BOOK}.pdf"}
+        wanted = {f"{up}/pdf/{path.stem}.pdf", f"{up}/pdf/{BOOK}.pdf"}
         assert wanted <= links
         assert all((path.parent / link).is_file() for link in wanted)
