@@ -7,11 +7,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from anode.arrays import Floats
 from anode.data.toy import RADII
-from anode_lab.figures.parts.persistence import diagrams as diagrams
 from anode_lab.figures.parts.states import (
     circle,
     draw_legend,
@@ -26,14 +24,12 @@ from anode_lab.figures.style import (
     Style,
     entry,
     legend_below,
-    look_of,
     palette,
     panels,
     picture,
 )
 
 _FLAT = 1e-9  # outputs this near to a target are that of the flat part of the graph
-_MARKERS = "os^Dv"
 
 
 @picture
@@ -65,52 +61,6 @@ def graph(output: Floats, half: float, states: Floats, y: Floats) -> Figure:
 
 
 @picture
-def units(counts: Floats, errors: Mapping[str, Floats], bounds: Mapping[str, Floats]) -> Figure:
-    """Draw errors of piecewise linear interpolants against the number of units, with their bounds.
-
-    Args:
-        counts: Numbers of units, shape ``(n,)``.
-        errors: Function -> largest error for each count.
-        bounds: The same functions -> what the proposition allows.
-    """
-    fig, (ax,) = panels(1, 3.6, width=6.2)
-    colours = (palette.anode, palette.node, palette.resnet)
-    for (name, error), colour, marker in zip(errors.items(), colours, _MARKERS, strict=False):
-        ax.loglog(counts, error, marker, color=colour, ms=5, label=f"{name}, error")
-        ax.loglog(counts, bounds[name], "--", color=colour, lw=1, label=f"{name}, bound")
-    ax.set(xlabel="hidden units $n$", ylabel="largest error")
-    ax.legend(ncols=1, loc="lower left")
-    return fig
-
-
-@picture
-def evaluations(tolerances: Floats, counted: Mapping[str, Floats], predicted: Floats) -> Figure:
-    """Draw the evaluations of one solve against the tolerance, counted and predicted.
-
-    Args:
-        tolerances: Tolerances, shape ``(n,)``.
-        counted: Label of a field -> number of evaluations for each tolerance.
-        predicted: Number for a field at constant speed, shape ``(n,)``.
-    """
-    fig, (ax,) = panels(1, 3.4, width=6.2)
-    band = {"color": palette.muted, "lw": 4, "alpha": 0.6, "drawstyle": "steps-mid"}
-    ax.semilogx(tolerances, predicted, label="predicted", **band)
-    for (name, count), marker in zip(counted.items(), _MARKERS, strict=False):
-        ax.semilogx(tolerances, count, marker, ms=5, color=look_of(name).colour, label=name)
-    ax.invert_xaxis()
-    ax.set(xlabel="tolerance, relative and absolute", ylabel="function evaluations", yscale="log")
-    # Powers of ten alone would leave the axis with one number.
-    most = max(float(np.max(count)) for count in (*counted.values(), predicted))
-    ticks = [tick for tick in (8, 14, 20, 26, *(50 * 2**k for k in range(12))) if tick <= most]
-    ax.yaxis.set_major_locator(FixedLocator(ticks))
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.margins(y=0.08)
-    ax.legend()
-    return fig
-
-
-@picture
 def squares(losses: Mapping[int, Floats], apart: Mapping[int, Floats]) -> Figure:
     """Draw losses of a map that sends opposite points to one, and how near their features come.
 
@@ -127,33 +77,6 @@ def squares(losses: Mapping[int, Floats], apart: Mapping[int, Floats]) -> Figure
         ax.margins(x=0.15)
     axes[0].set_yscale("log")
     axes[1].set_ylim(bottom=0)
-    return fig
-
-
-@picture
-def clearances(
-    samples: Floats, widths: Mapping[str, Floats], refined: Mapping[str, tuple[int, Floats]]
-) -> Figure:
-    """Draw how far a way from the origin's features to infinity keeps from those of a circle.
-
-    Args:
-        samples: Numbers of evenly spaced points of the circle, shape ``(n,)``.
-        widths: Label of a model -> clearances, one row a seed, shape ``(R, n)``.
-        refined: Label of a model -> number of samples that were put where they are needed, and the
-            clearances with them, shape ``(R,)``.
-    """
-    fig, (ax,) = panels(1, 3.6, width=6.2)
-    for marker, (label, rows) in zip(_MARKERS, widths.items(), strict=False):
-        look = look_of(label)
-        lines = ax.loglog(
-            samples, rows.T, marker=marker, linestyle=look.line, color=look.colour, ms=4, lw=1
-        )
-        lines[0].set_label(label)
-    for label, (count, row) in refined.items():
-        style: Style = {"ms": 9, "color": look_of(label).colour, "label": f"{label}, refined"}
-        ax.loglog(np.full(len(row), count), row, "*", **style)
-    ax.set(xlabel="samples of the circle", ylabel="clearance of the way out")
-    ax.legend()
     return fig
 
 

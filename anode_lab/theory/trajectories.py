@@ -1,4 +1,4 @@
-"""How long, how straight and how winding the trajectories of a flow are.
+"""How long and how straight the trajectories of a flow are.
 
 These are properties of the differential equation and not of the solver that a model was trained
 with. So everything is computed in double precision and with a tight tolerance.
@@ -28,13 +28,11 @@ class PathGeometry:
         length: Length of the polygon through the sampled states, a lower bound of the length.
         length_error: Estimate of what the polygon lacks, from the one with half as many chords.
         displacement: Distance between the two ends.
-        turning: Sum of the angles between successive chords, in radians; 0 on a straight path.
     """
 
     length: Floats
     length_error: Floats
     displacement: Floats
-    turning: Floats
 
     @property
     def straightness(self) -> Floats:
@@ -47,7 +45,7 @@ class PathGeometry:
 
 
 def path_geometry(states: Floats) -> PathGeometry:
-    """Measure the length, displacement and turning of sampled paths.
+    """Measure the length and displacement of sampled paths.
 
     A polygon inscribed in a smooth curve is too short by a term in the square of its chords. The
     polygon with half as many chords is too short by four times as much, so a third of the two
@@ -64,28 +62,14 @@ def path_geometry(states: Floats) -> PathGeometry:
     """
     if len(states) < 3 or len(states) % 2 == 0:
         raise ValueError(f"states must be at an odd number of times, 3 or more, got {len(states)}")
-    chords = np.diff(states, axis=0)  # (T - 1, ..., dim)
-    lengths = np.linalg.norm(chords, axis=-1)  # (T - 1, ...)
+    lengths = np.linalg.norm(np.diff(states, axis=0), axis=-1)  # (T - 1, ...)
     coarse = np.linalg.norm(np.diff(states[::2], axis=0), axis=-1).sum(0)
     length = lengths.sum(0)
     return PathGeometry(
         length=length,
         length_error=(length - coarse) / 3,
         displacement=np.linalg.norm(states[-1] - states[0], axis=-1),
-        turning=_turning(chords, lengths),
     )
-
-
-def _turning(chords: Floats, lengths: Floats) -> Floats:
-    """Sum the angles between successive chords; a chord of length 0 does not turn."""
-    direction = chords / np.where(lengths > 0, lengths, 1)[..., None]
-    # By half the angle: the arc cosine of a number near 1 has no accurate digit.
-    apart = np.linalg.norm(direction[1:] - direction[:-1], axis=-1)
-    along = np.linalg.norm(direction[1:] + direction[:-1], axis=-1)
-    resting = (lengths[1:] == 0) | (lengths[:-1] == 0)
-    angle = np.where(resting, 0, 2 * np.arctan2(apart, along))
-    total: Floats = angle.sum(0)
-    return total
 
 
 def trajectory_geometry(
@@ -96,7 +80,7 @@ def trajectory_geometry(
     intervals: int = INTERVALS,
     solver: SolverSettings = TIGHT,
 ) -> PathGeometry:
-    """Measure the length, displacement and turning of the trajectories of inputs.
+    """Measure the length and displacement of the trajectories of inputs.
 
     Args:
         model: R networks whose state has one axis.

@@ -24,7 +24,6 @@ from tests.helpers.drawn import (
     SEEDS,
     ball,
     cell,
-    clamped_walk,
     closed,
     few,
     homeomorphism,
@@ -346,27 +345,6 @@ def test_prop_why_robust(constant: float, eps: float, x: float, t: float) -> Non
     bound = eps * t + constant * eps * t**2 / 2
     assert abs(a - t * constant * abs(x)) <= bound * (1 + ROUNDING) + ROUNDING
     assert a - t * constant * abs(x) == pytest.approx(bound)
-
-
-@many
-@given(SEEDS, st.integers(2, 40))
-def test_lem_why_interp(seed: int, n: int) -> None:
-    rng = np.random.default_rng(seed)
-    values = clamped_walk(rng, n + 1)
-    chord = np.interp(np.arange(n + 1), [0, n], values[[0, -1]])
-    assert abs(values - chord).max() <= n / 2 + ROUNDING
-    roof = np.minimum(np.arange(2 * n + 1), 2 * n - np.arange(2 * n + 1))
-    assert roof.max() == 2 * n / 2, "with equality"
-
-
-@many
-@given(SEEDS, st.integers(1, 12), st.integers(2, 9))
-def test_prop_why_units(seed: int, n: int, fine: int) -> None:
-    """Functions with many more corners than there are units."""
-    values = clamped_walk(np.random.default_rng(seed), n * fine + 1)
-    nodes = np.arange(n + 1) * fine
-    error = abs(np.interp(np.arange(n * fine + 1), nodes, values[nodes]) - values).max()
-    assert error <= fine / 2 + ROUNDING  # Lambda R / n on [-R, R], R = n fine / 2
 
 
 @many

@@ -19,9 +19,7 @@ _ESSENTIAL = 1.12  # height of the line for classes that never die, in units of 
 
 
 @picture
-def diagrams(
-    measured: Mapping[str, PersistenceDiagram], noise: Mapping[str, float] | None = None
-) -> Figure:
+def diagrams(measured: Mapping[str, PersistenceDiagram]) -> Figure:
     """Draw birth and death of every class, a panel a point set, each with a scale of its own.
 
     A class far above the diagonal lives long. Those that never die are on the dashed line at the
@@ -29,8 +27,6 @@ def diagrams(
 
     Args:
         measured: Title -> diagram, in up to dimension 2.
-        noise: Title -> Hausdorff distance between the samples and the sampled set, where it is
-            known: classes in the grey band, no longer than twice as much, may be the samples'.
 
     Raises:
         ValueError: If there is no diagram, or one of a dimension above 2.
@@ -42,7 +38,7 @@ def diagrams(
     fig, axes = panels(len(measured), height)
     for ax, (title, diagram) in zip(axes, measured.items(), strict=True):
         limit = _limit(diagram)
-        _draw_frame(ax, limit, (noise or {}).get(title))
+        _draw_frame(ax, limit)
         for dimension in range(len(diagram.births)):
             _draw_classes(ax, diagram, dimension, _ESSENTIAL * limit)
         ax.set(title=title, xlabel="birth (radius)")
@@ -57,10 +53,8 @@ def _limit(diagram: PersistenceDiagram) -> float:
     return float(everything[np.isfinite(everything)].max(initial=0)) or 1.0
 
 
-def _draw_frame(ax: Axes, limit: float, noise: float | None) -> None:
+def _draw_frame(ax: Axes, limit: float) -> None:
     ends = np.array([0, _ESSENTIAL * limit])
-    if noise is not None:
-        ax.fill_between(ends, ends, ends + 2 * noise, color=palette.muted, alpha=0.3, linewidth=0)
     ax.plot(ends, ends, color=palette.ink(), linewidth=0.8)
     ax.axhline(ends[1], color=palette.muted, linewidth=0.8, linestyle="--")
     ax.set_xlim(-0.04 * limit, 1.04 * limit)

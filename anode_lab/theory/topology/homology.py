@@ -1,11 +1,12 @@
 """Persistent homology of point sets: their components and loops, and the thickness of each.
 
 A ball grows around each point. Components and loops of the union of the balls are born and die at
-certain radii. Long lives belong to the sampled set, if the sample is dense enough; see
-:func:`certain_classes`. Every homeomorphism keeps a set's homology, augmented flows included.
+certain radii. No birth and no death is further than the Hausdorff distance of samples and set from
+that of the sampled set (Cohen-Steiner, Edelsbrunner and Harer 2007), so lives longer than twice
+that distance belong to the set. Every homeomorphism keeps homology, augmented flows included.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import gudhi
 import numpy as np
@@ -95,37 +96,6 @@ def persistence_diagram(
         deaths=tuple(each[:, 1] for each in radii),
         spacing=spacing,
         scale=scale,
-    )
-
-
-def certain_classes(diagram: PersistenceDiagram, hausdorff: float) -> PersistenceDiagram:
-    """Select the classes that the sampled set has for certain, at some thickness.
-
-    No birth and no death is further than the Hausdorff distance from that of the sampled set
-    (Cohen-Steiner, Edelsbrunner and Harer 2007; for the Rips complex Chazal, de Silva and Oudot
-    2014, where the set's own diagram is that of its Rips complex). So a life longer than twice that
-    distance belongs to the set, or at least to a thickening of it. Nothing follows for shorter
-    lives, and a gap in the set that is narrower than the samples' distance is not seen at all.
-
-    Args:
-        diagram: Diagram of the samples.
-        hausdorff: Hausdorff distance of the samples and the set, known from elsewhere. What the
-            diagram's own choice of points adds to it is added here.
-
-    Returns:
-        The diagram of these classes.
-
-    Raises:
-        ValueError: If the distance is negative or not a number.
-    """
-    if not hausdorff >= 0:
-        raise ValueError(f"hausdorff must be 0 or more, got {hausdorff}")
-    least = 2 * (hausdorff + diagram.spacing)
-    kept = [d - b > least for b, d in zip(diagram.births, diagram.deaths, strict=True)]
-    return replace(
-        diagram,
-        births=tuple(b[k] for b, k in zip(diagram.births, kept, strict=True)),
-        deaths=tuple(d[k] for d, k in zip(diagram.deaths, kept, strict=True)),
     )
 
 

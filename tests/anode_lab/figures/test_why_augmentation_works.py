@@ -11,7 +11,6 @@ from tests.helpers.pictures import assert_draws_in_both_themes
 ANGLE = np.linspace(0, 2 * np.pi, 41)
 FIRST: Floats = np.stack([np.cos(ANGLE), np.sin(ANGLE), 0 * ANGLE], axis=1)
 SECOND: Floats = np.stack([1 + np.cos(ANGLE), 0 * ANGLE, np.sin(ANGLE)], axis=1)
-COUNTS: Floats = np.array([2.0, 4.0, 8.0])
 
 
 def graph() -> Picture:
@@ -29,16 +28,7 @@ def links() -> Picture:
 
 PICTURES = {
     "graph": graph,
-    "units": lambda: figures.units(COUNTS, {"F": 1 / COUNTS}, {"F": 2 / COUNTS}),
-    "evaluations": lambda: figures.evaluations(
-        1 / COUNTS, {"ANODE (p = 1)": 6 * COUNTS}, 6 * COUNTS
-    ),
     "links": links,
-    "clearances": lambda: figures.clearances(
-        COUNTS,
-        {"NODE": np.array([1 / COUNTS, 2 / COUNTS]), "ANODE (p = 1)": COUNTS[None]},
-        {"NODE": (5, np.array([0.1, 0.2]))},
-    ),
     "squares": lambda: figures.squares(
         {0: np.array([0.1, 0.2]), 1: np.array([0.01])}, {0: np.array([1.0, 2.0]), 1: np.ones(1)}
     ),
@@ -82,17 +72,3 @@ def test_head_s_view_in_space_is_no_mirror_image() -> None:
 def test_head_s_view_needs_space_and_a_weight(features: Floats, weight: Floats) -> None:
     with pytest.raises(ValueError, match="3 or more coordinates and a weight"):
         figures.seen_from_head(features, features, weight, 0.0)
-
-
-def test_bounds_have_the_colour_of_their_errors() -> None:
-    (ax,) = figures.units(COUNTS, {"F": 1 / COUNTS}, {"F": 2 / COUNTS}).light().axes
-    error, bound = ax.lines
-    assert error.get_color() == bound.get_color()
-    np.testing.assert_allclose(np.asarray(bound.get_ydata(), dtype=float), 2 / COUNTS)
-
-
-def test_one_seed_of_a_model_is_named() -> None:
-    drawn = PICTURES["clearances"]().light().axes[0]
-    names = [line.get_label() for line in drawn.lines]
-    assert names.count("NODE") == names.count("NODE, refined") == 1
-    assert len(names) == 4

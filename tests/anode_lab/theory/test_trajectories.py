@@ -1,4 +1,4 @@
-"""Lengths, turnings and stretches have the values that geometry gives them."""
+"""Lengths and stretches have the values that geometry gives them."""
 
 from collections.abc import Callable
 from math import exp, pi
@@ -61,7 +61,6 @@ def test_inequalities_hold_for_any_points(points: list[tuple[float, float, float
     found = path_geometry(np.array(points))
     assert found.length >= found.displacement - 1e-12
     assert found.length_error >= -1e-12
-    assert 0 <= found.turning <= 3 * pi + 1e-12
 
 
 @settings(max_examples=20)
@@ -71,7 +70,6 @@ def test_constant_field_is_straight(up: float, right: float) -> None:
     found = trajectory_geometry(model, X)
     np.testing.assert_allclose(found.straightness, 1, rtol=1e-12)
     np.testing.assert_allclose(found.length, np.hypot(right, up), rtol=1e-9)
-    np.testing.assert_allclose(found.turning, 0, atol=1e-6)
     np.testing.assert_allclose(singular_values(model, X), 1, rtol=1e-8)
 
 
@@ -86,16 +84,14 @@ def test_half_turn() -> None:
     """A half circle over its diameter; rotations stretch nothing."""
     found = trajectory_geometry(HALF_TURN, X)
     np.testing.assert_allclose(found.straightness, pi / 2, rtol=1e-4)
-    np.testing.assert_allclose(found.turning, pi * 255 / 256, rtol=1e-4)
     np.testing.assert_allclose(singular_values(HALF_TURN, X), 1, rtol=1e-4)
 
 
 def test_there_and_back_is_not_straight() -> None:
-    """On a line the only bend is a reversal: by pi, and its length is walked twice."""
+    """A reversal is not straight: its length is walked twice."""
     model = flow_of(lambda t, h: torch.cos(pi * t).view(-1, 1, 1) * torch.ones_like(h))
     found = trajectory_geometry(model, X)
     np.testing.assert_allclose(found.length, 2 * np.sqrt(2) / pi, rtol=1e-4)
-    np.testing.assert_allclose(found.turning, pi, rtol=1e-4)
     assert (found.straightness > 1000).all()
 
 
@@ -164,14 +160,13 @@ def test_replicas_that_stopped_or_cannot_be_solved_are_not_measured() -> None:
         trajectory_geometry(model, X, stopped={0: "failed"}),
         singular_values(model, X, stopped=[0]),
     )
-    for values in (found.length, found.straightness, found.turning, stretched):
+    for values in (found.length, found.straightness, stretched):
         assert np.isfinite(values.reshape(3, -1)).all(1).tolist() == [False, True, False]
 
 
 def test_a_point_at_rest_has_no_straightness() -> None:
     found = path_geometry(np.zeros((5, 3, 2)))
     assert np.isnan(found.straightness).all()
-    assert (found.turning == 0).all()
 
 
 @pytest.mark.parametrize("times", [1, 2, 4])

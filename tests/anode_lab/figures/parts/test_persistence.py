@@ -20,7 +20,7 @@ def a_diagram(scale: float = 1.0) -> PersistenceDiagram:
 
 @pytest.mark.filterwarnings("error")
 def test_draws_in_both_themes() -> None:
-    drawn = persistence.diagrams({"data": a_diagram(), "NODE": a_diagram(30.0)}, {"data": 0.05})
+    drawn = persistence.diagrams({"data": a_diagram(), "NODE": a_diagram(30.0)})
     assert_draws_in_both_themes(drawn)
 
 
