@@ -62,7 +62,7 @@ def test_thm_price_loop(seed: int, alpha: float, n: int) -> None:
 @given(SEEDS, st.integers(5, 20), st.floats(0.05, 1))
 @example(0, 3, 1.0)
 def test_a_channel_is_as_wide_as_it_says(seed: int, n: int, least: float) -> None:
-    """On a grid: a little less than half an edge leaves a way out, unless the origin is covered."""
+    """On a grid: a little less than half an edge leaves a channel, unless the origin is covered."""
     rng = np.random.default_rng(seed)
     x = ball(rng, n, 2, least, 1.5)
     if n == 3:  # a loop of long edges, and a sample near the origin

@@ -66,7 +66,7 @@ def test_no_loop_of_six_points_is_better(seed: int) -> None:
 @given(seed=st.integers(0, 2**32 - 1), angle=st.floats(-3, 3))
 @settings(max_examples=25)
 def test_every_ray_comes_as_near_as_the_width(seed: int, angle: float) -> None:
-    """A ray is a way out, so a point of it lies within the half-width of a sample."""
+    """A ray is an escape curve, so a point of it lies within the half-width of a sample."""
     x = annulus(60, seed)
     direction = np.array([np.cos(angle), np.sin(angle)])
     along = np.maximum(x @ direction, 0)

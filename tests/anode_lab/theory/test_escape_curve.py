@@ -1,4 +1,4 @@
-"""Outputs on a grid, and ways out: known flows, and what the theorem promises for any flow."""
+"""Outputs on a grid, and escape curves: known flows, and what the theorem promises for any flow."""
 
 import numpy as np
 import pytest
