@@ -13,16 +13,16 @@ from anode.seeding import Stream, generator
 
 
 class NoisyNeuralODE(Model):
-    """dX = f(X, t) dt + sigma dW, X(0) = x, solved by the Euler-Maruyama method.
+    """dX = f(X, t) dt + nu dW, X(0) = x, solved by the Euler-Maruyama method.
 
-    Each sample has its own path W. A prediction is the mean of the head over several paths: one
+    Each sample has its own path W. A prediction is the mean of the outputs over several paths: one
     path in training, and as many as the attribute ``paths`` says in a test. The noise continues
     from one prediction to the next, so it is determined by the seeds and by the predictions before.
 
     Args:
         input_shape: Shape of one input, ``(d,)``.
         outputs, hidden, seeds: As for a Neural ODE.
-        noise: Standard deviation sigma of the noise, 0 or more.
+        noise: Strength nu of the noise, 0 or more.
         steps: Number of steps of the method, each of size 1 / steps.
 
     Raises:

@@ -12,11 +12,11 @@ from anode.solve import SolverSettings
 
 
 class SecondOrderField(VectorField):
-    """(x, v)' = (v, a(x, v, t)), where the acceleration a is an MLP.
+    """(x, v)' = (v, f(x, v, t)), where f is an MLP.
 
     Args:
         dim: Dimension d of x and of v.
-        hidden, activation, seeds: As for the MLP of the acceleration.
+        hidden, activation, seeds: As for the MLP.
     """
 
     def __init__(
