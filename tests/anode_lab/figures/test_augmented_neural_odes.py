@@ -155,7 +155,7 @@ def some_paths(failed: bool = False) -> PathGeometry:
     ratio = 1 + np.tile(np.arange(10) / 10, (3, 1))
     if failed:
         ratio[0] = np.nan
-    return PathGeometry(ratio, np.zeros((3, 10)), np.ones((3, 10)), np.zeros((3, 10)))
+    return PathGeometry(ratio, np.zeros((3, 10)), np.ones((3, 10)))
 
 
 def some_stretch(failed: bool = False) -> Floats:
