@@ -19,11 +19,14 @@ from anode_lab.claims.criterion import Criterion, Verdict
 from anode_lab.claims.gather import gather
 from anode_lab.claims.interval import Average, Measurement, measure
 from anode_lab.claims.report import (
+    beside_the_paper,
     claim_report,
     exceptions,
     measurement_table,
     summary_table,
     to_test,
+    verdict_table,
+    what_was_run,
 )
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "Verdict",
     "agreement",
     "all_claims",
+    "beside_the_paper",
     "claim_report",
     "claims_of_chapter",
     "exceptions",
@@ -50,4 +54,6 @@ __all__ = [
     "register",
     "summary_table",
     "to_test",
+    "verdict_table",
+    "what_was_run",
 ]

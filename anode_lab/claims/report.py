@@ -1,11 +1,12 @@
 """Verdicts as Markdown tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from anode_lab.claims.claim import Claim, Finding, Judgement, needed
+from anode_lab.claims.claim import Case, Claim, Finding, Judgement, needed
 from anode_lab.claims.criterion import Verdict
 from anode_lab.experiments import EXPERIMENTS, Experiment
 from anode_lab.formatting import table
+from anode_lab.runs import Result
 
 
 def measurement_table(judgements: Sequence[Judgement]) -> str:
@@ -80,6 +81,63 @@ def seeds(finding: Finding) -> str:
         return "not run"
     failed = f" ({measured.failed} failed)" if measured.failed else ""
     return f"{measured.seeds}{failed}"
+
+
+def beside_the_paper(judgements: Sequence[Judgement]) -> str:
+    """Say which parts come out as the paper says and which do not, on what was trained here.
+
+    Each part that does not has a line with its number and its criterion.
+    """
+    rows = [row for judgement in judgements for row in judgement.rows()]
+    words = {
+        Verdict.SUPPORTED: "agree with the paper",
+        Verdict.NOT_SUPPORTED: "disagree",
+        Verdict.UNDECIDED: "leave it undecided",
+        Verdict.NOT_TESTABLE: "were not measured on enough seeds",
+    }
+    told = []
+    for verdict, word in words.items():
+        if names := [name for name, finding in rows if finding.at_hand is verdict]:
+            told.append(f"{len(names)} {word} ({', '.join(names)})")
+    lines = [
+        f"- {name}, {unbroken(finding.check.subject)}: {finding.measured}. "
+        f"The paper: {finding.check.criterion.words}."
+        for name, finding in rows
+        if finding.at_hand is Verdict.NOT_SUPPORTED
+    ]
+    text = f"Of the {len(rows)} parts, on what was trained here: {'; '.join(told)}."
+    return text + ("\n\nThose that disagree:\n\n" + "\n".join(lines) if lines else "")
+
+
+def what_was_run(results: Iterable[Result]) -> str:
+    """Say on which images models were trained, and which of the paper's were not run at its size.
+
+    Args:
+        results: Results of experiments on images.
+    """
+    sets: dict[str, list[bool]] = {}  # the paper's image sets, and whether each result is full size
+    for experiment in EXPERIMENTS.values():
+        if (images := experiment.sizes["paper"].images) is not None:
+            sets.setdefault(images.title, [])
+    told = []
+    for result in results:
+        run, size = next(iter(result.runs.values())), result.size
+        paper = result.experiment.sizes["paper"].images
+        assert paper is not None, "an experiment on images"
+        sets[paper.title].append(all(Case(result, label).full_size for label in result.runs))
+        settings = f"{run.samples:,} images, {size.hidden} filters, {size.epochs} epochs"
+        told.append(f"{run.data_name} ({settings}, {len(result.seeds)} seeds)")
+    missing = [title for title, full in sets.items() if not (full and all(full))]
+    line = f"**What was run:** {'; '.join(told)}."
+    if missing:
+        verb = "was" if len(missing) == 1 else "were"
+        line += f" {_and(missing)} at the paper's size {verb} **not** run here."
+    return line
+
+
+def _and(names: Sequence[str]) -> str:
+    *some, last = names
+    return f"{', '.join(some)} and {last}" if some else last
 
 
 def exceptions(judgements: Sequence[Judgement], verdict: Verdict) -> str:

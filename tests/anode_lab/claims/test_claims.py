@@ -14,7 +14,11 @@ from anode_lab.claims import (
     Claim,
     Verdict,
     all_claims,
+<<<<<<< HEAD
     claim_report,
+=======
+    beside_the_paper,
+>>>>>>> 0d3fae9 (The chapters on images and on stability are shorter, say in their first line what was run, and print what disagrees with the paper)
     exceptions,
     find_claim,
     gather,
@@ -22,6 +26,11 @@ from anode_lab.claims import (
     needed,
     register,
     to_test,
+<<<<<<< HEAD
+=======
+    verdict_table,
+    what_was_run,
+>>>>>>> 0d3fae9 (The chapters on images and on stability are shorter, say in their first line what was run, and print what disagrees with the paper)
 )
 from anode_lab.claims.criterion import combined
 from anode_lab.experiments import EXPERIMENTS
@@ -244,3 +253,34 @@ def test_exceptions_are_told_with_their_failures() -> None:
     assert "over 20 (2 failed) seeds. The criterion was: hardly grow" in told
     assert told.count("\n") == 0
     assert exceptions([judgement], Verdict.UNDECIDED) == "–"
+
+
+def test_what_disagrees_with_the_paper_is_told_with_its_number() -> None:
+    judgement = BY_ID["C6"].judge(
+        results(
+            case("annulus-1d", "ANODE (p = 5)", history(FLAT, evaluations(1.05))),
+            case("annulus-1d", "NODE", history(FLAT, evaluations(3.5, seed=1))),
+        )
+    )
+    told, _, listed, _, line = beside_the_paper([judgement]).splitlines()
+    assert "Of the 2 parts" in told
+    assert "1 agree with the paper (C6a); 1 disagree (C6b)." in told
+    assert listed == "Those that disagree:"
+    assert re.match(r"- C6b, .*: 3\.\d+ \[\S+, \S+\]\. The paper: ", line)
+    alone = beside_the_paper([BY_ID["C13"].judge({})])
+    assert alone.endswith("2 were not measured on enough seeds (C13a, C13b).")
+
+
+def test_what_was_run_names_the_data_and_what_of_the_paper_was_not(
+    smoke: Mapping[str, Result],
+) -> None:
+    told = what_was_run([smoke["images-grey"], smoke["images-colour"]])
+    assert "digits of scikit-learn, 8 × 8 pixels (96 images, 4 filters, 2 epochs, 2 seeds)" in told
+    assert "MNIST, CIFAR-10 and Tiny ImageNet at the paper's size were **not** run here." in told
+    full = [
+        case(name, "p = 5", history(FLAT, FLAT), profile="paper").result
+        for name in ("images-colour", "images-grey", "images-large")
+    ]
+    part = what_was_run(full[:1])
+    assert "MNIST and Tiny ImageNet at the paper's size were **not** run here." in part
+    assert "not" not in what_was_run(full)
