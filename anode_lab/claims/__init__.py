@@ -25,7 +25,6 @@ from anode_lab.claims.report import (
     measurement_table,
     summary_table,
     to_test,
-    verdict_table,
     what_was_run,
 )
 
@@ -54,6 +53,5 @@ __all__ = [
     "register",
     "summary_table",
     "to_test",
-    "verdict_table",
     "what_was_run",
 ]

@@ -14,11 +14,8 @@ from anode_lab.claims import (
     Claim,
     Verdict,
     all_claims,
-<<<<<<< HEAD
-    claim_report,
-=======
     beside_the_paper,
->>>>>>> 0d3fae9 (The chapters on images and on stability are shorter, say in their first line what was run, and print what disagrees with the paper)
+    claim_report,
     exceptions,
     find_claim,
     gather,
@@ -26,11 +23,7 @@ from anode_lab.claims import (
     needed,
     register,
     to_test,
-<<<<<<< HEAD
-=======
-    verdict_table,
     what_was_run,
->>>>>>> 0d3fae9 (The chapters on images and on stability are shorter, say in their first line what was run, and print what disagrees with the paper)
 )
 from anode_lab.claims.criterion import combined
 from anode_lab.experiments import EXPERIMENTS
