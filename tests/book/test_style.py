@@ -69,7 +69,7 @@ def prose(text: str) -> str:
     text = re.sub(
         r"^(%|:[\w-]+:|`{3,}\{(toctree|figure|image)|\([\w:-]+\)=).*$", "", text, flags=re.M
     )
-    text = re.sub(r"^(?:`{3,}|:{3,})(?:\{[\w:-]+\})?", "", text, flags=re.M)
+    text = re.sub(r"^(?:`{3,}|:{3,})(?:\{solution\}.*|\{[\w:-]+\})?", "", text, flags=re.M)
     text = re.sub(r"\$\$.*?\$\$(?: *\([\w-]+\))?", " ☐ ", text, flags=re.S)
     text = re.sub(r"\$[^$]*\$", "☐", text)
     text = _ROLE.sub(r"☐", text)
@@ -223,11 +223,10 @@ SYNONYMS = {
     r"way out|ways out": "escape curve",
     r"kinks?": "corner (of an activation) or switching time",
     r"read-?outs?": "linear layer",
-    r"(?<!the )heads?": "linear layer",
-    r"nobody|whoever|hardly": "say it positively",
-    r"dear|no proof|is none|are none|hang together|pays? for": "plain words",
+    r"linear heads?|the model's head|heads": "linear layer",
+    r"nobody|whoever": "say it positively",
+    r"no proof|is none|are none|hang together": "plain words",
 }
-ALLOWED_SYNONYMS = {("head", "neural-odes")}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
@@ -238,7 +237,7 @@ def test_one_word_for_one_thing(page: Page) -> None:
         for pattern, instead in SYNONYMS.items()
         for hit in re.finditer(rf"\b(?:{pattern})\b", text, re.I)
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 SYMBOLS = {
@@ -259,25 +258,45 @@ def test_one_symbol_for_one_thing(page: Page) -> None:
     assert {p: how for p, how in SYMBOLS.items() if how and re.search(p, text)} == {}
 
 
-MEASURED = (
-    r"(?:seeds?|loss|losses|evaluations?|networks?|replicas?|accuracy|accuracies|misclassified)"
+SHARE = (
+    r"(?:half|most|thirds?|quarters?|tenths?|several|dozens|hundreds|thousands|nearly all"
+    r"|almost all|majority|all but \w+|\d[\d.,]*(?: per cent)? of)"
 )
-COUNTED = (
-    r"(?:\d[\d.,]*|half|halves|halved|most|twice|double|doubles|doubled|thirds?|quarters?|tenths?"
-    r"|dozens?|hundreds|thousands|a few|nearly all|almost all|several|majority|per cent)"
-)
+THINGS = r"(?:seeds|networks|replicas|NODEs|ANODEs|ResNets|evaluations|growth|loss|losses|accuracy)"
 TYPED = re.compile(
-    rf"\b(?:{COUNTED}[^.;:|☐]{{0,25}}?\b{MEASURED}|{MEASURED}[^.;:|☐]{{0,25}}?\b{COUNTED})\b", re.I
+    rf"\b{SHARE} (?:of )?(?:(?:the|these|those|its|their|all|trained|training|validation) )*"
+    rf"{THINGS}\b"
+    r"|\b(?:loss|losses|evaluations|accuracy)\b[^.;:,☐]{0,20}"
+    r"\b(?:halves?|halved|doubles?|doubled|twice|tenfold|\d[\d.,]* (?:times|per cent))\b"
+    rf"|\b{THINGS} mostly\b",
+    re.IGNORECASE,
 )
-SAID = (r"the paper", r"Reading time")
+NO_RESULT = {
+    "several networks": "what a stack is",
+    "several seeds": "what the book shows",
+    "half the evaluations": "a claim of the paper",
+    "hundreds of networks": "what the book trains",
+    "losses twice": "on two scales",
+}
+"""What looks like a typed result and is none, with the reason."""
+
+CHECKED = re.compile(
+    r"Sentences about results were checked for the build at the profile ☐ with seed 0; numbers come"
+    r" from the cells\."
+)
+"""What the head of a chapter says of its wording, once."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_no_measured_number_is_typed(page: Page) -> None:
     text = " ".join(prose(cell.text) for cell in cells(page) if cell.kind == "markdown")
-    sentences = re.split(r"(?<=[.!?])\s+", text)
-    found = []
-    for sentence in sentences:
-        if hit := TYPED.search(sentence):
-            found.append(f"{hit[0]!r} in: {' '.join(sentence.split())}")
-    assert found == []
+    text, count = CHECKED.subn("", " ".join(text.split()))
+    assert count <= 1
+    assert not re.search(r"(?:at|of) the profile ☐(?! and| are)", text), "say it once, in the head"
+    sentences = re.split(r"(?<=[.!?:])\s+", text)
+    found = [
+        f"{hit[0]!r} in: {s}"
+        for s in sentences
+        if (hit := TYPED.search(s)) and hit[0] not in NO_RESULT
+    ]
+    assert not found, "\n".join(found)
