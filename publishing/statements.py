@@ -37,7 +37,9 @@ def tested(tests: Path) -> dict[str, list[str]]:
         if MARK not in (text := path.read_text(encoding="utf8")):
             continue
         for node in ast.parse(text).body:
-            for mark in getattr(node, "decorator_list", ()):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            for mark in node.decorator_list:
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == MARK:
                     for label in map(ast.literal_eval, mark.args):
                         found.setdefault(label, []).append(f"{path.stem}::{node.name}")
