@@ -32,7 +32,7 @@ $(foreach goal,$(MAKECMDGOALS),$(if $(call UNREAD,$(goal)),$(error make $(goal) 
 	$(call UNREAD,$(goal)); it reads $(or $(strip $(call READ,$(goal))),no variable but PYTHON and LOCK))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check quick chapters execute times pdf links screenshots notebooks assignments slides colab \
+.PHONY: help book test check quick chapters execute times pdf links screenshots picture notebooks assignments slides colab \
 	data records records-take records-propose links-report package bench lock clean
 
 help: ## list the commands
@@ -72,6 +72,9 @@ links: $(ENVIRONMENT) ## follow every link of the book; needs executed chapters 
 screenshots: $(ENVIRONMENT) ## pictures of every page of the built site, into _build/screenshots
 	@scripts/debian-package chromium "it takes the pictures" chromium
 	$(RUN) -m publishing screenshots
+
+picture: $(ENVIRONMENT) ## the README's picture of two trained flows, in book/theme
+	$(RUN) -m publishing picture
 
 notebooks: $(ENVIRONMENT) ## export notebooks/ for Colab from book/
 	$(RUN) -m publishing notebooks

@@ -22,10 +22,11 @@ from publishing.execute import Outcome, execute, say
 from publishing.figures import FigureError
 from publishing.parameters import NAMES, ParameterError, Parameters, parse
 from publishing.pdf import pdfs
+from publishing.picture import write_picture
 from publishing.project import Project, ProjectError
 from publishing.site import SiteError, broken_links, build_site
 from publishing.slides import print_decks, read_decks
-from publishing.stage import StageError
+from publishing.stage import THEME, StageError
 from publishing.timing import measure
 
 USAGE_ERROR, BUILD_ERROR, INTERRUPTED = 2, 1, 130
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--course", type=present_file, help="a YAML file: chapters, seed, points"
             )
             sub.add_argument("--out", type=new_folder, default=Project().build / "assignments")
-        if name in ("assignments", "chapters", "notebooks", "screenshots"):
+        if name in ("assignments", "chapters", "notebooks", "picture", "screenshots"):
             return
         sub.add_argument(
             "-p",
@@ -129,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     add("notebooks", _notebooks, "export the notebooks for Colab")
     add("assignments", _assignments, "make assignments for students, and their autograders")
     add("status", _status, "show the last run of every chapter")
+    add("picture", _picture, "draw the README's picture of two trained flows")
     add("screenshots", _screenshots, "take pictures of all pages of the site, to look at")
     return parser
 
@@ -218,6 +220,12 @@ def _status(options: argparse.Namespace) -> int:
     folder = project.executed(parameters.profile)
     found = [records.load(folder, page.name) for page in select(read_pages(project), [])]
     print(status.terminal_table([Outcome(record, True) for record in found if record]))
+    return 0
+
+
+def _picture(options: argparse.Namespace) -> int:
+    for path in write_picture(Project(), THEME):
+        print(path)
     return 0
 
 

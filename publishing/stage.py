@@ -6,7 +6,8 @@ from pathlib import Path
 
 import nbformat
 
-from publishing import figures, records, slides, statements, status, teaching
+from anode_lab.claims.verdicts import load_verdicts
+from publishing import figures, living, paper_map, records, slides, statements, status, teaching
 from publishing.assets import vendor
 from publishing.chapters import Page, read_pages
 from publishing.figures import FigureFiles
@@ -22,7 +23,9 @@ RESULTS_MARKER = "% build-results"
 ASSETS = "assets"
 """Folder of the files that pages load; the site serves it as ``_static``."""
 
-_STATIC = HOME / "book" / "theme"
+THEME = HOME / "book" / "theme"
+"""Folder of the sources of such files."""
+
 _SETTINGS = ("_config.yml", "_toc.yml")
 
 
@@ -53,19 +56,24 @@ def stage(
     current = fingerprints(project, chapters, parameters)
     found = {p.name: _current_record(project, p, parameters, current[p.name]) for p in chapters}
     runs = list(found.values())
-    shown = []
+    shown, alive, scripts = [], [], _widget_scripts(project)
     for page in pages:
         (folder / page.path).parent.mkdir(parents=True, exist_ok=True)
     for page in chapters:
         notebook = _published(project, page, parameters, folder)
         nbformat.write(notebook, (folder / page.path).with_suffix(".ipynb"))
         shown.append(for_start_page(notebook))
+        alive.append(living.for_start_page(notebook, scripts))
     results = "\n\n".join(filter(None, shown))
     made = f"The figures were made at {project.commit()}: {_sizes(parameters)}."
+    verdicts = load_verdicts()
     whole = len(pages) == len(read_pages(project))  # else figures are missing
     decks = slides.write_decks(project, folder / ASSETS, results, made) if whole else ()
     texts = {
         RESULTS_MARKER: results,
+        living.MARKER: "\n\n".join(filter(None, alive)),
+        paper_map.MARKER: paper_map.paper_map(pages, verdicts),
+        paper_map.VERDICTS_MARKER: paper_map.verdicts_sentence(verdicts),
         slides.MARKER: slides.links(decks),
         teaching.MARKER: teaching.table(project, chapters),
         statements.MARKER: statements.table(pages, project.root / "tests"),
@@ -78,7 +86,7 @@ def stage(
     for name in (*_SETTINGS, *sources):
         if (project.root / name).is_file():
             shutil.copyfile(project.root / name, folder / name)
-    shutil.copytree(_STATIC, folder / ASSETS, dirs_exist_ok=True)
+    shutil.copytree(THEME, folder / ASSETS, dirs_exist_ok=True)
     if assets:
         vendor(folder / ASSETS / "vendor")
     return folder
@@ -123,6 +131,12 @@ def _published(
     for part in (notebook, *notebook.cells):  # it names folders of this machine
         part.metadata.pop("papermill", None)
     return notebook
+
+
+def _widget_scripts(project: Project) -> tuple[str, ...]:
+    """The files of the site that draw widgets, as the settings name them."""
+    settings = read_yaml(project.root / "_config.yml").get("sphinx", {}).get("config", {})
+    return tuple(settings.get("nb_ipywidgets_js", ()))
 
 
 def _provenance(project: Project, page: Page, parameters: Parameters) -> str:
