@@ -29,7 +29,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Proposition 2": ("nor the ball and the annulus", ("cor-struggle-witness", "thm-escape")),
     "Proposition 3": ("features are a homeomorphism", ("thm-homeo-flow",)),
     "Section 4.1": ("experiments", ("ch:struggle",)),
-    "Section 4.2": ("function evaluations", ("ch:struggle", "ch:price")),
+    "Section 4.2": ("function evaluations", ("ch:struggle", "ch:corners")),
     "Section 5": ("Augmented Neural ODEs", ("def-anode", "ch:why")),
     "Section 5.1": ("experiments", ("ch:anode", "ch:generalisation")),
     "Section 5.2": ("images", ("ch:images", "ch:stability")),
