@@ -17,7 +17,9 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from anode.arrays import Floats
-from publishing.project import HOME
+from publishing.chapters import read_pages
+from publishing.project import HOME, Project
+from publishing.statements import statements, table, tested
 from tests.helpers.drawn import (
     DIMS,
     ROUNDING,
@@ -33,6 +35,7 @@ from tests.helpers.drawn import (
 # Order, distances, homeomorphisms
 
 
+@pytest.mark.statement("prop-cross-exchange")
 @many
 @given(closed(1e-9, 50), closed(-50, 50))
 def test_prop_cross_exchange(delta: float, m: float) -> None:
@@ -41,6 +44,7 @@ def test_prop_cross_exchange(delta: float, m: float) -> None:
     assert ((low - 1) ** 2 + (high + 1) ** 2) / 2 == pytest.approx((1 + delta) ** 2 + m**2)
 
 
+@pytest.mark.statement("prop-cross-block")
 @many
 @given(SEEDS, DIMS, closed(0, 0.999))
 def test_prop_cross_block(seed: int, dim: int, c: float) -> None:
@@ -55,6 +59,7 @@ def test_prop_cross_block(seed: int, dim: int, c: float) -> None:
     assert (ratio <= 1 + c + ROUNDING).all()
 
 
+@pytest.mark.statement("prop-cross-euler")
 @many
 @given(closed(0.01, 5), st.integers(1, 200))
 def test_prop_cross_euler(constant: float, more: int) -> None:
@@ -68,6 +73,7 @@ def test_prop_cross_euler(constant: float, more: int) -> None:
     assert (factor <= (1 + constant / n) ** n + ROUNDING).all()
 
 
+@pytest.mark.statement("prop-cross-turn")
 @many
 @given(SEEDS, st.integers(1, 6), st.floats(0.01, 3))
 def test_prop_cross_turn(seed: int, blocks: int, size: float) -> None:
@@ -83,6 +89,7 @@ def test_prop_cross_turn(seed: int, blocks: int, size: float) -> None:
     assert steepest < -1 or u < v or u == v
 
 
+@pytest.mark.statement("prop-price-onesided")
 @few
 @given(SEEDS, DIMS, closed(0.01, 3), st.booleans())
 def test_prop_price_onesided(seed: int, dim: int, t: float, singular: bool) -> None:
@@ -99,6 +106,7 @@ def test_prop_price_onesided(seed: int, dim: int, t: float, singular: bool) -> N
         assert s[0] == pytest.approx(exp(mu * t))
 
 
+@pytest.mark.statement("lem-homeo-close")
 @many
 @given(SEEDS, DIMS, closed(0, 3), closed(1e-6, 1))
 def test_lem_homeo_close(seed: int, dim: int, constant: float, kappa: float) -> None:
@@ -112,6 +120,7 @@ def test_lem_homeo_close(seed: int, dim: int, constant: float, kappa: float) -> 
         assert np.linalg.norm(whole[:-1, -1]) <= kappa * exp(constant) * (1 + ROUNDING)
 
 
+@pytest.mark.statement("prop-homeo-mirror")
 @many
 @given(SEEDS, st.integers(1, 2), closed(-30, 3), closed(0, 1))
 def test_prop_homeo_mirror(seed: int, dim: int, rate: float, shift: float) -> None:
@@ -125,6 +134,7 @@ def test_prop_homeo_mirror(seed: int, dim: int, rate: float, shift: float) -> No
     assert np.linalg.norm(moved - x @ mirror, axis=1).max() > 1 - 1e-4
 
 
+@pytest.mark.statement("rem-gen-steps")
 @many
 @given(SEEDS, DIMS, closed(0.01, log(2)))
 def test_rem_gen_steps(seed: int, dim: int, product_of: float) -> None:
@@ -135,6 +145,7 @@ def test_rem_gen_steps(seed: int, dim: int, product_of: float) -> None:
     assert np.linalg.norm(step, 2) < exp(product_of) - 1 <= 1 + ROUNDING
 
 
+@pytest.mark.statement("prop-homeo-which")
 @many
 @given(SEEDS, DIMS)
 def test_prop_homeo_which(seed: int, dim: int) -> None:
@@ -147,6 +158,7 @@ def test_prop_homeo_which(seed: int, dim: int) -> None:
     assert np.linalg.det(expm(m)) > 0
 
 
+@pytest.mark.statement("prop-homeo-converse")
 @few
 @given(SEEDS, closed(-1, 1), closed(-1, 1))
 def test_prop_homeo_converse(seed: int, a: float, c: float) -> None:
@@ -168,6 +180,7 @@ def test_prop_homeo_converse(seed: int, a: float, c: float) -> None:
     assert np.abs(found.y[:, -1] - g(start)).max() < 1e-5
 
 
+@pytest.mark.statement("prop-homeo-samples")
 @many
 @given(SEEDS, st.integers(3, 40), closed(0.05, 0.999))
 def test_prop_homeo_samples(seed: int, n: int, share: float) -> None:
@@ -188,6 +201,9 @@ def test_prop_homeo_samples(seed: int, n: int, share: float) -> None:
 # The annulus
 
 
+@pytest.mark.statement(
+    "thm-escape", "prop-struggle-rim", "thm-annulus-minimum", "cor-annulus-uniform"
+)
 @many
 @given(SEEDS, DIMS, st.booleans())
 def test_thm_escape(seed: int, dim: int, up: bool) -> None:
@@ -209,6 +225,7 @@ def test_thm_escape(seed: int, dim: int, up: bool) -> None:
     assert output[radius > 1].max() < output[0], "each sphere is met below the start"
 
 
+@pytest.mark.statement("prop-annulus-winding", "thm-annulus-degree")
 @many
 @given(SEEDS, closed(0, 2))
 def test_thm_annulus_degree(seed: int, away: float) -> None:
@@ -228,6 +245,7 @@ def test_thm_annulus_degree(seed: int, away: float) -> None:
         assert heights.min() < 0 < heights.max()
 
 
+@pytest.mark.statement("thm-annulus-simplex")
 @few
 @given(SEEDS, st.integers(1, 3))
 def test_thm_annulus_simplex(seed: int, dim: int) -> None:
@@ -253,6 +271,7 @@ def test_thm_annulus_simplex(seed: int, dim: int) -> None:
     assert (np.array(corners) @ w).min() <= centre @ w + 1e-9
 
 
+@pytest.mark.statement("prop-annulus-mean")
 @many
 @given(
     SEEDS,
@@ -282,6 +301,7 @@ def test_prop_annulus_mean(
     assert (np.diff(three(line, rho, beta)["press"][:, 0]) > 0).all(), "the order is kept"
 
 
+@pytest.mark.statement("prop-floor")
 @many
 @given(SEEDS, st.integers(1, 30), st.integers(1, 30), st.integers(1, 30))
 def test_prop_floor(seed: int, n: int, left: int, right: int) -> None:
@@ -304,6 +324,7 @@ def test_prop_floor(seed: int, n: int, left: int, right: int) -> None:
         assert loss(best) == pytest.approx(floor)
 
 
+@pytest.mark.statement("prop-line")
 @many
 @given(SEEDS)
 def test_prop_line(seed: int) -> None:
@@ -315,6 +336,7 @@ def test_prop_line(seed: int) -> None:
 # Augmentation
 
 
+@pytest.mark.statement("prop-why-sets")
 @many
 @given(SEEDS, DIMS, st.integers(1, 20), closed(1e-3, 1))
 def test_prop_why_sets(seed: int, dim: int, n: int, apart: float) -> None:
@@ -336,6 +358,7 @@ def test_prop_why_sets(seed: int, dim: int, n: int, apart: float) -> None:
     assert (abs(F(x)[:, None] - F(x)) / d).max() <= 2 / delta * (1 + 1e-6)
 
 
+@pytest.mark.statement("prop-why-robust")
 @many
 @given(closed(0, 5), closed(0, 1), closed(-2, 2), closed(0.1, 3))
 def test_prop_why_robust(constant: float, eps: float, x: float, t: float) -> None:
@@ -347,6 +370,7 @@ def test_prop_why_robust(constant: float, eps: float, x: float, t: float) -> Non
     assert a - t * constant * abs(x) == pytest.approx(bound)
 
 
+@pytest.mark.statement("prop-why-directions")
 @many
 @given(closed(0.01, 0.99), closed(0.1, 3), SEEDS)
 def test_prop_why_directions(ratio: float, r2: float, seed: int) -> None:
@@ -366,6 +390,7 @@ def test_prop_why_directions(ratio: float, r2: float, seed: int) -> None:
     assert F(np.concatenate([worst, ball(rng, 200, 2, r2, 9)])) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.statement("prop-why-coordinates")
 @few
 @given(SEEDS, DIMS, closed(0.05, 0.98))
 def test_prop_why_coordinates(seed: int, dim: int, ratio: float) -> None:
@@ -386,6 +411,7 @@ def test_prop_why_coordinates(seed: int, dim: int, ratio: float) -> None:
     assert r1**2 + dim * sigma**2 / 4 < r2**2
 
 
+@pytest.mark.statement("prop-why-shears")
 @many
 @given(SEEDS, DIMS)
 def test_prop_why_shears(seed: int, dim: int) -> None:
@@ -406,51 +432,26 @@ def test_prop_why_shears(seed: int, dim: int) -> None:
 
 # The table
 
-_ROW = re.compile(r"^\|[^|]*\| \{prf:ref\}`(?P<label>[\w-]+)` \| (?P<by>.+?) \|$", re.M)
-_STATEMENT = re.compile(r"^`{3,}\{prf:(?!proof)\w+\}[^\n]*\n:label: (?P<label>[\w-]+)$", re.M)
-_READ = ("read only", "definition")
-
-
-def table() -> list[tuple[str, str]]:
-    return _ROW.findall((HOME / "book/appendix/statements.md").read_text("utf8"))
-
-
-def statements() -> list[str]:
-    """Labels of all numbered statements, chapter by chapter."""
-    return [
-        label
-        for path in sorted((HOME / "book").glob("**/*.md"))
-        for label in _STATEMENT.findall(path.read_text("utf8"))
-    ]
-
 
 def test_every_numbered_statement_is_in_the_table_once() -> None:
-    listed = [label for label, _ in table()]
-    missing, gone = set(statements()) - set(listed), set(listed) - set(statements())
-    assert not missing, "give each a row in book/appendix/statements.md"
-    assert not gone, "take their rows out of book/appendix/statements.md"
-    assert len(listed) == len(set(listed))
+    pages = read_pages(Project())
+    labels = [label for _, _, label in statements(pages)]
+    rows = table(pages, HOME / "tests").splitlines()[2:]
+    assert [re.findall(r"\{prf:ref\}`([\w-]+)`", row) for row in rows] == [[x] for x in labels]
+    assert len(labels) == len(set(labels))
 
 
-def test_what_the_table_names_exists() -> None:
-    """Tests are named as ``module::function``; a statement without one is read only."""
-    functions = {
-        f"{path.stem}::{each.name}"
-        for path in (HOME / "tests").glob("**/test_*.py")
-        for each in ast.parse(path.read_text("utf8")).body
-        if isinstance(each, ast.FunctionDef)
-    }
-    for label, by in table():
-        assert by in _READ or set(re.findall(r"`([^`]+)`", by)) <= functions, (label, by)
-        assert by in _READ or "::" in by, label
+def test_marks_name_statements_that_the_book_has() -> None:
+    labels = {label for _, _, label in statements(read_pages(Project()))}
+    assert set(tested(HOME / "tests")) <= labels
 
 
-def test_every_test_here_is_in_the_table() -> None:
-    named = {name for _, by in table() for name in re.findall(r"::(test_\w+)", by)}
-    here = {
-        each.name
-        for path in (HOME / "tests/book").glob("test_statements*.py")
-        for each in ast.parse(path.read_text("utf8")).body
-        if isinstance(each, ast.FunctionDef) and each.name.startswith(("test_prop", "test_thm"))
-    }
-    assert here <= named
+def test_every_test_here_says_what_it_tries() -> None:
+    """A test that lost its statement would go on unnoticed."""
+    named = {name for names in tested(HOME / "tests").values() for name in names}
+    for path in (HOME / "tests/book").glob("test_statements*.py"):
+        for each in ast.parse(path.read_text("utf8")).body:
+            if isinstance(each, ast.FunctionDef) and each.name.startswith(
+                ("test_prop", "test_thm")
+            ):
+                assert f"{path.stem}::{each.name}" in named

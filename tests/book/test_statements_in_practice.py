@@ -36,6 +36,9 @@ def by_hand(x: Floats, alpha: float) -> Floats:
     return -(abs(z) * np.cos(2 * np.arctan(half)) + 0.65) / 0.15
 
 
+@pytest.mark.statement(
+    "prop-struggle-price", "thm-price-loop", "cor-price-field", "prop-price-hand"
+)
 @many
 @given(SEEDS, closed(1e-4, pi / 2 - 1e-3), st.integers(3, 40))
 def test_thm_price_loop(seed: int, alpha: float, n: int) -> None:
@@ -58,6 +61,7 @@ def test_thm_price_loop(seed: int, alpha: float, n: int) -> None:
     assert log(3 / tan(alpha / 2)) >= log(needed / w) - 1e-6
 
 
+@pytest.mark.statement("thm-price-loop")
 @few
 @given(SEEDS, st.integers(5, 20), st.floats(0.05, 1))
 @example(0, 3, 1.0)
@@ -82,6 +86,7 @@ def test_a_channel_is_as_wide_as_it_says(seed: int, n: int, least: float) -> Non
     assert not leads_out(nearest)
 
 
+@pytest.mark.statement("prop-price-gaps")
 @many
 @given(SEEDS, closed(0.05, 1), st.floats(1, 4))
 def test_prop_price_gaps(seed: int, eta: float, r3: float) -> None:
@@ -98,12 +103,14 @@ def test_prop_price_gaps(seed: int, eta: float, r3: float) -> None:
     assert widest_channel(x).half_width <= 2.5 * eta
 
 
+@pytest.mark.statement("prop-price-gaps")
 def test_what_prop_price_gaps_needs() -> None:
     """With a strip wider than 1, as r3 > 2 would allow, neighbours may be further than 5 eta."""
     eta = 1.5
     assert eta + 2 * eta * (1 + eta) > 5 * eta
 
 
+@pytest.mark.statement("prop-price-kink")
 @many
 @given(st.integers(0, 40), st.floats(0.05, 1))
 def test_prop_price_kink(place: int, step: float) -> None:
@@ -138,6 +145,7 @@ def dopri5_step(field, h: float, step: float) -> tuple[float, list[float]]:
     return step * sum(w * k for w, k in zip(DOPRI5.error, slopes, strict=True)), slopes
 
 
+@pytest.mark.statement("lem-diag-estimate", "prop-diag-underflow")
 @many
 @given(
     closed(0, 30), closed(0, 30), closed(0, 1), closed(-1, 1), st.floats(1e-6, 1), st.floats(-9, -2)
@@ -168,6 +176,7 @@ def test_prop_diag_underflow(
         assert abs(dopri5_step(field, 0.2, small)[0]) <= tau * (1 + 1e-6), "it is accepted"
 
 
+@pytest.mark.statement("prop-price-linear")
 @many
 @given(st.floats(0, 8), st.floats(1e-12, 1e-2))
 def test_prop_price_linear(z: float, tau: float) -> None:
@@ -192,6 +201,7 @@ def test_prop_price_linear(z: float, tau: float) -> None:
     assert z <= largest or abs(E) > tau * R * (1 - 1e-6)
 
 
+@pytest.mark.statement("prop-price-shear")
 @many
 @given(closed(0, 1e6), st.floats(0.01, 10))
 def test_prop_price_shear(K: float, step: float) -> None:
@@ -201,6 +211,7 @@ def test_prop_price_shear(K: float, step: float) -> None:
     assert abs(estimate) <= 1e-14 * K * step
 
 
+@pytest.mark.statement("thm-resnets-euler")
 @many
 @given(closed(0.05, 3), closed(0, 3), st.integers(1, 60))
 def test_thm_resnets_euler(C: float, K: float, n: int) -> None:
@@ -218,6 +229,7 @@ def test_thm_resnets_euler(C: float, K: float, n: int) -> None:
 # Images, stability, other ways out, scale
 
 
+@pytest.mark.statement("prop-stab-decay")
 @few
 @given(SEEDS, st.integers(1, 3), st.sampled_from([(3, 3), (3, 5), (1, 1)]))
 def test_prop_stab_decay(seed: int, channels: int, size: tuple[int, int]) -> None:
@@ -243,6 +255,7 @@ def test_prop_stab_decay(seed: int, channels: int, size: tuple[int, int]) -> Non
     assert product_of <= 3 * (sum(n**2 for n in norms) / 3) ** 1.5 * (1 + ROUNDING)
 
 
+@pytest.mark.statement("prop-stab-dilution")
 @many
 @given(SEEDS, st.integers(1, 4), st.integers(0, 100))
 def test_prop_stab_dilution(seed: int, c: int, p: int) -> None:
@@ -252,6 +265,7 @@ def test_prop_stab_dilution(seed: int, c: int, p: int) -> None:
     assert own == pytest.approx(all_of * sqrt((c + p) / c)), "as large as it can be"
 
 
+@pytest.mark.statement("prop-stab-floor")
 @many
 @given(SEEDS)
 def test_prop_stab_floor(seed: int) -> None:
@@ -262,6 +276,7 @@ def test_prop_stab_floor(seed: int) -> None:
     assert abs(weights @ (u * rng.uniform(-1, 1, 7))) <= u * abs(weights).sum()
 
 
+@pytest.mark.statement("prop-img-time")
 @many
 @given(SEEDS, st.integers(3, 6), st.integers(3, 6), st.booleans())
 def test_prop_img_time(seed: int, height: int, width: int, only_centre: bool) -> None:
@@ -275,6 +290,7 @@ def test_prop_img_time(seed: int, height: int, width: int, only_centre: bool) ->
     assert (np.ptp(added) == 0) == (not others.any())
 
 
+@pytest.mark.statement("prop-beyond-linear")
 @few
 @given(SEEDS, st.integers(1, 3), st.integers(1, 2))
 def test_prop_beyond_linear(seed: int, d: int, p: int) -> None:
@@ -293,6 +309,7 @@ def test_prop_beyond_linear(seed: int, d: int, p: int) -> None:
     assert s @ z + b == pytest.approx(flow @ (w @ x + b), rel=1e-5, abs=1e-5)
 
 
+@pytest.mark.statement("prop-beyond-control")
 @few
 @given(SEEDS, DIMS)
 def test_prop_beyond_control(seed: int, dim: int) -> None:
@@ -304,6 +321,7 @@ def test_prop_beyond_control(seed: int, dim: int) -> None:
     assert augmented[:dim] == pytest.approx(controlled[:dim], rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.statement("prop-beyond-linear")
 def test_what_prop_beyond_linear_needs() -> None:
     """A layer of rank one leaves a zero, and then |x_1| is an output: it augments."""
     x = np.random.default_rng(0).normal(size=(50, 2))
@@ -312,6 +330,7 @@ def test_what_prop_beyond_linear_needs() -> None:
     assert end[:, 1] == pytest.approx(abs(x[:, 0]))
 
 
+@pytest.mark.statement("prop-beyond-second")
 @many
 @given(SEEDS, DIMS, st.floats(0.05, 2), st.floats(0.05, 1), closed(0.01, 0.99), st.floats(0.1, 5))
 def test_prop_beyond_second(
@@ -333,6 +352,7 @@ def test_prop_beyond_second(
         assert psi(moved) == pytest.approx(target, abs=1e-6)
 
 
+@pytest.mark.statement("prop-beyond-noise")
 @many
 @given(SEEDS, closed(0.01, 0.99))
 def test_prop_beyond_noise(seed: int, share: float) -> None:
@@ -346,6 +366,7 @@ def test_prop_beyond_noise(seed: int, share: float) -> None:
     assert (one + two) / 2 == pytest.approx(F, abs=1e-9)
 
 
+@pytest.mark.statement("prop-scale-time")
 @many
 @given(SEEDS, st.integers(1, 8), st.integers(1, 40))
 def test_prop_scale_time(seed: int, workers: int, trainings: int) -> None:
@@ -362,6 +383,7 @@ def test_prop_scale_time(seed: int, workers: int, trainings: int) -> None:
     assert end <= trainings * s / workers + trainings * o + s + ROUNDING
 
 
+@pytest.mark.statement("prop-cv")
 @many
 @given(SEEDS, st.integers(1, 6))
 def test_prop_cv(seed: int, settings_tried: int) -> None:

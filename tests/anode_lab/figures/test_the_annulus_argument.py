@@ -62,6 +62,7 @@ def test_every_axis_is_labelled(name: str) -> None:
     assert axes[0].get_ylabel()
 
 
+@pytest.mark.statement("eg-annulus-blowup")
 def test_blown_up_flow_separates_ball_and_annulus_exactly() -> None:
     """The chapter's example z / (1 - z), in rational arithmetic at Pythagorean points."""
     turns = [(Fraction(3, 5), Fraction(4, 5)), (Fraction(-5, 13), Fraction(12, 13)), (-1, 0)]

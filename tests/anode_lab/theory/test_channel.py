@@ -49,6 +49,7 @@ def test_the_loop_winds_and_its_longest_edge_is_the_width(n: int, seed: int) -> 
     assert longest(x[found.loop]) == pytest.approx(2 * found.half_width)
 
 
+@pytest.mark.statement("thm-price-loop")
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=25)
 def test_no_loop_of_six_points_is_better(seed: int) -> None:

@@ -68,6 +68,7 @@ def test_augmented_way_out_leaves_along_the_added_coordinate() -> None:
     np.testing.assert_allclose(way.states[..., 2], -way.s, atol=1e-12)
 
 
+@pytest.mark.statement("thm-escape")
 @pytest.mark.parametrize("augment_dim", [0, 2])
 def test_outputs_fall_on_the_way_to_far_away(augment_dim: int) -> None:
     """What the theorem says, with its bound on how slowly the curve may leave."""

@@ -49,6 +49,7 @@ def test_a_mirror_turns_orientation_around() -> None:
     assert found.only(0).lowest() == pytest.approx(-1)
 
 
+@pytest.mark.statement("thm-homeo-liouville")
 @pytest.mark.parametrize("activation", list(Activation))
 @pytest.mark.parametrize("augment_dim", [0, 2])
 def test_liouville(activation: Activation, augment_dim: int) -> None:
@@ -69,6 +70,7 @@ def test_volume_of_a_linear_flow() -> None:
     np.testing.assert_allclose(found, exp(-1.5), rtol=1e-5)
 
 
+@pytest.mark.statement("thm-homeo-flow")
 @pytest.mark.parametrize("activation", list(Activation))
 def test_flows_return_and_have_no_two_points_with_one_image(activation: Activation) -> None:
     """To the solver's tolerance, 1e-8, if the field is smooth; where it bends, less well."""

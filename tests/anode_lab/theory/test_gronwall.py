@@ -19,6 +19,7 @@ def measured(activation: Activation, augment_dim: int, scale: float = 1.5) -> Gr
     return stretch_bounds(model, **SMALL)  # type: ignore[arg-type]
 
 
+@pytest.mark.statement("prop-price-onesided")
 @pytest.mark.parametrize("activation", list(Activation))
 @pytest.mark.parametrize("augment_dim", [0, 1])
 def test_measured_stretch_lies_within_bounds_that_are_nested(

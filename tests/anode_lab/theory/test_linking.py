@@ -68,6 +68,7 @@ def test_number_is_symmetric_and_changes_sign_with_direction() -> None:
 vectors = st.lists(st.floats(-1, 1), min_size=9, max_size=9)
 
 
+@pytest.mark.statement("thm-why-link")
 @settings(max_examples=40)
 @given(vectors, st.integers(0, 2**32 - 1))
 def test_linear_maps_keep_the_number_up_to_orientation(entries: list[float], seed: int) -> None:
@@ -82,6 +83,7 @@ def test_linear_maps_keep_the_number_up_to_orientation(entries: list[float], see
     assert after.number == np.sign(np.linalg.det(matrix)) * before.number
 
 
+@pytest.mark.statement("thm-why-link")
 @settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(1e-3, 1.0))
 def test_polygons_on_two_sides_of_a_plane_are_not_linked(seed: int, height: float) -> None:

@@ -66,6 +66,7 @@ def tampered(found: Hyperplane | CommonPoint) -> list[Hyperplane | CommonPoint]:
     ]
 
 
+@pytest.mark.statement("thm-annulus-farkas")
 @settings(max_examples=150)
 @given(sets=two_sets())
 def test_what_is_found_is_verified_and_small(sets: tuple[Floats, Floats]) -> None:
@@ -77,6 +78,7 @@ def test_what_is_found_is_verified_and_small(sets: tuple[Floats, Floats]) -> Non
         assert len(found.indices_a) + len(found.indices_b) <= a.shape[1] + 2
 
 
+@pytest.mark.statement("thm-annulus-farkas")
 @settings(max_examples=100)
 @given(sets=two_sets(), seed=st.integers(0, 1000))
 def test_never_both(sets: tuple[Floats, Floats], seed: int) -> None:
@@ -163,6 +165,7 @@ def test_depth_of_a_triangle_is_the_distance_to_its_sides() -> None:
     assert enclosing_triangle([1.0, 1.0], a) == inside
 
 
+@pytest.mark.statement("prop-annulus-room")
 @settings(max_examples=100)
 @given(
     seed=st.integers(0, 10_000),

@@ -52,6 +52,7 @@ def solver_error(constant: float, activation: Activation = Activation.RELU) -> f
 LINE = torch.linspace(-2, 2, 201, dtype=torch.float64)
 
 
+@pytest.mark.statement("prop-cross-order")
 @few
 @given(SEEDS, ACTIVATIONS, CONSTANTS)
 def test_flows_keep_order_on_the_line(seed: int, activation: Activation, constant: float) -> None:
@@ -59,12 +60,14 @@ def test_flows_keep_order_on_the_line(seed: int, activation: Activation, constan
     assert smallest_step(flow, LINE) > 0
 
 
+@pytest.mark.statement("prop-cross-order")
 @few
 @given(HEIGHTS)
 def test_a_long_euler_step_does_not_keep_order(height: float) -> None:
     assert smallest_step(as_map(bump(height, 1)), LINE) < 0
 
 
+@pytest.mark.statement("thm-cross-meet", "lem-cross-gronwall", "prop-why-embedding")
 @few
 @given(SEEDS, ACTIVATIONS, CONSTANTS, st.integers(1, 3))
 def test_no_two_trajectories_come_closer_than_gronwall_allows(
@@ -83,6 +86,7 @@ def test_after_a_long_euler_step_two_points_meet(height: float, dim: int) -> Non
     assert ratio < exp(-block_constant(model)) * (1 - 1e-3) - 1e-6 or ratio < 1e-8
 
 
+@pytest.mark.statement("thm-homeo-flow")
 @few
 @given(SEEDS, ACTIVATIONS, CONSTANTS, st.integers(1, 3))
 def test_flows_there_and_back_return(
@@ -106,6 +110,7 @@ def test_an_euler_step_there_and_back_does_not_return(height: float, dim: int) -
 SPHERE = {1: 1, 2: 400, 3: 30}  # see sphere; in one dimension it is two points
 
 
+@pytest.mark.statement("prop-struggle-rim")
 @few
 @given(SEEDS, ACTIVATIONS, st.sampled_from([0.1, 1.0, 3.0]), st.integers(1, 3))
 def test_the_lowest_output_of_a_ball_is_on_its_rim(
@@ -117,6 +122,7 @@ def test_the_lowest_output_of_a_ball_is_on_its_rim(
     assert depth <= solver_error(constant, activation)
 
 
+@pytest.mark.statement("thm-annulus-minimum")
 @few
 @given(HEIGHTS, st.integers(1, 3))
 def test_a_long_euler_step_has_its_lowest_output_inside(height: float, dim: int) -> None:
@@ -127,6 +133,7 @@ def test_a_long_euler_step_has_its_lowest_output_inside(height: float, dim: int)
     assert depth > height - 1.1
 
 
+@pytest.mark.statement("prop-homeo-relu")
 @few
 @given(SEEDS, ACTIVATIONS, CONSTANTS, st.integers(1, 3))
 def test_flows_keep_orientation(
@@ -178,6 +185,7 @@ def annulus_error(model: NeuralODE, tolerance: float) -> float:
 TOLERANCES = st.floats(-12, 2).map(lambda exponent: 10**exponent)
 
 
+@pytest.mark.statement("prop-suffices")
 @settings(max_examples=30)
 @given(TOLERANCES)
 def test_the_network_by_hand_is_exact_at_any_tolerance(tolerance: float) -> None:

@@ -47,6 +47,7 @@ def linear(matrix: list[list[float]]) -> NeuralODE:
 HALF_TURN = linear([[0, -pi], [pi, 0]])
 
 
+@pytest.mark.statement("prop-straight")
 @pytest.mark.parametrize("model", [NeuralODE((2,), augment_dim=p, seeds=(3, 4)) for p in (0, 1, 5)])
 def test_no_path_is_shorter_than_the_way(model: NeuralODE) -> None:
     found = trajectory_geometry(model, X)
@@ -55,6 +56,7 @@ def test_no_path_is_shorter_than_the_way(model: NeuralODE) -> None:
     assert (found.length_error >= -1e-12).all()
 
 
+@pytest.mark.statement("prop-straight")
 @given(st.lists(st.tuples(UNIT, UNIT, UNIT), min_size=5, max_size=5))
 def test_inequalities_hold_for_any_points(points: list[tuple[float, float, float]]) -> None:
     """By the triangle inequality; and a path that ends where it began is infinitely bent."""

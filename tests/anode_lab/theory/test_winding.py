@@ -47,6 +47,7 @@ def test_a_strained_circle_is_as_near_as_its_ellipse() -> None:
     assert 0.5 * np.exp(-1.5) < found.clearance <= np.exp(-1.5)
 
 
+@pytest.mark.statement("prop-homeo-winding", "prop-annulus-winding")
 @settings(max_examples=10)
 @given(
     seed=st.integers(0, 10_000),

@@ -56,12 +56,14 @@ def check(found: list[Witness], radii: tuple[float, float] = (1.0, 1.5)) -> None
         assert Fraction(radii[0]) ** 2 <= square <= Fraction(radii[1]) ** 2
 
 
+@pytest.mark.statement("cor-struggle-witness")
 @settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), dim=st.integers(1, 2))
 def test_every_flow_has_one(seed: int, dim: int) -> None:
     check(find_witnesses(NeuralODE((dim,), hidden=8, seeds=[seed, seed + 1])))
 
 
+@pytest.mark.statement("cor-struggle-witness")
 def test_in_space() -> None:
     check(find_witnesses(NeuralODE((3,), hidden=8, seeds=[0, 1])))
 
