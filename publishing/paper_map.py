@@ -78,8 +78,7 @@ _DATA = {
 }
 _CHAPTER = re.compile(r"^\((ch:[\w-]+)\)=$", re.M)
 _ONE = r"\d+[a-z]?(?: \([^)]*\))?"
-_SOME = rf"Fig(?:s|ures?)?\.? ({_ONE}(?:(?:,| and) {_ONE})*)"
-_OF_PAPER = re.compile(rf"paper[’']s {_SOME}|{_SOME} of the paper")
+_OF_PAPER = re.compile(rf"\bFig(?:s|ures?)?\.? ({_ONE}(?:(?:,| and) {_ONE})*)")
 _NUMBER = re.compile(r"\b(\d+)[a-z]?\b")
 _FIGURES = re.compile(r"\bFigs?\.? (.*)")
 _SECTION = re.compile(r"\b(section|appendix) ([A-G\d](?:\.\d+)*)")
@@ -160,8 +159,8 @@ def figure_places(pages: Iterable[Page]) -> dict[int, dict[str, list[str]]]:
 
 def _named(caption: str) -> list[int]:
     """The paper's figures that a caption names, in their order."""
-    text = " ".join(caption.split())
-    parts = " ".join(f"{match[1] or ''} {match[2] or ''}" for match in _OF_PAPER.finditer(text))
+    # Figures of the book have no number in the sources: they are referred to by their labels.
+    parts = " ".join(_OF_PAPER.findall(" ".join(caption.split())))
     return sorted({int(number) for number in _NUMBER.findall(parts)})
 
 

@@ -9,6 +9,7 @@ import pytest
 from anode_lab import runs
 from anode_lab.measures.weights_by_epoch import follow
 from publishing.browser import WIDTHS, Visit, visit
+from publishing.living import WITHOUT_SCRIPTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 CHAPTER = "book/paper/augmented-neural-odes.html"
@@ -130,3 +131,26 @@ def test_no_kernel_is_asked(seen: Visit) -> None:
     said = seen.page.locator(".anode-living .readout").text_content() or ""
     assert "kernel" not in said
     assert seen.requests == []
+
+
+START = "book/index.html"
+
+
+def test_the_start_page_has_it_too(browser: Any, address: str) -> None:
+    with visit(browser, address + START, "light", WIDTHS["wide"]) as opened:
+        opened.page.wait_for_selector(".anode-living canvas[data-features]")
+        assert len(drawn(opened)) == len(LABELS)
+        assert opened.page.locator("noscript img").count() == 0
+        assert opened.errors == []
+        assert opened.failures == []
+
+
+def test_without_scripts_the_start_page_has_a_picture(browser: Any, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address + START)
+    picture = page.locator(".living img")
+    assert picture.is_visible()
+    assert (picture.get_attribute("alt") or "").strip()
+    assert WITHOUT_SCRIPTS in page.locator(".living").inner_text()
+    context.close()

@@ -83,7 +83,7 @@ def test_captions_say_which_figures_of_the_paper_they_show(
 ) -> None:
     captions = {
         "fig-a": "Losses, after the paper's Figs 5a and 7 (left), of 20 seeds.",
-        "fig-b": "As Fig. 19 of the paper; Fig. 3 is another. Figure 12 (right) of the paper, too.",
+        "fig-b": "As Fig. 19, over 20 seeds, and {numref}`fig-a`. Figure 12 (right) of the paper.",
         "fig-c": "A caption.",
     }
     cells = [
