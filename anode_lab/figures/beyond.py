@@ -21,23 +21,23 @@ _STYLES: tuple[Style, Style] = (
 
 @picture
 def positions(times: Floats, first: Floats, second: Floats, y: Floats) -> Figure:
-    """Draw trajectories of a NODE on the line and of a second-order model, there also with speed.
+    """Draw trajectories of a NODE on the line and of a second-order model, there also with velocity.
 
     Args:
         times: Times, shape ``(T,)``.
         first: States of the NODE, shape ``(T, n)``.
-        second: Positions and speeds, shape ``(T, n, 2)``.
+        second: Positions and velocities, shape ``(T, n, 2)``.
         y: Targets -1 or +1, shape ``(n,)``.
     """
     fig, (left, middle, right) = panels(3, 2.9)
-    position, speed = second[..., 0], second[..., 1]
+    position, velocity = second[..., 0], second[..., 1]
     across = np.broadcast_to(times[:, None], first.shape)
     _draw_lines(left, across, first, y)
     _draw_lines(middle, across, position, y)
-    _draw_lines(right, position, speed, y)
+    _draw_lines(right, position, velocity, y)
     left.set(title="NODE", xlabel="$t$", ylabel="$h$")
     middle.set(title="second order", xlabel="$t$", ylabel="position $x$")
-    right.set(title="second order", xlabel="position $x$", ylabel="speed $v$")
+    right.set(title="second order", xlabel="position $x$", ylabel="velocity $v$")
     right.plot(*second[-1].T, "o", color=palette.ink(), markersize=2.5)
     handles = [entry(label, **style) for label, style in zip(TARGETS, _STYLES, strict=True)]
     end = entry("at $t = 1$", color=palette.ink(), marker="o", markersize=3, linestyle="none")
