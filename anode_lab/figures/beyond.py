@@ -21,7 +21,7 @@ _STYLES: tuple[Style, Style] = (
 
 @picture
 def positions(times: Floats, first: Floats, second: Floats, y: Floats) -> Figure:
-    """Draw trajectories of a NODE on the line and of a second-order model, there also with velocity.
+    """Draw trajectories of a NODE on the line and of a second-order model, with velocity too.
 
     Args:
         times: Times, shape ``(T,)``.
