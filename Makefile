@@ -50,7 +50,7 @@ check: $(ENVIRONMENT) ## style and types
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-quick: $(ENVIRONMENT) ## the fast tests only (LOCK=requirements-oldest.txt: the oldest versions)
+quick: $(ENVIRONMENT) ## the fast tests only (LOCK=tests/requirements-oldest.txt: the oldest versions)
 	$(ONE_THREAD) $(RUN) -m pytest --numprocesses auto --dist worksteal tests/anode tests/publishing
 
 chapters: $(ENVIRONMENT) ## names of the chapters, as a JSON list
