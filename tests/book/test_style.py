@@ -145,6 +145,13 @@ def test_each_figure_is_mentioned_before_it_appears(page: Page) -> None:
             said += cell.text
 
 
+def test_augmentation_goes_on_from_the_first_chapter() -> None:
+    code = {p.name: [c.text for c in cells(p) if c.kind == "code"] for p in CHAPTERS}
+    plain = [c for c in code["neural-odes"] if re.match("class (Field|PlainNeuralODE)", c)]
+    assert len(plain) == 2
+    assert "\n\n\n".join(plain) in code["augmented-neural-odes"]
+
+
 _EXERCISE = re.compile(r"^`{3,}\{exercise\} (?:(.+?) · )?.*\n:label: ([\w-]+)$", re.M)
 
 
