@@ -26,7 +26,7 @@ def statements(pages: Iterable[Page]) -> Iterator[tuple[Page, str, str]]:
             yield page, kind, label
 
 
-def tested(tests: Path) -> dict[str, list[str]]:
+def marks(tests: Path) -> dict[str, list[str]]:
     """Labels that tests name -> those tests, as ``module::function``.
 
     Args:
@@ -53,7 +53,7 @@ def table(pages: Iterable[Page], tests: Path) -> str:
         pages: Pages of the book.
         tests: Folder of the tests.
     """
-    by, rows, before = tested(tests), [], None
+    by, rows, before = marks(tests), [], None
     for page, kind, label in statements(pages):
         how = ", ".join(f"`{name}`" for name in by.get(label, ())) or "read only"
         place = "" if page is before else page.link

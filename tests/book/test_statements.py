@@ -19,7 +19,7 @@ from scipy.linalg import expm
 from anode.arrays import Floats
 from publishing.chapters import read_pages
 from publishing.project import HOME, Project
-from publishing.statements import statements, table, tested
+from publishing.statements import marks, statements, table
 from tests.helpers.drawn import (
     DIMS,
     ROUNDING,
@@ -443,12 +443,12 @@ def test_every_numbered_statement_is_in_the_table_once() -> None:
 
 def test_marks_name_statements_that_the_book_has() -> None:
     labels = {label for _, _, label in statements(read_pages(Project()))}
-    assert set(tested(HOME / "tests")) <= labels
+    assert set(marks(HOME / "tests")) <= labels
 
 
 def test_every_test_here_says_what_it_tries() -> None:
     """A test that lost its statement would go on unnoticed."""
-    named = {name for names in tested(HOME / "tests").values() for name in names}
+    named = {name for names in marks(HOME / "tests").values() for name in names}
     for path in (HOME / "tests/book").glob("test_statements*.py"):
         for each in ast.parse(path.read_text("utf8")).body:
             if isinstance(each, ast.FunctionDef) and each.name.startswith(
