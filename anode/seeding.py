@@ -32,7 +32,7 @@ def generator(seed: int, stream: Stream, index: int = 0) -> torch.Generator:
         index: Index of the user of the stream where there are several, as the blocks of a ResNet.
 
     Raises:
-        ValueError: If ``seed`` or ``index`` is no integer, 0 or more.
+        ValueError: If ``seed`` or ``index`` is not an integer, 0 or more.
     """
     seed, index = integer("seed", seed, least=0), integer("index", index, least=0)
     state = np.random.SeedSequence([seed, int(stream), index]).generate_state(1, np.uint64)[0]

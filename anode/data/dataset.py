@@ -17,7 +17,7 @@ class Data:
         name: Name of the data in figures.
 
     Raises:
-        TypeError: If ``x`` or ``y`` is no array of real numbers.
+        TypeError: If ``x`` or ``y`` is not an array of real numbers.
         ValueError: If there are no samples, or ``x`` and ``y`` differ in number.
     """
 

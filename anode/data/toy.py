@@ -35,7 +35,7 @@ def concentric_spheres(
         x of shape ``(n_inner + n_outer, dim)``, y of shape ``(n_inner + n_outer, 1)``.
 
     Raises:
-        ValueError: If a number is no positive integer, or not 0 < r1 < r2 < r3 < inf.
+        ValueError: If a number is not a positive integer, or not 0 < r1 < r2 < r3 < inf.
     """
     check_positive(dim=dim, n_inner=n_inner, n_outer=n_outer)
     if len(radii) != 3 or not 0 < radii[0] < radii[1] < radii[2] < inf:

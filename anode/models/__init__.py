@@ -1,4 +1,4 @@
-"""Models: a map from inputs to features, then a linear head. One file defines one model.
+"""Models: a map from inputs to features, then a linear layer. One file defines one model.
 
 Importing this package imports every module in its folder, and with that registers every model.
 """

@@ -32,7 +32,7 @@ class ModelOutput:
     """Result of one forward pass.
 
     Attributes:
-        prediction: Predictions, shape ``(R, B, outputs)``; the features for a model without a head.
+        prediction: Predictions, shape ``(R, B, outputs)``; the features without a linear layer.
         features: Features phi(x), shape ``(R, B, *state_shape)``.
         nfe: Number of function evaluations, shape ``(R,)``; zeros for a model without a solver.
         solution: Solution of the initial value problem; None for a model without one.
@@ -71,7 +71,7 @@ class LinearHead(nn.Module):
 
 
 class Model(nn.Module, ABC):
-    """A stack of R networks g(x) = L(phi(x)); a subclass defines phi in :meth:`run`.
+    """A stack of R networks F(x) = L(phi(x)); a subclass defines phi in :meth:`run`.
 
     The constructor of a subclass takes ``input_shape`` and ``outputs``, then options by keyword,
     ``hidden`` and ``seeds`` among them. All its parameters have the replicas on their first axis.
@@ -81,7 +81,7 @@ class Model(nn.Module, ABC):
     Args:
         input_shape: Shape of one input, ``(d,)`` or ``(c, H, W)``.
         state_shape: Shape of the features of one input.
-        outputs: Number of outputs of the head; None for no head: the features are the predictions.
+        outputs: Number of outputs. None for no linear layer: the features are the predictions.
         seeds: Seed of each replica. The weights of a replica depend on its own seed only.
 
     Attributes:

@@ -17,7 +17,7 @@ from anode.solve import SolverSettings, integrate
 
 
 class NeuralODE(Model):
-    """g(x) = L(phi(x)), phi(x) = h(T), dh/dt = f(h, t), h(0) = (x, 0) (paper, sections 2 and 5).
+    """F(x) = L(phi(x)), phi(x) = h(T), dh/dt = f(h, t), h(0) = (x, 0) (paper, sections 2 and 5).
 
     The state is the input followed by ``augment_dim`` zeros: coordinates of a point, channels of
     an image. The field is an :class:`~anode.fields.MLPField` for inputs of shape ``(d,)``, and a
@@ -28,7 +28,7 @@ class NeuralODE(Model):
 
     Args:
         input_shape: Shape of one input, ``(d,)`` or ``(c, H, W)``.
-        outputs: Number of outputs; None for no head.
+        outputs: Number of outputs; None for no linear layer.
         augment_dim: Number p of zeros appended; 0 gives a Neural ODE.
         hidden: Width of the field: hidden units, or filters of the convolutions.
         activation: Activation of the field.
@@ -41,7 +41,7 @@ class NeuralODE(Model):
 
     Raises:
         TypeError, ValueError: If a size is out of range, ``input_shape`` is neither of the two, or
-            ``field`` is no field or does not fit the other arguments.
+            ``field`` is not a field or does not fit the other arguments.
     """
 
     def __init__(

@@ -12,13 +12,13 @@ from anode.models.base import Model, ModelOutput, point_dim
 
 
 class ResNet(Model):
-    """Residual blocks x + F_i(x) with F_i a two-hidden-layer MLP, then a head (appendix F.2.1).
+    """Blocks x + f_i(x) with a two-hidden-layer MLP f_i, then a linear layer (appendix F.2.1).
 
     Block i is an Euler step of size 1 along a vector field of its own.
 
     Args:
         input_shape: Shape of one input, ``(d,)``.
-        outputs: Number of outputs; None for no head.
+        outputs: Number of outputs; None for no linear layer.
         blocks: Number of residual blocks; 5 is the paper's best.
         hidden: Width of the two hidden layers of each block.
         activation: Activation of the blocks.

@@ -14,7 +14,7 @@ from anode.solve.tableaus import Doubles
 
 
 class SolveStatus(Enum):
-    """How a solve ended. A failure is a result of the science: a value, not an exception."""
+    """How a solve ended. A failure is a value, not an exception."""
 
     OK = "ok"
     UNDERFLOW = "underflow in dt"

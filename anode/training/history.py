@@ -57,7 +57,7 @@ class TrainingFailure:
 class History:
     """The course of a training of R replicas with S steps in E epochs.
 
-    The entries of a replica are NaN from the step at which it failed, and so are its snapshots.
+    From the step at which a replica failed, its entries and its snapshots are NaN.
 
     Attributes:
         step_loss: Loss of each batch before its update, shape ``(R, S)``.

@@ -93,7 +93,7 @@ class Experiment:
         sizes: Size for each profile; none for a profile that would take too long.
         figures: Labels of the models that each of the paper's figures shows; None for all models.
         data_per_seed: Whether each replica draws its own data.
-        outputs: Number of outputs of the linear head; None for no head.
+        outputs: Number of outputs; None for no linear layer.
         loss: Loss that is minimised.
         probe: Function that gives inputs and targets; their features are kept through training.
         recorded: Whether it takes so long that each seed is trained separately and recorded in

@@ -61,7 +61,7 @@ class NormalisingFlow(Model):
 
     Args:
         input_shape: Shape of one input, ``(d,)``.
-        outputs: None, because a density has no head.
+        outputs: None, because a density has no linear layer.
         augment_dim: Dimension p of the noise.
         hidden: Width of the field.
         seeds: Seed of the weights and of the noise of each replica.

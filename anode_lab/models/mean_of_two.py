@@ -12,7 +12,7 @@ from anode.solve import SolverSettings
 
 
 class MeanOfTwo(Model):
-    """The mean of two Neural ODEs with heads of their own, trained together.
+    """The mean of two Neural ODEs, each with its own linear layer, trained together.
 
     Args:
         input_shape: Shape of one input, ``(d,)``.

@@ -42,9 +42,9 @@ class SecondOrderField(VectorField):
 
 
 class SecondOrder(NeuralODE):
-    """A Neural ODE of second order, x'' = a(x, x', t), which starts at rest: h(0) = (x, 0).
+    """A Neural ODE of second order, x'' = f(x, x', t), which starts at rest: h(0) = (x, 0).
 
-    Its state, which the head reads, is (x, x').
+    Its state, to which the linear layer is applied, is (x, x').
 
     Args:
         input_shape: Shape of one input, ``(d,)``.

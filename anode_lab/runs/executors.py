@@ -97,7 +97,7 @@ class Dask:
                 raise LostError(f"{type(error).__name__}: {error}") from error
 
     def room(self, executor: Executor) -> int:
-        """Number of calls to have under way: two a worker, so that none waits for its next."""
+        """Number of calls to have under way: two per worker, so that none waits."""
         client: Any = executor._client  # type: ignore[attr-defined]
         workers = sum(client.nthreads().values())
         if not workers:

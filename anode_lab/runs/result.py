@@ -26,7 +26,7 @@ class Run:
         task: Description of the training, with the seeds of all replicas.
         model: Trained replicas.
         history: Course of their training.
-        provenance: Origin of each record: one a seed where each seed is trained by itself, one for
+        provenance: Origin of each record: one per seed where each is trained by itself, one for
             all seeds where they are trained as a stack.
         data_name: Name of the training data.
         samples: Number of training samples.
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def data(self) -> tuple[Data, ...]:
-        """Training data, one set a replica or a single one for all; drawn or read when asked for.
+        """Training data, one set per replica or one for all; drawn or read when asked for.
 
         Raises:
             DataError: If they are not on this machine.

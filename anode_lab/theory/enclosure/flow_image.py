@@ -110,7 +110,7 @@ def output_bounds(model: NeuralODE, found: Enclosure, *, replica: int = 0) -> tu
         Lower and upper bounds, each of shape ``(n,)``.
 
     Raises:
-        ValueError: If the model has no head, or more than one output.
+        ValueError: If the model has no linear layer, or more than one output.
     """
     w, b = head(model, replica)
     value = found.centres @ w + b
@@ -121,10 +121,10 @@ def output_bounds(model: NeuralODE, found: Enclosure, *, replica: int = 0) -> tu
 
 
 def head(model: NeuralODE, replica: int) -> tuple[Floats, float]:
-    """Take the weights ``(dim,)`` and the bias of a head with one output.
+    """Take the weights ``(dim,)`` and the bias of a linear layer with one output.
 
     Raises:
-        ValueError: If the model has no head or more than one output, or the weights are all 0.
+        ValueError: If there is no linear layer, more than one output, or all weights are 0.
     """
     outputs = 0 if model.head is None else model.head.weight.shape[2]
     if model.head is None or outputs != 1:
