@@ -5,11 +5,11 @@ those of the experiments, and the verdicts the kept ones.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from anode_lab.claims import Claim, Verdict, all_claims
 from anode_lab.claims.criterion import combined
-from anode_lab.claims.verdicts import Verdicts
+from anode_lab.claims.verdicts import Verdicts, load_verdicts
 from anode_lab.experiments import EXPERIMENTS, Experiment, figures
 from anode_lab.formatting import table
 from publishing.chapters import Page
@@ -83,6 +83,21 @@ _NUMBER = re.compile(r"\b(\d+)[a-z]?\b")
 _FIGURES = re.compile(r"\bFigs?\.? (.*)")
 _SECTION = re.compile(r"\b(section|appendix) ([A-G\d](?:\.\d+)*)")
 _STATEMENTS = ("def", "prop", "thm", "lem", "cor", "rem")
+
+
+def texts(pages: Sequence[Page]) -> dict[str, str]:
+    """Return the texts for the marker lines; none for a book without them.
+
+    Raises:
+        ValueError: If the kept verdicts cannot be read.
+    """
+    if not any(MARKER in page.text or VERDICTS_MARKER in page.text for page in pages):
+        return {}
+    verdicts = load_verdicts()
+    return {
+        MARKER: paper_map(pages, verdicts),
+        VERDICTS_MARKER: verdicts_sentence(verdicts),
+    }
 
 
 def paper_map(pages: Iterable[Page], verdicts: Verdicts) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import nbformat
 
-from anode_lab.claims.verdicts import load_verdicts
 from publishing import figures, living, paper_map, records, slides, statements, status, teaching
 from publishing.assets import vendor
 from publishing.chapters import Page, read_pages
@@ -66,14 +65,12 @@ def stage(
         alive.append(living.for_start_page(notebook, scripts))
     results = "\n\n".join(filter(None, shown))
     made = f"The figures were made at {project.commit()}: {_sizes(parameters)}."
-    verdicts = load_verdicts()
     whole = len(pages) == len(read_pages(project))  # else figures are missing
     decks = slides.write_decks(project, folder / ASSETS, results, made) if whole else ()
     texts = {
         RESULTS_MARKER: results,
         living.MARKER: "\n\n".join(filter(None, alive)),
-        paper_map.MARKER: paper_map.paper_map(pages, verdicts),
-        paper_map.VERDICTS_MARKER: paper_map.verdicts_sentence(verdicts),
+        **paper_map.texts(pages),
         slides.MARKER: slides.links(decks),
         teaching.MARKER: teaching.table(project, chapters),
         statements.MARKER: statements.table(pages, project.root / "tests"),

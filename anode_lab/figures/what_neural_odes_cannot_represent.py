@@ -78,7 +78,8 @@ def losses_by_data(by_data: Mapping[str, Mapping[str, History]]) -> Figure:
             logarithmic.plot(_since_one(values), values.T, color=look.colour, lw=0.4, alpha=0.35)
             low, median, high = quantiles(values)
             _draw_band(logarithmic, low, median, high, label)
-            mark_failures(logarithmic, history.epoch_loss, history, look.colour)
+            for panel in (ax, logarithmic):
+                mark_failures(panel, history.epoch_loss, history, look.colour)
         failed = [
             label + census(history) for label, history in histories.items() if history.failures
         ]
