@@ -77,7 +77,10 @@ def stage(
     }
     for page in pages:
         if not page.is_chapter:
-            text = status.fill_in(page.text, project.commit(), runs, pages, texts)
+            # What is made is written for a page of book/; one in a folder of it climbs further.
+            static = f'"{"../" * (len(page.path.parts) - 1)}_static/'
+            here = {line: text.replace('"../_static/', static) for line, text in texts.items()}
+            text = status.fill_in(page.text, project.commit(), runs, pages, here)
             (folder / page.path).write_text(text, encoding="utf8")
     sources = read_yaml(project.root / "_config.yml").get("bibtex_bibfiles", ())
     for name in (*_SETTINGS, *sources):

@@ -17,7 +17,10 @@ from publishing.project import Project
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # The start, the index and the search are the builder's own pages.
-PAGES = [*(f"book/{page.name}.html" for page in read_pages(Project())), "search.html"]
+PAGES = [
+    *(page.path.with_suffix(".html").as_posix() for page in read_pages(Project())),
+    "search.html",
+]
 INDICES = ["genindex.html", "index.html", "prf-prf.html", "py-modindex.html"]
 
 _MATH = """() => {

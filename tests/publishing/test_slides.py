@@ -68,7 +68,7 @@ def lecture(book: Book, papermill: FakePapermill) -> Path:
     verdicts = ":tags: [start-page]\n\ntable()"
     book.chapter("a", figure("draw()", alt='"A < 2."'), verdicts, prose=STATEMENT)
     book.page("literature", "# Literature\n\n```{bibliography}\n```\n")
-    book.page("teach", "# Teach\n\n% build-slides\n")
+    book.page("part/teach", "# Teach\n\n% build-slides\n")
     papermill.outputs = {("a", 2): [picture()], ("a", 3): [TABLE]}
     book.execute()
     (folder := book.project.root / "book" / "slides").mkdir()
@@ -170,8 +170,8 @@ def test_a_book_without_decks_has_none(book: Book) -> None:
 
 
 def test_each_deck_is_linked_with_its_title(kept: Book, made: list[Tag]) -> None:
-    page = (kept.project.stage("smoke") / "book" / "teach.md").read_text(encoding="utf8")
-    assert '- <a href="../_static/slides/lecture.html">The lecture</a>, 4 slides' in page
+    page = (kept.project.stage("smoke") / "book/part/teach.md").read_text(encoding="utf8")
+    assert '- <a href="../../_static/slides/lecture.html">The lecture</a>, 4 slides' in page
 
 
 def test_the_table_for_instructors_says_what_each_chapter_takes(book: Book) -> None:
