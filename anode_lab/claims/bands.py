@@ -134,7 +134,8 @@ def agreement(judgements: Iterable[Judgement], profile: str, seed: int) -> str:
         f"Of the {len(compared)} numbers above, {len(compared) - len(outside)} agree with the "
         "published ones. The others do not: "
         + "; ".join(
-            f"{band.name} is {measured}, published {band.value or float('nan'):.3g}"
+            f"{band.name} is {measured}, published "
+            + ("no number" if band.value is None else f"{band.value:.3g}")
             for band, measured in outside
         )
         + "."

@@ -123,6 +123,9 @@ def test_a_sentence_says_whether_a_run_agrees_with_the_published_numbers(
     said = agreement(judged, "smoke", 0)
     assert f"{count - 1} agree with the published ones. The others do not: {first.name} is " in said
     assert said.endswith("published -9.")
+    none = replace(moved, value=0.0, low=-0.5, high=-0.4)
+    replace(made, bands=(none, *rest)).save(tmp_path / FILE)
+    assert agreement(judged, "smoke", 0).endswith("published 0.")
 
 
 @pytest.mark.parametrize(
