@@ -27,8 +27,9 @@ from publishing.records import Record, Status
 from publishing.run import Papermill, Processes
 from publishing.times import Times
 
-TIME_LIMITS = {"smoke": 180.0, "paper": 12 * 3600.0}
-"""Seconds that a chapter may take, by profile; an hour in others. Far more than it should."""
+TIME_LIMITS = {"smoke": 180.0, "paper": 3 * 3600.0}
+"""Seconds that a chapter may take, by profile; an hour in others. Far more than it should, and less
+than what GitHub's six hours leave after two of recording."""
 
 _THREADS = 1
 """Threads of a chapter, so that its numbers do not depend on what is executed beside it."""
@@ -72,7 +73,8 @@ def execute(
     """Execute the chapters that changed since their last run, several at once.
 
     Finished notebooks and their records go to ``project.executed(profile)``. A chapter that fails
-    goes to ``project.failed(profile)`` instead, as far as it came, and the others go on.
+    goes to ``project.failed(profile)`` instead, as far as it came, and the others go on. So do those
+    that run when the build is interrupted.
 
     Args:
         project: The book.
@@ -87,7 +89,9 @@ def execute(
     Raises:
         ProjectError: If a chapter cannot be read, its parameters cell does not hold the parameters
             that all have, or ``ANODE_STORE`` names a file.
+        ParameterError: If this machine does not have the device.
     """
+    parameters.check_device()
     chapters = [page for page in pages if page.is_chapter]
     for page in chapters:
         _check_parameters(page)

@@ -1,5 +1,6 @@
 """The parameters that a chapter is executed with, checked before anything runs."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -28,7 +29,8 @@ class Parameters:
     Attributes:
         profile: Name of a profile: how much of the experiments is run.
         seed: First seed of the experiments, from 0 to `MOST_SEED`.
-        device: "cpu", or a GPU that torch sees.
+        device: "cpu", "cuda" or "cuda:N". Only who executes chapters needs it; a site is also
+            assembled elsewhere.
 
     Raises:
         ParameterError: If a value is not valid.
@@ -47,6 +49,17 @@ class Parameters:
             raise ParameterError(
                 f"seed must be an integer from 0 to {MOST_SEED}, not {self.seed!r}"
             )
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device, re.ASCII):
+            raise ParameterError(
+                f"device {self.device!r} is unknown; valid devices: cpu, cuda, cuda:N"
+            )
+
+    def check_device(self) -> None:
+        """Refuse a device that this machine does not have.
+
+        Raises:
+            ParameterError: If it is not here.
+        """
         if self.device not in (valid := devices()):
             raise ParameterError(
                 f"device {self.device!r} is not on this machine; valid devices: " + ", ".join(valid)

@@ -16,6 +16,7 @@ class Status(Enum):
     EXECUTED = "executed"
     FAILED = "failed"
     OVER_TIME = "over its time limit"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,6 @@ papermill()
 """
 
 
-class StoppedError(RuntimeError):
-    """The build was stopped while the chapter ran."""
-
-
 @dataclass(frozen=True)
 class Ending:
     """How papermill's run of a chapter ended.
@@ -49,12 +45,14 @@ class Ending:
         over_time: Whether time ran out.
         exit_status: Exit status of papermill.
         log: Output of papermill.
+        interrupted: Whether the build was stopped.
     """
 
     notebook: bytes
     over_time: bool
     exit_status: int
     log: str
+    interrupted: bool = False
 
     @property
     def status(self) -> Status:
@@ -63,6 +61,8 @@ class Ending:
         A cell whose output no reader should see has failed, too: its warning may come from this
         machine, and then the next build has to try again.
         """
+        if self.interrupted:
+            return Status.INTERRUPTED
         if self.over_time:
             return Status.OVER_TIME
         if self.exit_status or not self.notebook:
@@ -79,6 +79,8 @@ class Ending:
             limit: Seconds that the chapter had.
             kept: File that the notebook was written to.
         """
+        if self.interrupted:
+            return f"INTERRUPTED {page.path}: as far as it came: {kept}"
         if not self.notebook:
             return (
                 f"FAILED {page.path}: papermill did not start\n{textwrap.indent(self.log, '    ')}"
@@ -150,11 +152,7 @@ class Papermill:
     processes: Processes
 
     def run(self, page: Page, scratch: Path) -> Ending:
-        """Execute a chapter in an empty folder below ``scratch``.
-
-        Raises:
-            StoppedError: If the processes were stopped.
-        """
+        """Execute a chapter in an empty folder below ``scratch``."""
         source, output = scratch / "source.ipynb", scratch / "output.ipynb"
         (empty := scratch / "work").mkdir()
         nbformat.write(page.notebook(), source)
@@ -180,9 +178,8 @@ class Papermill:
         finally:
             self.processes.running.discard(process)
             os.close(write)
-        if self.processes.stopped.is_set():
-            raise StoppedError
-        return Ending(_readable(output), over_time, process.returncode, log)
+        stopped = self.processes.stopped.is_set()
+        return Ending(_readable(output), over_time, process.returncode, log, stopped)
 
     def _wait(self, process: subprocess.Popen[str]) -> tuple[bool, str]:
         """Wait for papermill; whether time ran out, and what was printed."""

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from benchmarks.waiting import runs, until
 from publishing.execute import Outcome
 from publishing.project import HOME
-from publishing.records import Status
+from publishing.records import Status, load
 from publishing.site import build_site
 from publishing.stage import StageError
 from tests.publishing.fixture_book import SMOKE, Book, new_book
@@ -155,35 +155,54 @@ def test_second_run_executes_only_what_failed(ran: Ran) -> None:
     assert not any(outcome.failed for outcome in outcomes.values())
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-def test_a_build_that_is_stopped_stops_its_chapters(
-    book: Book, tmp_path: Path, ending: signal.Signals
+@pytest.mark.parametrize(
+    ("ending", "through"),
+    [(signal.SIGTERM, ""), (signal.SIGKILL, ""), (signal.SIGINT, "make in a step of a workflow")],
+)
+def test_a_build_that_is_stopped_stops_its_chapters_and_keeps_how_far_they_came(
+    book: Book, tmp_path: Path, ending: signal.Signals, through: str
 ) -> None:
     started = tmp_path / "started"
     for name in ("a", "b"):
         code = f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))"
         book.chapter(name, f"{code}\ntime.sleep(600)")
-    code = f"""
+    (tmp_path / "build.py").write_text(f"""
 import signal
 from pathlib import Path
 from publishing import cli, project
 signal.signal(signal.SIGINT, signal.default_int_handler)
 cli.Project = lambda: project.Project(Path({str(book.project.root)!r}))
 raise SystemExit(cli.main(["execute", "--jobs", "1", "-p", "profile=smoke"]))
-"""
+""")
+    command = [sys.executable, str(tmp_path / "build.py")]
+    if through:
+        (tmp_path / "Makefile").write_text(f"all:\n\t@{' '.join(command)}\n")
+        step = f"exec {HOME}/scripts/stoppable make -C {tmp_path} all"
+        command = ["bash", "-e", "-c", f"true\n{step}"]
     build = subprocess.Popen(
-        [sys.executable, "-c", code],
+        command,
         env=os.environ | {"PYTHONPATH": str(HOME)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     until(lambda: started.exists() and started.read_text() != "", 60)
     build.send_signal(ending)
     out, err = build.communicate(timeout=30)
-    assert out.strip() == "executing a …"
-    if ending != signal.SIGKILL:
-        assert build.returncode == 130
-        assert err.strip() == "interrupted"
+    assert out.startswith("executing a …") or through
+    assert "executing b …" not in out
     until(lambda: not runs(int(started.read_text())), 30)
-    assert [path.name for path in book.project.build.rglob("*") if path.is_file()] == [".lock"]
+    left = {path.name for path in book.project.build.rglob("*") if path.is_file()}
+    if ending == signal.SIGKILL:
+        assert left == {".lock"}
+        return
+    assert build.returncode == (143 if through else 130)
+    assert "interrupted" in err
+    failed = book.project.failed("smoke")
+    assert f"INTERRUPTED book/a.md: as far as it came: {failed / 'a.ipynb'}" in out
+    assert left == {".lock", "a.ipynb", "a.json"}
+    record = load(failed, "a")
+    assert record is not None
+    assert record.status is Status.INTERRUPTED
+    assert "time.sleep(600)" in (failed / "a.ipynb").read_text(encoding="utf8")

@@ -3,7 +3,9 @@
 import pytest
 
 from publishing import cli
+from publishing.chapters import read_pages
 from publishing.parameters import ParameterError, Parameters, parse
+from publishing.stage import StageError, stage
 from tests.publishing.fixture_book import Book, FakePapermill
 
 
@@ -51,3 +53,15 @@ def test_command_line_exits_with_2_and_runs_nothing(
     assert "error: profile 'huge' is unknown; valid profiles: smoke, laptop, paper" in printed.err
     assert not papermill.executed
     assert not book.project.build.exists()
+
+
+def test_a_site_is_assembled_without_the_device_that_executed_it(
+    book: Book, papermill: FakePapermill
+) -> None:
+    absent = Parameters("smoke", device="cuda:99")
+    with pytest.raises(ParameterError, match=r"'cuda:99' is not on this machine; .*: cpu"):
+        book.execute(absent)
+    assert not papermill.executed
+    with pytest.raises(StageError, match=r"was never executed .* DEVICE=cuda:99"):
+        book.chapter("one")
+        stage(book.project, read_pages(book.project), absent, assets=False)
