@@ -73,8 +73,8 @@ def execute(
     """Execute the chapters that changed since their last run, several at once.
 
     Finished notebooks and their records go to ``project.executed(profile)``. A chapter that fails
-    goes to ``project.failed(profile)`` instead, as far as it came, and the others go on. So do those
-    that run when the build is interrupted.
+    goes to ``project.failed(profile)`` instead, as far as it came, and the others go on. One that
+    runs when the build is interrupted goes there, too.
 
     Args:
         project: The book.
