@@ -7,9 +7,10 @@ FRESH ?=
 BENCH ?=
 CHAPTER ?=
 COURSE ?=
-EXPERIMENT ?= images-grey
-IMAGES ?= mnist
+EXPERIMENT ?=
+HOURS ?=
 TAG ?=
+URL ?=
 LOCK ?= requirements.lock
 
 VENV := .venv
@@ -32,8 +33,8 @@ $(foreach goal,$(MAKECMDGOALS),$(if $(call UNREAD,$(goal)),$(error make $(goal) 
 	$(call UNREAD,$(goal)); it reads $(or $(strip $(call READ,$(goal))),no variable but PYTHON and LOCK))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check quick chapters execute times pdf links screenshots picture notebooks assignments slides colab \
-	data records records-take records-propose links-report package bench lock clean
+.PHONY: help book test check quick gpu execute times pdf links screenshots picture notebooks assignments slides colab \
+	data records records-keep records-fetch records-take records-propose address links-report package bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -42,7 +43,7 @@ book: $(ENVIRONMENT) ## execute the chapters, export notebooks/, build the site 
 	$(RUN) -m publishing build $(PARAMETERS) $(if $(filter-out 0,$(FRESH)),--fresh)
 
 test: check ## all checks: style, types, tests, the book at the smoke profile, the pages in a browser
-	@scripts/debian-package chromium "the browser checks are skipped without it" chromium || true
+	@scripts/chromium "the browser checks are skipped without it" || true
 	$(ONE_THREAD) $(RUN) -m pytest -m "" --numprocesses auto --dist worksteal
 
 check: $(ENVIRONMENT) ## style and types
@@ -53,8 +54,10 @@ check: $(ENVIRONMENT) ## style and types
 quick: $(ENVIRONMENT) ## the fast tests only (LOCK=tests/requirements-oldest.txt: the oldest versions)
 	$(ONE_THREAD) $(RUN) -m pytest --numprocesses auto --dist worksteal tests/anode tests/publishing
 
-chapters: $(ENVIRONMENT) ## names of the chapters, as a JSON list
-	@$(RUN) -m publishing chapters
+gpu: $(ENVIRONMENT) ## this machine's GPU: that it is there, that torch sees it, and the tests that need one
+	nvidia-smi
+	$(RUN) -m anode_lab doctor --device cuda
+	$(RUN) -m pytest -m gpu
 
 execute: $(ENVIRONMENT) ## execute chapters without building the site (CHAPTER=, PROFILE=, SEED=, DEVICE=)
 	$(RUN) -m publishing execute $(PARAMETERS) $(CHAPTER)
@@ -63,14 +66,14 @@ times: $(ENVIRONMENT) ## how long chapters take alone, for the notebooks' first 
 	$(RUN) -m publishing times $(PARAMETERS) $(CHAPTER)
 
 pdf: $(ENVIRONMENT) ## a PDF of each page and of the book, into the site; needs executed chapters (PROFILE=, SEED=, DEVICE=)
-	@scripts/debian-package chromium "it prints the pages" chromium
+	@scripts/chromium "it prints the pages"
 	$(RUN) -m publishing pdf $(PARAMETERS)
 
 links: $(ENVIRONMENT) ## follow every link of the book; needs executed chapters (PROFILE=, SEED=, DEVICE=)
 	$(RUN) -m publishing links $(PARAMETERS)
 
 screenshots: $(ENVIRONMENT) ## pictures of every page of the built site, into _build/screenshots
-	@scripts/debian-package chromium "it takes the pictures" chromium
+	@scripts/chromium "it takes the pictures"
 	$(RUN) -m publishing screenshots
 
 picture: $(ENVIRONMENT) ## the README's picture of two trained flows, in book/theme
@@ -80,7 +83,7 @@ notebooks: $(ENVIRONMENT) ## export notebooks/ for Colab from book/
 	$(RUN) -m publishing notebooks
 
 slides: $(ENVIRONMENT) ## the lectures as PDF, in _build/slides; needs executed chapters (PROFILE=, SEED=, DEVICE=)
-	@scripts/debian-package chromium "it prints the slides" chromium
+	@scripts/chromium "it prints the slides"
 	$(RUN) -m publishing slides $(PARAMETERS)
 
 assignments: $(ENVIRONMENT) ## students' and graders' versions of the assignments, by otter-grader (CHAPTER=, COURSE=)
@@ -89,14 +92,20 @@ assignments: $(ENVIRONMENT) ## students' and graders' versions of the assignment
 colab: ## execute the notebooks in Colab's own image, by docker (PROFILE=)
 	scripts/colab $(PROFILE)
 
-data: $(ENVIRONMENT) ## fetch image data (IMAGES=)
-	$(RUN) -m anode_lab data fetch $(IMAGES)
+data: $(ENVIRONMENT) ## fetch the image data that a profile needs (PROFILE=)
+	$(RUN) -m publishing data $(PARAMETERS)
 
-records: $(ENVIRONMENT) ## record the trainings of an experiment on images (EXPERIMENT=, PROFILE=, DEVICE=)
-	$(RUN) -m anode_lab run $(EXPERIMENT) --profile $(PROFILE) --device $(DEVICE)
+records: $(ENVIRONMENT) ## record what is missing of the trainings on images (EXPERIMENT=, PROFILE=, DEVICE=, HOURS=)
+	$(RUN) -m publishing record $(PARAMETERS) $(if $(HOURS),--hours $(HOURS)) $(EXPERIMENT)
 
-records-take: $(ENVIRONMENT) ## put records from _build/records into results/, and verify them
-	scripts/take-records _build/records
+records-keep: $(ENVIRONMENT) ## collect new records and checkpoints in _build/records
+	$(RUN) -m publishing keep-records
+
+records-fetch: ## bring _build/records of the newest run that left some, by gh
+	scripts/fetch-records _build/records
+
+records-take: $(ENVIRONMENT) ## put what is in _build/records into results/
+	$(RUN) -m publishing take-records
 
 records-propose: ## a branch and a pull request with what is new in results/, by gh
 	scripts/propose-records
@@ -112,6 +121,10 @@ bench: $(BENCH_ENVIRONMENT) ## speed beside four other libraries (BENCH=--quick:
 
 lock: ## renew requirements.lock and benchmarks/requirements.lock
 	PYTHON=$(PYTHON) scripts/lock
+
+address: $(ENVIRONMENT) ## make URL the repository's address everywhere; without it, check the address (URL=)
+	scripts/address $(URL)
+	$(if $(URL),$(RUN) -m publishing notebooks)
 
 clean: ## remove what was built; the environment stays
 	rm -rf _build

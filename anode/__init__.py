@@ -32,7 +32,7 @@ from anode.training import (
     train,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
 
 __all__ = [
     "Activation", "Batches", "Checkpoint", "Controller", "ConvField", "Engine", "Gradient",

@@ -4,7 +4,6 @@ A command is a function that takes the parsed arguments and returns the exit sta
 """
 
 import argparse
-import json
 import signal
 import sys
 import threading
@@ -12,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from anode_lab.cli.options import MOST, in_a_line, new_folder, number, present_file, present_folder
 from anode_lab.environment import write_on_any_terminal
-from publishing import records, status
+from publishing import recording, records, status
 from publishing.assets import AssetsError
 from publishing.assignments import Course, make, read_course
 from publishing.browser import BrowserError, screenshots
@@ -34,6 +33,16 @@ USAGE_ERROR, BUILD_ERROR, INTERRUPTED = 2, 1, 130
 
 LONGEST = 30 * 24 * 3600
 """Largest time limit of a chapter in seconds."""
+
+_WITHOUT_PARAMETERS = (
+    "assignments",
+    "keep-records",
+    "notebooks",
+    "picture",
+    "screenshots",
+    "take-records",
+)
+"""Commands that are the same for every profile, seed and device."""
 
 _ERRORS = (ProjectError, StageError, FigureError, SiteError, AssetsError, ExportError, BrowserError)
 
@@ -90,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--course", type=present_file, help="a YAML file: chapters, seed, points"
             )
             sub.add_argument("--out", type=new_folder, default=Project().build / "assignments")
-        if name in ("assignments", "chapters", "notebooks", "picture", "screenshots"):
+        if name in _WITHOUT_PARAMETERS:
             return
         sub.add_argument(
             "-p",
@@ -116,6 +125,15 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="SECONDS",
                 help="for each chapter",
             )
+        if name == "record":
+            sub.add_argument("experiments", nargs="*", help="names; default: all that are recorded")
+            sub.add_argument(
+                "--hours",
+                type=number(float, 0, LONGEST / 3600),
+                default=LONGEST / 3600,
+                metavar="H",
+                help="after which it stops, to go on next time",
+            )
         if name in ("execute", "times"):
             sub.add_argument("chapters", nargs="*", help="names of chapters; default: all")
 
@@ -123,9 +141,12 @@ def _parser() -> argparse.ArgumentParser:
     add("execute", _execute, "execute chapters that changed")
     add("times", _times, "measure how long each chapter takes alone, and keep it in notebooks/")
     add("site", _site, "build the site from executed chapters")
-    add("chapters", _chapters, "names of the chapters, as a JSON list")
     add("pdf", _pdf, "build the site, and a PDF of each page and of the book into it")
     add("slides", _slides, "build the site, and print its lectures")
+    add("data", _data, "fetch the image sets that a profile needs")
+    add("record", _record, "record the trainings on images that are missing")
+    add("keep-records", _keep_records, "collect what is new in results/, to carry it elsewhere")
+    add("take-records", _take_records, "put what was collected elsewhere into results/")
     add("links", _links, "follow every link of the book, and list the broken ones")
     add("notebooks", _notebooks, "export the notebooks for Colab")
     add("assignments", _assignments, "make assignments for students, and their autograders")
@@ -188,8 +209,29 @@ def _slides(options: argparse.Namespace) -> int:
     return 0
 
 
-def _chapters(options: argparse.Namespace) -> int:
-    print(json.dumps([page.name for page in select(read_pages(Project()), [])]))
+def _data(options: argparse.Namespace) -> int:
+    return BUILD_ERROR if recording.fetch(parse(options.parameters).profile, say) else 0
+
+
+def _record(options: argparse.Namespace) -> int:
+    parameters = parse(options.parameters)
+    parameters.check_device()
+    names = recording.recorded_at(parameters.profile, options.experiments)
+    failed = recording.record(
+        names, parameters.profile, parameters.device, options.hours * 3600, say
+    )
+    return BUILD_ERROR if failed else 0
+
+
+def _keep_records(options: argparse.Namespace) -> int:
+    print(
+        f"{len(recording.keep(Project()))} new files are in {Project().build / recording.CARRIED}"
+    )
+    return 0
+
+
+def _take_records(options: argparse.Namespace) -> int:
+    recording.take(Project(), say)
     return 0
 
 

@@ -65,46 +65,106 @@ def checkout(tmp_path: Path) -> Path:
     return home
 
 
-def test_records_of_jobs_are_taken_and_proposed(checkout: Path, tmp_path: Path) -> None:
-    programs = tmp_path / "programs"
-    fake(programs, "gh", 'echo "$@" >> "$TOLD"')
-    propose = checkout / "scripts" / "propose-records"
-    told = tmp_path / "told"
-    output = run(propose, programs=programs, TOLD=str(told))
-    assert output == "There are no new records.\n"
-    assert not told.exists()
-    job = tmp_path / "jobs" / "records-images-overfit"
-    job.mkdir(parents=True)
-    first = sorted((HOME / "results" / "images-overfit").glob("*.json"))[0]
-    for path in (first, first.with_suffix(".safetensors")):
-        shutil.copy(path, job)
-    take = checkout / "scripts" / "take-records"
-    python = {"PYTHONPATH": str(HOME)}
-    assert "1 sound records" in run(take, str(job.parent), programs=programs, **python)
-    run(propose, programs=programs, TOLD=str(told))
-    assert "pr create --head records-" in told.read_text(encoding="utf8")
+def heads(checkout: Path) -> list[str]:
+    """The branches of the origin."""
     command = ["git", "-C", str(checkout), "ls-remote", "--heads", "origin"]
-    heads = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "refs/heads/records-" in heads
-    command = ["git", "-C", str(checkout), "show", "--stat", "--format=%s"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert first.name in shown
-    assert "results/images-overfit" in shown
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line.rpartition("refs/heads/")[2] for line in lines]
 
 
-def test_damaged_records_are_not_taken(checkout: Path, tmp_path: Path) -> None:
-    job = tmp_path / "jobs" / "records-images-overfit"
-    job.mkdir(parents=True)
-    (job / "p-0-0123456789ab.json").write_text("{}", encoding="utf8")
-    result = subprocess.run(
-        [checkout / "scripts" / "take-records", job.parent],
+def test_new_records_are_proposed_again_after_a_refusal(checkout: Path, tmp_path: Path) -> None:
+    programs, told = tmp_path / "programs", tmp_path / "told"
+    fake(programs, "gh", 'echo "$@" >> "$TOLD"; [ "$1" = auth ] || exit "$REFUSED"')
+    propose, run_id = checkout / "scripts" / "propose-records", {"GITHUB_RUN_ID": "81"}
+    options = {"programs": programs, "TOLD": str(told), **run_id}
+    assert run(propose, REFUSED="0", **options) == "There are no new records.\n"
+    assert not told.exists()
+    (checkout / "results" / "images-overfit" / "p-0-0a.json").write_text("{}", encoding="utf8")
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "TOLD": str(told)}
+    refused = subprocess.run(
+        [propose],
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(HOME)},
+        env=environment | run_id | {"REFUSED": "1", "GITHUB_RUN_ATTEMPT": "1"},
+    )
+    assert refused.returncode == 1
+    [branch] = heads(checkout)
+    assert f"The branch {branch} has the records" in refused.stderr
+    assert "allow it under Settings, Actions, General" in refused.stderr
+    subprocess.run(["git", "-C", checkout, "switch", "--quiet", "main"], check=True)
+    (checkout / "results" / "images-overfit").mkdir(exist_ok=True)
+    (checkout / "results" / "images-overfit" / "p-0-0a.json").write_text("{}", encoding="utf8")
+    run(propose, REFUSED="0", GITHUB_RUN_ATTEMPT="2", **options)
+    assert len(heads(checkout)) == 2
+    assert f"pr create --head {branch.removesuffix('1')}2" in told.read_text(encoding="utf8")
+    command = ["git", "-C", str(checkout), "show", "--stat", "--format=%s"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "results/images-overfit/p-0-0a.json" in shown
+
+
+GH = """case "$*" in
+"run list"*schedule*) printf '7\\n12\\n' ;;
+"run list"*) echo 9 ;;
+"run download 12"*) echo "$TWELVE" >&2; exit 1 ;;
+"run download 9 --name records --dir "*) mkdir -p "$7" && touch "$7/of-9" ;;
+*) exit 4 ;;
+esac"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "says"),
+    [
+        ("no valid artifacts found to download", 0, "The records of run 9 are in"),
+        ("HTTP 502", 1, "The records of run 12 could not be fetched: HTTP 502"),
+    ],
+)
+def test_the_newest_records_of_an_earlier_run_are_fetched(
+    answer: str, status: int, says: str, tmp_path: Path
+) -> None:
+    fake(programs := tmp_path / "programs", "gh", GH)
+    result = subprocess.run(
+        [HOME / "scripts" / "fetch-records", tmp_path / "records"],
+        cwd=HOME,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "TWELVE": answer},
+    )
+    assert result.returncode == status, result.stderr
+    assert says in result.stdout + result.stderr
+    assert (tmp_path / "records" / "of-9").exists() == (status == 0)
+
+
+FILES = ("_config.yml", "pyproject.toml", "CITATION.cff", "README.md")
+
+
+def test_an_address_is_set_everywhere_and_compared_with_the_workflow_s(tmp_path: Path) -> None:
+    for name in FILES:
+        shutil.copy(HOME / name, tmp_path)
+    shutil.copytree(HOME / "scripts", tmp_path / "scripts")
+    script = tmp_path / "scripts" / "address"
+    bare = tmp_path / "programs"
+    old = run(script, programs=bare, GITHUB_REPOSITORY="").strip()
+    owner, name = old.removeprefix("https://github.com/").split("/")
+    run(script, programs=bare, GITHUB_REPOSITORY=f"{owner}/{name}")
+    for wrong in ("https://example.org/a/b", "https://github.com/a", "https://github.com/a/b|c"):
+        result = subprocess.run([script, wrong], capture_output=True, text=True, check=False)
+        assert (result.returncode, wrong in result.stderr) == (1, True)
+    run(script, "https://github.com/Some-Body/their.book/", programs=bare)
+    texts = "".join((tmp_path / name).read_text(encoding="utf8") for name in FILES)
+    assert owner not in texts
+    assert texts.count("https://github.com/Some-Body/their.book") == 3
+    assert "https://Some-Body.github.io/their.book" in texts
+    result = subprocess.run(
+        [script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"GITHUB_REPOSITORY": "other/book"},
     )
     assert result.returncode == 1
-    assert "1 of 1 are bad" in result.stderr
+    assert "make address URL=https://github.com/other/book" in result.stderr
 
 
 @pytest.mark.parametrize(("number", "call"), [("", "issue create"), ("7", "issue comment 7")])

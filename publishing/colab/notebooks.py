@@ -9,6 +9,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+import anode
 from publishing import records, times
 from publishing.colab.plain import LANGUAGE, Plain, translate
 from publishing.project import Project, Repository, read_yaml
@@ -33,7 +34,7 @@ if find_spec("anode") is None:
     present = filter(find_spec, ("numpy", "torch"))
     pins = [f"{{name}}=={{version(name)}}" for name in present]
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "anode[lab] @ git+{url}@{branch}", "anywidget", *pins], check=True)"""
+    subprocess.run([*pip, "anode[lab] @ git+{url}@{ref}", "anywidget", *pins], check=True)"""
 _LEAD = """\
 *This is {what} of the book [{title}]({site}/). [Read it on the site]({url}), with its results, \
 or run it here from top to bottom. The first cell installs what is missing. The second says how \
@@ -91,9 +92,17 @@ def assemble_all(project: Project) -> dict[str, NotebookNode]:
     }
 
 
-def install_source(repository: Repository) -> str:
-    """Return the source of every notebook's first cell."""
-    return _INSTALL.format(url=repository.url, branch=repository.branch)
+def install_source(repository: Repository, version: str = anode.__version__) -> str:
+    """Return the source of every notebook's first cell.
+
+    Args:
+        repository: Repository that the package is installed from.
+        version: Version of the package. A release installs its own tag. A version between releases,
+            such as 0.2.0.dev0, installs the main branch: a notebook cannot name the commit that it
+            will be part of.
+    """
+    ref = repository.branch if ".dev" in version else f"v{version}"
+    return _INSTALL.format(url=repository.url, ref=ref)
 
 
 def book_title(project: Project) -> str:

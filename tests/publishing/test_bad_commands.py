@@ -47,7 +47,7 @@ ROWS = [
     ("nosuch", "choose from 'build', 'execute'", USAGE),
     ("build extra", "unrecognized arguments: extra", USAGE),
     ("build --banana", "unrecognized arguments: --banana", USAGE),
-    ("chapters extra", "unrecognized arguments: extra", USAGE),
+    ("keep-records extra", "unrecognized arguments: extra", USAGE),
     ("notebooks extra", "unrecognized arguments: extra", USAGE),
     ("notebooks -p profile=smoke", "unrecognized arguments", USAGE),
     ("execute nosuch", "no chapter is called 'nosuch'; chapters: one", FAILED),
@@ -89,6 +89,9 @@ ROWS = [
     ("build --time-limit nan", "got 'nan'", USAGE),
     ("build --time-limit inf", "got 'inf'", USAGE),
     ("execute --time-limit soon", "got 'soon'", USAGE),
+    ("record --hours -1", "must be a number from 0 to 720, got '-1'", USAGE),
+    ("record nosuch", "nosuch cannot be recorded at profile laptop; valid experiments:", FAILED),
+    ("record -p device=cuda:99", "valid devices: cpu", USAGE),
     # Before the chapters are executed
     ("site", "'make execute PROFILE=laptop SEED=0 DEVICE=cpu'", FAILED),
     ("site -p profile=smoke -p seed=3", "'make execute PROFILE=smoke SEED=3 DEVICE=cpu'", FAILED),

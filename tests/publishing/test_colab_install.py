@@ -10,7 +10,8 @@ import pytest
 from publishing.colab.notebooks import install_source
 from publishing.project import Project, Repository
 
-SOURCE = install_source(Repository("https://github.com/owner/name", "trunk"))
+REPOSITORY = Repository("https://github.com/owner/name", "trunk")
+SOURCE = install_source(REPOSITORY, "0.2.0.dev0")
 
 
 @pytest.fixture
@@ -60,4 +61,8 @@ def test_what_is_not_there_is_not_pinned(
 
 def test_the_address_is_the_project_s() -> None:
     repository = Project().repository()
-    assert f'git+{repository.url}@{repository.branch}"' in install_source(repository)
+    assert f'git+{repository.url}@{repository.branch}"' in install_source(repository, "0.2.0.dev0")
+
+
+def test_a_release_installs_its_own_tag() -> None:
+    assert 'git+https://github.com/owner/name@v0.2.0"' in install_source(REPOSITORY, "0.2.0")

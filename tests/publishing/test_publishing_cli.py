@@ -1,6 +1,5 @@
 """The commands behind the Makefile: what they print, and how they exit."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -76,13 +75,6 @@ def test_missing_chromium_says_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BrowserError, match="sudo apt-get install chromium"), chromium():
         pass
-
-
-def test_chapters_are_a_list_that_a_matrix_is_made_of(
-    built: list[Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["chapters"]) == 0
-    assert json.loads(capsys.readouterr().out) == ["one"]
 
 
 @pytest.mark.parametrize("broken", [[], ["book/one.md: https://example.org: 404"]])
