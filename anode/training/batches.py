@@ -28,6 +28,7 @@ class Batches:
         batch_size: Number of samples in a batch.
         device: Device of the batches.
         dtype: Type to which inputs and targets are converted, see :func:`stacked`.
+        limit: Largest number of batches in an epoch; None for all.
 
     Raises:
         TypeError, ValueError: As :func:`stacked`.
@@ -40,6 +41,7 @@ class Batches:
         batch_size: int,
         device: torch.device,
         dtype: torch.dtype | None = None,
+        limit: int | None = None,
     ) -> None:
         x, y = stacked(data, len(seeds), dtype)
         self.batch_size, self.device = batch_size, device
@@ -49,27 +51,18 @@ class Batches:
         self.orders = [generator(seed, Stream.ORDER) for seed in seeds]
         # Index of the data set that each replica reads, shape (R, 1).
         self.own = torch.arange(len(seeds), device=home)[:, None] % len(x)
+        self.per_epoch = min(-(-x.shape[1] // batch_size), limit or x.shape[1])
 
-    @property
-    def per_epoch(self) -> int:
-        """Number of batches in an epoch."""
-        return -(-self.x.shape[1] // self.batch_size)
+    def epoch(self, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches ``x (R, B, *input_shape)``, ``y (R, B, ...)`` of the next epoch.
 
-    def state(self) -> Tensor:
-        """State of the generators of the orders, ``(R, n)`` bytes."""
-        return torch.stack([rng.get_state() for rng in self.orders])
-
-    def restore(self, state: Tensor) -> None:
-        """Continue from a :meth:`state`."""
-        for rng, own in zip(self.orders, state, strict=True):
-            rng.set_state(own.clone())  # torch reads from the start of the storage, not of the view
-
-    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches ``x (R, B, *input_shape)``, ``y (R, B, ...)`` of the next epoch."""
+        Those before number ``first`` are passed over: all of them if it is the length or more.
+        """
         size = self.x.shape[1]
         order = torch.stack([torch.randperm(size, generator=rng) for rng in self.orders])
+        chunks = order.to(self.x.device).split(self.batch_size, dim=1)
         ahead: tuple[Tensor, Tensor] | None = None
-        for chunk in order.to(self.x.device).split(self.batch_size, dim=1):
+        for chunk in chunks[first : self.per_epoch]:
             batch = self._load(self.x[self.own, chunk]), self._load(self.y[self.own, chunk])
             if ahead is not None:
                 yield ahead

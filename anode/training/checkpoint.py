@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a training after an epoch, in one file, from which it can resume.
+"""Checkpoints: the state of a training after a step, in one file, from which it can resume.
 
 The file has the safetensors format, with JSON in its header; nothing is pickled. It is replaced as
 a whole, so that an interruption leaves the new checkpoint or the one before.
@@ -21,6 +21,9 @@ from anode.atomic_write import write_whole
 
 SUFFIX = ".checkpoint"
 
+State = tuple[Mapping[str, Any], Mapping[str, Tensor]]
+"""State of a training after a step: the part that JSON can hold, and the rest by name."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -29,14 +32,14 @@ class Checkpoint:
     Attributes:
         path: Path of the file; its folder must exist.
         key: Text that identifies the training and its code; a file with another key is not used.
-        seconds: Least time between two checkpoints; 0 for one after every epoch.
+        seconds: Least time between two checkpoints; 0 for one after every step.
     """
 
     path: Path
     key: str
     seconds: float = 30.0
 
-    def read(self) -> "State | None":
+    def read(self) -> State | None:
         """State of the training; None if there is no checkpoint that can be used.
 
         A file that cannot be used is left where it is, and a warning says why.
@@ -51,7 +54,7 @@ class Checkpoint:
                 raise ValueError("its content has changed since it was written")
             if head["key"] != self.key:
                 raise ValueError("it is of another training, or of other code or libraries")
-            return State(head["epoch"], head["plain"], arrays)
+            return head["plain"], arrays
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             warnings.warn(
                 f"the checkpoint {self.path} cannot be used, so the training starts anew: {error}",
@@ -59,32 +62,17 @@ class Checkpoint:
             )
             return None
 
-    def write(self, state: "State") -> None:
+    def write(self, plain: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> None:
         """Replace the file. If that fails, a warning says so and the training continues."""
-        head = {"key": self.key, "epoch": state.epoch, "plain": dict(state.plain)}
+        head = {"key": self.key, "plain": dict(plain)}
         # Copies, because a safetensors file takes no two arrays that share memory.
-        arrays = {name: torch.clone(x.cpu()).contiguous() for name, x in state.arrays.items()}
+        arrays = {name: torch.clone(x.cpu()).contiguous() for name, x in arrays.items()}
         head["digest"] = _digest(head, arrays)
         try:
             write_whole(self.path, save(arrays, metadata={"anode": json.dumps(head)}))
         except OSError as error:
             reason = error.strerror or error
             warnings.warn(f"no checkpoint could be written, {self.path}: {reason}", stacklevel=2)
-
-
-@dataclass(frozen=True)
-class State:
-    """State of a training after an epoch.
-
-    Attributes:
-        epoch: Number of finished epochs.
-        plain: The part of the state that JSON can hold.
-        arrays: The rest, by name.
-    """
-
-    epoch: int
-    plain: Mapping[str, Any]
-    arrays: Mapping[str, Tensor]
 
 
 def _digest(head: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> str:

@@ -102,12 +102,14 @@ class Recorder:
 
     Attributes:
         seeds: Seed of each replica.
+        steps_per_epoch: Number of steps in an epoch.
         steps: Loss, NFE and NFE of the backward pass for each step, each of shape ``(R,)``.
         validation: Validation loss ``(R,)`` after each epoch.
         snapshots, failures, seconds: As in :class:`History`.
     """
 
     seeds: tuple[int, ...]
+    steps_per_epoch: int
     steps: list[tuple[Tensor, ...]] = field(default_factory=list)
     validation: list[Floats] = field(default_factory=list)
     snapshots: dict[int, Floats] = field(default_factory=dict)
@@ -115,18 +117,23 @@ class Recorder:
     seconds: float = 0.0
 
     @property
+    def epochs(self) -> float:
+        """Number of epochs so far, with the share of the one that is not finished."""
+        return len(self.steps) / self.steps_per_epoch
+
+    @property
     def stopped(self) -> tuple[int, ...]:
         """Replicas that failed."""
         return tuple(self.failures)
 
-    def fail(self, epoch: int, phase: Phase, causes: Mapping[int, SolveFailure | str]) -> None:
+    def fail(self, phase: Phase, causes: Mapping[int, SolveFailure | str]) -> None:
         """Record the first failure of each replica, in the step that is recorded next."""
-        step = len(self.steps) + 1
+        epoch, step = int(self.epochs) + 1, len(self.steps) + 1
         for r, cause in causes.items():
             failure = TrainingFailure(self.seeds[r], epoch, step, phase, cause)
             self.failures.setdefault(r, failure)
 
-    def history(self, steps_per_epoch: int) -> History:
+    def history(self) -> History:
         """The record as arrays, with NaN from the failure of a replica on."""
         steps = {name: values.double().cpu().numpy() for name, values in self._by_name().items()}
         for replica, failure in self.failures.items():
@@ -134,7 +141,7 @@ class Recorder:
                 values[replica, failure.iteration - 1 :] = np.nan
         return History(
             **steps,
-            steps_per_epoch=steps_per_epoch,
+            steps_per_epoch=self.steps_per_epoch,
             validation_loss=np.stack(self.validation, axis=1) if self.validation else None,
             snapshots=self.snapshots,
             failures=self.failures,
@@ -145,7 +152,7 @@ class Recorder:
     def plain(self) -> dict[str, Any]:
         """The part of the record that JSON can hold."""
         failures = {str(r): failure.as_dict() for r, failure in self.failures.items()}
-        return {"seconds": self.seconds, "failures": failures}
+        return {"epochs": self.epochs, "seconds": self.seconds, "failures": failures}
 
     def arrays(self) -> dict[str, Tensor]:
         """The rest of the record, by name."""

@@ -7,7 +7,6 @@ loss, Adam, the recorder of the history, and the checkpoint.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from anode.checks import integer, member, number
 from anode.models import Model
 from anode.training.adam import StackedAdam
 from anode.training.batches import Batches, Sets
-from anode.training.checkpoint import Checkpoint, State
+from anode.training.checkpoint import Checkpoint
 from anode.training.history import History, Recorder
 from anode.training.loss import Loss, Measure, evaluate, features_of, losses, with_nan
 
@@ -101,6 +100,7 @@ def train(
     snapshot_x: Tensor | None = None,
     checkpoint: Checkpoint | None = None,
     after_epoch: Callable[[int], None] | None = None,
+    after_step: Callable[[Recorder], None] | None = None,
     progress: bool = False,
 ) -> History:
     """Train all replicas of ``model`` with Adam, in place and on the device where it is.
@@ -117,6 +117,7 @@ def train(
         snapshot_x: Inputs ``(n, *input_shape)`` whose features are kept at ``snapshot_epochs``.
         checkpoint: File to resume from and to write to; the caller deletes it at the end.
         after_epoch: Function called with the number of each finished epoch, and with 0 at first.
+        after_step: Function called with the record so far after each step.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -125,8 +126,12 @@ def train(
     settings = _checked(settings, snapshot_x)
     optimizer = StackedAdam(list(model.parameters()), *settings.per_replica(model.replicas))
     like = optimizer.weights
-    batches = Batches(model.seeds, data, settings.batch_size, like.device, like.dtype)
-    recorder, done = _resume(checkpoint, optimizer, batches, model.seeds)
+    size, limit = settings.batch_size, settings.batches
+    batches = Batches(model.seeds, data, size, like.device, like.dtype, limit)
+    recorder = Recorder(model.seeds, batches.per_epoch)
+    if checkpoint and (found := checkpoint.read()):
+        recorder.restore(*found, like.device)
+        optimizer.restore(found[1], len(recorder.steps))
 
     def observe(epoch: int) -> None:
         if snapshot_x is not None and epoch in settings.snapshot_epochs:
@@ -137,21 +142,26 @@ def train(
         if after_epoch is not None:
             after_epoch(epoch)
 
+    done, total = len(recorder.steps), settings.epochs * batches.per_epoch
     if done == 0:
         observe(0)
-    epochs, written = range(done + 1, settings.epochs + 1), time.monotonic()
-    bar = {"unit": "epoch", "initial": done, "total": settings.epochs, "disable": not progress}
-    for epoch in tqdm(epochs, **bar):
-        start = time.perf_counter()
-        for batch in islice(batches.epoch(), settings.batches):
-            _step(model, optimizer, recorder, batch, settings.loss, epoch)
+    # The orders of the epochs before the checkpoint are drawn again, and their batches passed over.
+    passed = (max(0, done - before) for before in range(0, total, batches.per_epoch))
+    left = (batch for first in passed for batch in batches.epoch(first))
+    start = written = time.perf_counter()
+    for batch in tqdm(left, unit="step", initial=done, total=total, disable=not progress):
+        _step(model, optimizer, recorder, batch, settings.loss)
         recorder.seconds += time.perf_counter() - start
-        observe(epoch)
-        if checkpoint and time.monotonic() - written >= checkpoint.seconds:
-            checkpoint.write(_state(epoch, optimizer, batches, recorder))
-            written = time.monotonic()
+        if recorder.epochs.is_integer():
+            observe(int(recorder.epochs))
+        if after_step is not None:
+            after_step(recorder)
+        if checkpoint and time.perf_counter() - written >= checkpoint.seconds:
+            checkpoint.write(recorder.plain(), {**optimizer.state(), **recorder.arrays()})
+            written = time.perf_counter()
+        start = time.perf_counter()
     optimizer.release()
-    return recorder.history(min(batches.per_epoch, settings.batches or batches.per_epoch))
+    return recorder.history()
 
 
 def _checked(settings: TrainingSettings | None, snapshot_x: Tensor | None) -> TrainingSettings:
@@ -169,19 +179,18 @@ def _step(
     recorder: Recorder,
     batch: tuple[Tensor, Tensor],
     loss: Measure,
-    epoch: int,
 ) -> None:
     """Update every replica that has not failed by one batch ``(R, B, ...)``."""
     x, y = batch
     optimizer.zero_grad()
     output = model.run(with_nan(x, recorder.stopped))
     values = losses(loss, output.prediction, y)  # (R,)
-    recorder.fail(epoch, "forward", output.failures)
-    recorder.fail(epoch, "forward", _not_finite(values[:, None], "loss"))
+    recorder.fail("forward", output.failures)
+    recorder.fail("forward", _not_finite(values[:, None], "loss"))
     if values.requires_grad:  # unless every replica failed in a model without a head
         values.sum().backward()
-    recorder.fail(epoch, "backward", output.backward_failures())
-    recorder.fail(epoch, "backward", _not_finite(optimizer.gather(), "gradient"))
+    recorder.fail("backward", output.backward_failures())
+    recorder.fail("backward", _not_finite(optimizer.gather(), "gradient"))
     recorder.steps.append((values.detach(), output.nfe, output.backward_nfe()))
     if recorder.failures:
         optimizer.hold(recorder.stopped)
@@ -193,23 +202,3 @@ def _not_finite(values: Tensor, what: str) -> dict[int, str]:
     # The sum is not finite if an entry is not, and takes a fifth of the time of a look at each.
     bad = ~torch.isfinite(values.sum(1))
     return dict.fromkeys(bad.nonzero().flatten().tolist(), f"non-finite {what}")
-
-
-def _resume(
-    checkpoint: Checkpoint | None, optimizer: StackedAdam, batches: Batches, seeds: tuple[int, ...]
-) -> tuple[Recorder, int]:
-    """The record and the number of epochs so far; everything is restored from the checkpoint."""
-    recorder, found = Recorder(seeds), checkpoint.read() if checkpoint else None
-    if found is None:
-        return recorder, 0
-    optimizer.restore(found.arrays, found.plain["steps"])
-    batches.restore(found.arrays["orders"])
-    recorder.restore(found.plain, found.arrays, batches.device)
-    return recorder, found.epoch
-
-
-def _state(epoch: int, optimizer: StackedAdam, batches: Batches, recorder: Recorder) -> State:
-    """State of the training after an epoch, for a checkpoint."""
-    plain = {"steps": optimizer.steps, **recorder.plain()}
-    arrays = {"orders": batches.state(), **optimizer.state(), **recorder.arrays()}
-    return State(epoch, plain, arrays)

@@ -23,6 +23,7 @@ from anode_lab.cli.options import (
 )
 from anode_lab.experiments import EXPERIMENTS, figures
 from anode_lab.runs import Dask, Stage, Store, Task, check_device, epochs_done, run, stage
+from anode_lab.runs.progress import LOG, how_far
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -85,8 +86,8 @@ def _run(arguments: argparse.Namespace) -> None:
     recorded = stages.count(Stage.RECORDED)
     print(f"{len(wanted)} trainings, of which {recorded} are recorded in {folder}.", flush=True)
     if arguments.list:
-        for task, how_far in zip(wanted, stages, strict=True):
-            print(_line(task, how_far, Store(folder), arguments.device))
+        for task, at in zip(wanted, stages, strict=True):
+            print(_line(task, at, Store(folder), arguments.device))
         return
     if arguments.dask is None:
         _check_data(wanted)
@@ -121,11 +122,11 @@ def _executor(arguments: argparse.Namespace) -> Dask | None:
     return None if workers is None else Dask(workers, tuple(resources.items()))
 
 
-def _line(task: Task, how_far: Stage, store: Store, device: str) -> str:
-    text = f"{task}: {how_far.value}"
-    if how_far is Stage.RECORDED or (done := epochs_done(task, store, device)) is None:
+def _line(task: Task, at: Stage, store: Store, device: str) -> str:
+    text = f"{task}: {at.value}"
+    if at is Stage.RECORDED or (done := epochs_done(task, store, device)) is None:
         return text
-    return f"{text}, {done} of {task.size.epochs} epochs"
+    return f"{text}, {how_far(done, task.size.epochs)}"
 
 
 def _check_data(wanted: list[Task]) -> None:
@@ -138,12 +139,19 @@ def _check_data(wanted: list[Task]) -> None:
 
 @contextmanager
 def _logged() -> Iterator[None]:
-    """Print a line for each training that ends, above the progress bar if there is one."""
-    log, handler = logging.getLogger("anode"), logging.StreamHandler(sys.stdout)
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    """Print a line for each training that ends, and on stderr how far the others are.
+
+    They stand above the progress bar if there is one.
+    """
+    streams = {logging.getLogger("anode"): sys.stdout, LOG: sys.stderr}
+    handlers = {log: logging.StreamHandler(stream) for log, stream in streams.items()}
+    for log, handler in handlers.items():
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
     try:
-        with logging_redirect_tqdm([log]):
+        with logging_redirect_tqdm(list(handlers)):
             yield
     finally:
-        log.removeHandler(handler)
+        for log, handler in handlers.items():
+            log.removeHandler(handler)
+            log.setLevel(logging.NOTSET)

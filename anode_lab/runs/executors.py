@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from anode_lab.runs.progress import LOG
+
 LAST_PORT = 65535
 
 _ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?[^\s/]+:(?P<port>\d{1,5})", re.ASCII)
@@ -92,6 +94,7 @@ class Dask:
             options = {"resources": dict(self.resources)} if self.resources else {}
             # Not pure: what a call gives depends on files as well as on its arguments.
             try:
+                client.forward_logging(LOG.name)
                 yield client.get_executor(pure=False, **options)
             except (KilledWorker, NoWorkerError, CommClosedError, CancelledError) as error:
                 raise LostError(f"{type(error).__name__}: {error}") from error

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from anode.arrays import Floats
 from anode.training import Checkpoint, History, TrainingFailure, accuracy
+from anode_lab.runs.progress import Progress
 from anode_lab.runs.provenance import Provenance
+from anode_lab.runs.status import epochs_of
 from anode_lab.runs.store import DamagedError, Key, Store
 from anode_lab.runs.task import Task
 
@@ -50,22 +52,22 @@ def make_record(
     device: str = "cpu",
     *,
     checkpoint: Checkpoint | None = None,
-    progress: bool = False,
 ) -> Record:
-    """Train, and measure what is kept with the training.
+    """Train, and measure what is kept with the training; the log says how far it is.
 
     Args:
         task: Task to train.
         device: Device to train on.
         checkpoint: Where the training leaves checkpoints, and finds one to go on from.
-        progress: Whether to show a progress bar.
 
     Raises:
         DataError: If the data are not on this machine.
         OutOfMemoryError: If the device's memory is too small.
     """
     started = datetime.now(UTC)
-    model, history = task.train(device, checkpoint=checkpoint, progress=progress)
+    done = None if checkpoint is None else epochs_of(checkpoint.path)
+    told = Progress(str(task), task.size.epochs, done)
+    model, history = task.train(device, checkpoint=checkpoint, after_step=told)
     training, validation = task.data()
     about: dict[str, Any] = {
         "profile": task.profile,

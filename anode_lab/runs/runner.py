@@ -75,7 +75,7 @@ def run(
             for recorded experiments ``ANODE_RESULTS`` names it, or it is ``results/``.
         executor: Workers that train several models or seeds at once; this process if left out.
         checkpoint_seconds: Least time between two checkpoints of a training.
-        progress: Whether to show progress bars.
+        progress: Whether to show a progress bar of the trainings.
 
     Raises:
         ValueError: If there is no such experiment, profile, model, device or seed, or a variable

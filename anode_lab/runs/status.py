@@ -73,9 +73,9 @@ def stage(task: Task, store: Store, device: str = "cpu") -> Stage:
     return Stage.MISSING if epochs_done(task, store, device) is None else Stage.STOPPED
 
 
-def epochs_done(task: Task, store: Store, device: str = "cpu") -> int | None:
-    """Number of epochs in the task's checkpoint; None without one."""
-    return epoch_of(checkpoint_of(task, store, device).path)
+def epochs_done(task: Task, store: Store, device: str = "cpu") -> float | None:
+    """Number of epochs in the task's checkpoint, with the share of the next; None without one."""
+    return epochs_of(checkpoint_of(task, store, device).path)
 
 
 def missing(tasks: list[Task], store: Store, device: str = "cpu") -> list[Task]:
@@ -83,10 +83,10 @@ def missing(tasks: list[Task], store: Store, device: str = "cpu") -> list[Task]:
     return [task for task in tasks if stage(task, store, device) is not Stage.RECORDED]
 
 
-def epoch_of(path: Path) -> int | None:
-    """Number of finished epochs in the checkpoint at ``path``; None if there is no valid one."""
+def epochs_of(path: Path) -> float | None:
+    """Number of epochs in the checkpoint at ``path``; None if there is no valid one."""
     try:
         with safe_open(path, framework="pt") as file:
-            return int(json.loads((file.metadata() or {})["anode"])["epoch"])
+            return float(json.loads((file.metadata() or {})["anode"])["plain"]["epochs"])
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return None

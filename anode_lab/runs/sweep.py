@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from anode.training import Checkpoint
 from anode_lab.runs.executors import Dask, ExecutorError, LostError, own_gpu
+from anode_lab.runs.progress import LOG
 from anode_lab.runs.provenance import differing, made_with
 from anode_lab.runs.record import Record, make_record, save_record
 from anode_lab.runs.status import checkpoint_of, key_of, missing
@@ -37,7 +38,7 @@ class Sweep:
         device: Device to train on, "cpu", "cuda" or "cuda:N".
         executor: Workers that train; None for this process.
         checkpoint_seconds: Least time between two checkpoints of a training.
-        progress: Whether to show progress bars.
+        progress: Whether to show a progress bar of the trainings.
     """
 
     store: Store
@@ -110,18 +111,19 @@ class Sweep:
 
     def _submit(self, task: Task, executor: Executor | None) -> Future[Record]:
         checkpoint = checkpoint_of(task, self.store, self.device, self.checkpoint_seconds)
-        shows = self.progress and executor is None
         if executor is not None:
-            return executor.submit(_work, task, self.device, checkpoint, made_with(), shows)
+            level = LOG.getEffectiveLevel()
+            return executor.submit(_work, task, self.device, checkpoint, made_with(), level)
         future = Future[Record]()
-        future.set_result(_work(task, self.device, checkpoint, made_with(), shows))
+        future.set_result(_work(task, self.device, checkpoint, made_with(), LOG.level))
         return future
 
 
 def _work(
-    task: Task, device: str, checkpoint: Checkpoint, leader: dict[str, str], progress: bool
+    task: Task, device: str, checkpoint: Checkpoint, leader: dict[str, str], level: int
 ) -> Record:
     """What a worker does; ``leader`` are the code and the versions of the process that leads."""
+    LOG.setLevel(level)
     if differ := differing(leader, made_with()):
         raise ExecutorError(
             f"a worker cannot train {task}, because it is not like the process that leads: "
@@ -129,4 +131,4 @@ def _work(
         )
     sees = checkpoint.path.parent.is_dir()  # and not the folders of another machine
     used = checkpoint if sees else None
-    return make_record(task, own_gpu(device), checkpoint=used, progress=progress)
+    return make_record(task, own_gpu(device), checkpoint=used)

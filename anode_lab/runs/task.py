@@ -13,6 +13,7 @@ from anode.data import Data
 from anode.models import Model
 from anode.serialization import to_json
 from anode.training import Checkpoint, History, TrainingSettings, train
+from anode.training.history import Recorder
 from anode_lab.experiments import (
     EXPERIMENTS,
     Experiment,
@@ -99,7 +100,7 @@ class Task:
         *,
         batches: int | None = None,
         checkpoint: Checkpoint | None = None,
-        progress: bool = False,
+        after_step: Callable[[Recorder], None] | None = None,
         after_epoch: Callable[[Model, int], None] | None = None,
     ) -> tuple[Model, History]:
         """Train, without a look at any record; :func:`anode_lab.runs.run` reads and writes these.
@@ -108,7 +109,7 @@ class Task:
             device: Device to train on.
             batches: Number of steps to take instead of the whole training.
             checkpoint: Where the training leaves checkpoints, and finds one to go on from.
-            progress: Whether to show a progress bar.
+            after_step: Function called with the record so far after each step.
 
         ``after_epoch`` is called with the model and the epoch after each one, and with 0 before.
 
@@ -131,7 +132,7 @@ class Task:
                     validation=validation,
                     snapshot_x=None if probe is None else probe.x,
                     checkpoint=checkpoint,
-                    progress=progress,
+                    after_step=after_step,
                     after_epoch=after_epoch and partial(after_epoch, model),
                 )
         except torch.cuda.OutOfMemoryError as error:

@@ -7,18 +7,22 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis.strategies import integers, lists
 
 from anode import History, Loss, Model, NeuralODE, ResNet, TrainingSettings, train
 from anode.data import concentric_spheres
 from anode.training import Checkpoint, loop
 from anode.training.checkpoint import SUFFIX
 from anode_lab.images import image_set
-from anode_lab.runs.status import epoch_of
+from anode_lab.runs.status import epochs_of
 from benchmarks.waiting import until
+from tests.helpers.drawn import few
 
 EPOCHS, PER_EPOCH = 4, 3
 
@@ -40,6 +44,8 @@ MODELS: dict[str, Callable[[], Model]] = {
     "ANODE": toy,
     "ResNet": lambda: ResNet((2,), blocks=2, hidden=8, seeds=(3, 1, 4)),
     "failing": failing,
+    "failing later": toy,
+    "few batches": toy,
     "images": lambda: NeuralODE((1, 4, 4), 10, augment_dim=1, hidden=2, seeds=(3,)),
 }
 
@@ -58,6 +64,8 @@ def begin(name: str, checkpoint: Checkpoint | None = None) -> tuple[Model, Histo
         batch_size=16,
         loss=loss,
         weight_decay=1e-3,
+        learning_rate=(1e-3, 1e30, 1e-3) if name == "failing later" else 1e-3,
+        batches=2 if name == "few batches" else None,
         snapshot_epochs=(0, 1, EPOCHS),
     )
     history = train(
@@ -111,33 +119,45 @@ def whole() -> dict[str, tuple[Model, History]]:
     return {name: begin(name) for name in MODELS}
 
 
-@pytest.mark.parametrize("steps", [(1,), (4,), (11,), (4, 2, 3), (3, 3, 3)], ids=str)
 @pytest.mark.parametrize("name", MODELS)
+@few
+@given(steps=lists(integers(0, EPOCHS * PER_EPOCH - 1), min_size=1, max_size=4))
 def test_an_interrupted_training_ends_with_the_same_bits(
-    name: str,
-    steps: tuple[int, ...],
-    whole: dict[str, tuple[Model, History]],
-    tmp_path: Path,
+    name: str, steps: list[int], whole: dict[str, tuple[Model, History]]
 ) -> None:
-    """In its first epoch, in a later one, in the last, and again and again."""
-    checkpoint = Checkpoint(tmp_path / f"one{SUFFIX}", "key", seconds=0)
-    for step in steps:
-        interrupt(name, checkpoint, step)
-    assert_same(begin(name, checkpoint), whole[name])
-    assert (len(whole[name][1].failures) == 1) is (name == "failing")
+    """Within an epoch, between two, before the first step, and again and again."""
+    left = whole[name][1].step_loss.shape[1]
+    with TemporaryDirectory() as folder:
+        checkpoint = Checkpoint(Path(folder) / f"one{SUFFIX}", "key", seconds=0)
+        for step in steps:
+            if step < left:
+                interrupt(name, checkpoint, step)
+                left -= step
+        assert_same(begin(name, checkpoint), whole[name])
 
 
-def test_a_training_goes_on_and_does_not_begin_again(tmp_path: Path) -> None:
+def test_the_interrupted_trainings_are_of_all_kinds(
+    whole: dict[str, tuple[Model, History]],
+) -> None:
+    failed = {name: [f.iteration for f in h.failures.values()] for name, (_, h) in whole.items()}
+    assert failed.pop("failing") == [1]
+    [later] = failed.pop("failing later")
+    assert later % PER_EPOCH != 1
+    assert not any(failed.values())
+
+
+@pytest.mark.parametrize("step", [2, PER_EPOCH, 2 * PER_EPOCH + 1])
+def test_a_training_goes_on_and_does_not_begin_again(step: int, tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "one", "key", seconds=0)
-    interrupt("ANODE", checkpoint, 2 * PER_EPOCH + 1)
-    assert epoch_of(checkpoint.path) == 2
+    interrupt("ANODE", checkpoint, step)
+    assert epochs_of(checkpoint.path) == step / PER_EPOCH
     with pytest.MonkeyPatch.context() as patch:
         taken: list[int] = []
-        step = loop._step
-        patch.setattr(loop, "_step", lambda *a: (taken.append(1), step(*a))[1])
+        take = loop._step
+        patch.setattr(loop, "_step", lambda *a: (taken.append(1), take(*a))[1])
         begin("ANODE", checkpoint)
-    assert len(taken) == (EPOCHS - 2) * PER_EPOCH
-    assert epoch_of(checkpoint.path) == EPOCHS
+    assert len(taken) == EPOCHS * PER_EPOCH - step
+    assert epochs_of(checkpoint.path) == EPOCHS
 
 
 def test_a_whole_training_is_only_read(
@@ -166,15 +186,15 @@ def _flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-def _other_epoch(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'\\"epoch\\": 2', b'\\"epoch\\": 3'))
+def _other_epochs(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'\\"epochs\\": 2', b'\\"epochs\\": 3'))
 
 
 def _empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [_cut, _flip, _other_epoch, _empty])
+@pytest.mark.parametrize("damage", [_cut, _flip, _other_epochs, _empty])
 def test_a_damaged_checkpoint_is_told_and_the_training_starts_anew(
     damage: Callable[[Path], None], whole: dict[str, tuple[Model, History]], tmp_path: Path
 ) -> None:
@@ -220,14 +240,14 @@ def test_nothing_is_pickled_and_the_header_is_json(tmp_path: Path) -> None:
     content = checkpoint.path.read_bytes()
     size = int.from_bytes(content[:8], "little")
     head = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["anode"])
-    assert head["epoch"] == EPOCHS
+    assert head["plain"]["epochs"] == EPOCHS
     assert list(head["plain"]["failures"]) == ["1"]
 
 
 def test_there_is_no_epoch_where_there_is_no_checkpoint(tmp_path: Path) -> None:
-    assert epoch_of(tmp_path / "none") is None
+    assert epochs_of(tmp_path / "none") is None
     (tmp_path / "empty").touch()
-    assert epoch_of(tmp_path / "empty") is None
+    assert epochs_of(tmp_path / "empty") is None
 
 
 PROCESS = """
@@ -262,10 +282,10 @@ def test_a_killed_process_is_continued_by_another_to_the_same_bits(
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
     first = start("slow")
-    until(lambda: epoch_of(tmp_path / "one") is not None, 120)
+    until(lambda: epochs_of(tmp_path / "one") is not None, 120)
     first.send_signal(kind)
     assert first.communicate(timeout=60)[0] == ""
-    assert epoch_of(tmp_path / "one") in range(1, EPOCHS)
+    assert 0 < (epochs_of(tmp_path / "one") or 0) < EPOCHS
     losses, weights = start("fast").communicate(timeout=120)[0].split()
     model, history = whole["ANODE"]
     assert losses == history.step_loss.tobytes().hex()

@@ -62,7 +62,7 @@ class Swept(Running):
         super().__init__(lambda: sweep.run(wanted()))
 
     def begun(self) -> bool:
-        """Whether a training has left a checkpoint, and so is amid its epochs."""
+        """Whether a training has left a checkpoint, and so is amid its steps."""
         assert self.error is None
         return any(self.store.folder.glob("*/*.checkpoint"))
 

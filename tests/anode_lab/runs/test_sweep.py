@@ -42,7 +42,7 @@ class Sweeper:
         )
 
     def is_amid(self) -> bool:
-        """A training is between its epochs."""
+        """A training is between its steps."""
         assert self.process.poll() is None
         return any(self.folder.glob("*/*.checkpoint"))
 
@@ -127,7 +127,7 @@ def test_stages_are_those_of_what_is_in_the_folder(
         assert found() == [Stage.RUNNING, Stage.MISSING]
     with pytest.raises(KeyboardInterrupt):
         stop_halfway(store, [first])
-    assert (stage(first, store), epochs_done(first, store)) == (Stage.STOPPED, 1)
+    assert (stage(first, store), epochs_done(first, store)) == (Stage.STOPPED, 1 / 3)
     Sweep(store).run([first])
     watch(monkeypatch, broken=(1,))
     Sweep(store).run([second])
