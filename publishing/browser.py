@@ -79,19 +79,20 @@ class Visit:
 
 @contextmanager
 def chromium() -> Iterator["Browser"]:
-    """Start the Chromium of this machine without a window.
+    """Start the Chromium of this machine, or else Playwright's own, without a window.
 
     Raises:
         BrowserError: If Chromium or Playwright is missing.
     """
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
-    if program is None:
-        raise BrowserError("Chromium is missing: sudo apt-get install chromium")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise BrowserError("Playwright is missing: pip install -e '.[test]'") from None
     with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        program = next(filter(None, map(shutil.which, (*_NAMES, own))), None)
+        if program is None:
+            raise BrowserError("Chromium is missing: sudo apt-get install chromium")
         browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
         yield browser
         browser.close()
