@@ -70,6 +70,11 @@ class Batches:
         if ahead is not None:
             yield ahead
 
+    def after(self, done: int, total: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of whole epochs, ``total`` in all, without the first ``done``."""
+        for before in range(0, total, self.per_epoch):
+            yield from self.epoch(max(0, done - before))
+
     def _load(self, values: Tensor) -> Tensor:
         """Start the copy to the device if the values are not there."""
         return values.pin_memory().to(self.device, non_blocking=True) if self.streamed else values

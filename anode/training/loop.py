@@ -100,8 +100,7 @@ def train(
     snapshot_x: Tensor | None = None,
     checkpoint: Checkpoint | None = None,
     after_epoch: Callable[[int], None] | None = None,
-    after_step: Callable[[Recorder], None] | None = None,
-    progress: bool = False,
+    progress: bool | Callable[[Recorder], None] = False,
 ) -> History:
     """Train all replicas of ``model`` with Adam, in place and on the device where it is.
 
@@ -117,21 +116,13 @@ def train(
         snapshot_x: Inputs ``(n, *input_shape)`` whose features are kept at ``snapshot_epochs``.
         checkpoint: File to resume from and to write to; the caller deletes it at the end.
         after_epoch: Function called with the number of each finished epoch, and with 0 at first.
-        after_step: Function called with the record so far after each step.
-        progress: Whether to show a progress bar.
+        progress: Whether to show a bar; or a function called with the record after each step.
 
     Raises:
         TypeError, ValueError: If data, settings and model do not fit, or there is nothing to train.
     """
     settings = _checked(settings, snapshot_x)
-    optimizer = StackedAdam(list(model.parameters()), *settings.per_replica(model.replicas))
-    like = optimizer.weights
-    size, limit = settings.batch_size, settings.batches
-    batches = Batches(model.seeds, data, size, like.device, like.dtype, limit)
-    recorder = Recorder(model.seeds, batches.per_epoch)
-    if checkpoint and (found := checkpoint.read()):
-        recorder.restore(*found, like.device)
-        optimizer.restore(found[1], len(recorder.steps))
+    optimizer, batches, recorder = _begin(model, data, settings, checkpoint)
 
     def observe(epoch: int) -> None:
         if snapshot_x is not None and epoch in settings.snapshot_epochs:
@@ -145,17 +136,15 @@ def train(
     done, total = len(recorder.steps), settings.epochs * batches.per_epoch
     if done == 0:
         observe(0)
-    # The orders of the epochs before the checkpoint are drawn again, and their batches passed over.
-    passed = (max(0, done - before) for before in range(0, total, batches.per_epoch))
-    left = (batch for first in passed for batch in batches.epoch(first))
     start = written = time.perf_counter()
-    for batch in tqdm(left, unit="step", initial=done, total=total, disable=not progress):
+    bar = {"unit": "step", "initial": done, "total": total, "disable": progress is not True}
+    for batch in tqdm(batches.after(done, total), **bar):
         _step(model, optimizer, recorder, batch, settings.loss)
         recorder.seconds += time.perf_counter() - start
         if recorder.epochs.is_integer():
             observe(int(recorder.epochs))
-        if after_step is not None:
-            after_step(recorder)
+        if callable(progress):
+            progress(recorder)
         if checkpoint and time.perf_counter() - written >= checkpoint.seconds:
             checkpoint.write(recorder.plain(), {**optimizer.state(), **recorder.arrays()})
             written = time.perf_counter()
@@ -171,6 +160,20 @@ def _checked(settings: TrainingSettings | None, snapshot_x: Tensor | None) -> Tr
     if settings.snapshot_epochs and snapshot_x is None:
         raise ValueError("snapshot_epochs needs snapshot_x: inputs (n, *input_shape)")
     return settings
+
+
+def _begin(
+    model: Model, data: Sets, settings: TrainingSettings, checkpoint: Checkpoint | None
+) -> tuple[StackedAdam, Batches, Recorder]:
+    """What a training works with, as its checkpoint has it if there is one."""
+    optimizer = StackedAdam(list(model.parameters()), *settings.per_replica(model.replicas))
+    like, size = optimizer.weights, settings.batch_size
+    batches = Batches(model.seeds, data, size, like.device, like.dtype, settings.batches)
+    recorder = Recorder(model.seeds, batches.per_epoch)
+    if checkpoint and (found := checkpoint.read()):
+        recorder.restore(*found, like.device)
+        optimizer.restore(found[1], len(recorder.steps))
+    return optimizer, batches, recorder
 
 
 def _step(

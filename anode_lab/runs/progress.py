@@ -14,7 +14,7 @@ SHORTEST, LONGEST = 5.0, 300.0
 """Seconds to the first line, and between two lines of a training that takes hours."""
 
 
-class Progress:
+class ProgressLog:
     """Logs that a training begins, and how far it is when called after a step.
 
     Args:

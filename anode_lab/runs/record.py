@@ -12,7 +12,7 @@ from torch import Tensor
 
 from anode.arrays import Floats
 from anode.training import Checkpoint, History, TrainingFailure, accuracy
-from anode_lab.runs.progress import Progress
+from anode_lab.runs.progress import ProgressLog
 from anode_lab.runs.provenance import Provenance
 from anode_lab.runs.status import epochs_of
 from anode_lab.runs.store import DamagedError, Key, Store
@@ -66,8 +66,8 @@ def make_record(
     """
     started = datetime.now(UTC)
     done = None if checkpoint is None else epochs_of(checkpoint.path)
-    told = Progress(str(task), task.size.epochs, done)
-    model, history = task.train(device, checkpoint=checkpoint, after_step=told)
+    told = ProgressLog(str(task), task.size.epochs, done)
+    model, history = task.train(device, checkpoint=checkpoint, progress=told)
     training, validation = task.data()
     about: dict[str, Any] = {
         "profile": task.profile,

@@ -100,7 +100,7 @@ class Task:
         *,
         batches: int | None = None,
         checkpoint: Checkpoint | None = None,
-        after_step: Callable[[Recorder], None] | None = None,
+        progress: bool | Callable[[Recorder], None] = False,
         after_epoch: Callable[[Model, int], None] | None = None,
     ) -> tuple[Model, History]:
         """Train, without a look at any record; :func:`anode_lab.runs.run` reads and writes these.
@@ -109,7 +109,7 @@ class Task:
             device: Device to train on.
             batches: Number of steps to take instead of the whole training.
             checkpoint: Where the training leaves checkpoints, and finds one to go on from.
-            after_step: Function called with the record so far after each step.
+            progress: Whether to show a bar; or a function called with the record after each step.
 
         ``after_epoch`` is called with the model and the epoch after each one, and with 0 before.
 
@@ -132,7 +132,7 @@ class Task:
                     validation=validation,
                     snapshot_x=None if probe is None else probe.x,
                     checkpoint=checkpoint,
-                    after_step=after_step,
+                    progress=progress,
                     after_epoch=after_epoch and partial(after_epoch, model),
                 )
         except torch.cuda.OutOfMemoryError as error:

@@ -11,7 +11,7 @@ from anode.training import Checkpoint
 from anode.training.history import Recorder, TrainingFailure
 from anode_lab.runs import Dask, Store, tasks
 from anode_lab.runs import progress as module
-from anode_lab.runs.progress import LOG, Progress, how_far
+from anode_lab.runs.progress import LOG, ProgressLog, how_far
 from anode_lab.runs.sweep import Sweep
 
 Log = pytest.LogCaptureFixture
@@ -54,7 +54,7 @@ def test_lines_come_within_seconds_and_then_less_and_less_often(
 ) -> None:
     caplog.set_level(logging.INFO, LOG.name)
     clock = Clock(monkeypatch)
-    progress, at = Progress("g1d", 2), []
+    progress, at = ProgressLog("g1d", 2), []
     assert caplog.messages == ["g1d: begins"]
     for second in range(2000):
         clock.now, before = float(second), len(caplog.messages)
@@ -77,7 +77,7 @@ def test_a_line_has_the_means_of_the_epoch_and_the_time_that_is_left(
     """Of two epochs, 4 of 6 steps are done, the first epoch's with another loss."""
     caplog.set_level(logging.INFO, LOG.name)
     clock = Clock(monkeypatch)
-    progress = Progress("g1d", 2, 1.0)
+    progress = ProgressLog("g1d", 2, 1.0)
     clock.now = 60.0
     progress(recorder(failed=failed))
     assert caplog.messages == [
