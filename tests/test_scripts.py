@@ -203,7 +203,8 @@ def test_inside_colab_each_notebook_is_executed_and_a_failure_is_named(tmp_path:
     programs, told, book = tmp_path / "programs", tmp_path / "told", tmp_path / "book"
     (book / "notebooks").mkdir(parents=True)
     for name in ("one", "two"):
-        (book / "notebooks" / f"{name}.ipynb").write_text(json.dumps({}), encoding="utf8")
+        text = json.dumps({"source": 'pip "anode[lab] @ git+https://github.com/owner/name@trunk"'})
+        (book / "notebooks" / f"{name}.ipynb").write_text(text, encoding="utf8")
     fake(programs, "python3", 'echo "$@" >> "$TOLD"; case "$*" in *one.ipynb*) exit 1;; esac')
     result = subprocess.run(
         [HOME / "scripts" / "colab-inside", book, "smoke", tmp_path / "out"],
@@ -215,5 +216,8 @@ def test_inside_colab_each_notebook_is_executed_and_a_failure_is_named(tmp_path:
     assert result.returncode == 1
     assert result.stderr.strip() == "failed: one.ipynb"
     calls = told.read_text(encoding="utf8").splitlines()
-    assert [("papermill" in call, "two.ipynb" in call) for call in calls][-1] == (True, True)
-    assert all("-p profile smoke" in call for call in calls[1:])
+    executed = [call for call in calls if call.startswith("-m papermill")]
+    assert ["one.ipynb" in executed[0], "two.ipynb" in executed[1]] == [True, True]
+    assert all("-p profile smoke" in call for call in executed)
+    uninstalled = [call for call in calls if call.startswith("-m pip uninstall")]
+    assert len(uninstalled) == 2, "each first cell finds no package"

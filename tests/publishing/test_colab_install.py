@@ -2,13 +2,16 @@
 
 import importlib.metadata
 import importlib.util
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from publishing.colab.notebooks import install_source
-from publishing.project import Project, Repository
+from publishing.project import HOME, Project, Repository
 
 REPOSITORY = Repository("https://github.com/owner/name", "trunk")
 SOURCE = install_source(REPOSITORY, "0.2.0.dev0")
@@ -66,3 +69,33 @@ def test_the_address_is_the_project_s() -> None:
 
 def test_a_release_installs_its_own_tag() -> None:
     assert 'git+https://github.com/owner/name@v0.2.0"' in install_source(REPOSITORY, "0.2.0")
+
+
+@pytest.mark.slow
+def test_a_student_s_machine_gets_the_package_and_keeps_its_torch(tmp_path: Path) -> None:
+    """A Python with all that is here but the package: its first cell installs it, from git."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    (found := tmp_path / "found").mkdir()
+    for path in Path(np.__file__).parents[1].iterdir():
+        if not path.name.startswith(("anode", "__editable__")):
+            (found / path.name).symlink_to(path)
+    [site] = (tmp_path / "venv").glob("lib/python*/site-packages")
+    (site / "found.pth").write_text(f"{found}\n")
+    (out := tmp_path / "out").mkdir()
+    variables = {"PYTHON": str(tmp_path / "venv" / "bin" / "python"), "NOTEBOOKS": "your-own"}
+    environment = {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}
+    result = subprocess.run(
+        [HOME / "scripts" / "colab-inside", HOME, "smoke", out],
+        cwd=tmp_path,
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (out / "your-own.ipynb").is_file()
+    assert (site / "anode" / "__init__.py").is_file()
+    shared = tmp_path / "venv" / "share" / "anode" / "results"
+    assert {path.name for path in shared.iterdir()} == {
+        path.name for path in (HOME / "results").iterdir() if path.suffix != ".lock"
+    }
