@@ -19,15 +19,10 @@ def write_whole(path: Path, content: bytes) -> None:
             # Without it, a power failure can leave the new name with no content.
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _keep_name(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _keep_name(folder: Path) -> None:
-    """Flush the entries of the folder to the disk, on systems that can do so."""
-    with suppress(OSError):
-        number = os.open(folder, os.O_RDONLY)
+    with suppress(OSError):  # flush the folder's entries, too, on systems that can do so
+        number = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(number)
         finally:

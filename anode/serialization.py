@@ -82,9 +82,7 @@ def save(model: Model, path: Path | str) -> None:
         "seeds": model.seeds,
     }
     # Copies, because a safetensors file takes no two arrays that share memory.
-    tensors = {
-        name: v.detach().cpu().clone().contiguous() for name, v in model.state_dict().items()
-    }
+    tensors = {name: v.cpu().clone().contiguous() for name, v in model.state_dict().items()}
     save_file(tensors, path, metadata={"anode": json.dumps(description)})
 
 

@@ -212,11 +212,7 @@ class Model(nn.Module, ABC):
         return self.replicas == 1 and x.dim() == 1 + len(self.input_shape)
 
     def _stack(self, x: Tensor) -> Tensor:
-        """Inputs of every replica, ``(R, B, *input_shape)``, from ``(R or 1, B, *input_shape)``.
-
-        Raises:
-            ValueError: If the shape or the precision of ``x`` does not fit the model.
-        """
+        """Inputs of every replica, ``(R, B, *input_shape)``, from ``(R or 1, B, *input_shape)``."""
         if tuple(x.shape[2:]) != self.input_shape or len(x) not in (1, self.replicas):
             shape = ", ".join(map(str, self.input_shape))
             first = "" if self.replicas == 1 else f"{self.replicas}, "

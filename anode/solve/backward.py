@@ -115,13 +115,10 @@ class SolveRecord:
     def _through(
         self, step: Step, gradient: Tensor, gy: Tensor, gf: Tensor, sums: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Gradients of the state and the slope at a step's start from those at its end, ``(R, N)``.
+        """Gradients of the state and the slope at a step's start from ``gy, gf (R, N)`` at its end.
 
-        Args:
-            step: The step.
-            gradient: Gradient of the states at the output times, ``(T, R, N)``.
-            gy, gf: Gradients of the state and the slope at the end.
-            sums: Gradients of the weights, ``(R, ...)`` each, added to in place.
+        ``gradient (T, R, N)`` is that of the states at the output times. Those of the weights are
+        added to ``sums``, ``(R, ...)`` each.
         """
         problems, accepted = step.problems, step.accepted
         end_y, end_f = (gy, gf) if problems is None else (gy[problems], gf[problems])
@@ -157,7 +154,8 @@ class SolveRecord:
         if accepted is not None:
             for part, old in zip(parts, before, strict=True):
                 # A rejected step may have gone to infinity, so what it adds is not always zero.
-                part.copy_(torch.where(_like(accepted, part), part, old))
+                kept = accepted.view(-1, *[1] * (part.dim() - 1))
+                part.copy_(torch.where(kept, part, old))
         if problems is None:
             sums[:] = parts
             return start_y, start_f
@@ -170,11 +168,6 @@ def _plus(owed: Tensor | None, weights: Tensor, g: Tensor) -> Tensor:
     """``owed (s + 1, n, N)``, None for zero, and the shares ``weights (n, s + 1)`` of ``g``."""
     share = weights.T[:, :, None] * g
     return share if owed is None else owed + share
-
-
-def _like(flags: Tensor, x: Tensor) -> Tensor:
-    """Flags ``(n, 1)`` with as many axes as ``x (n, ...)``."""
-    return flags.view(-1, *[1] * (x.dim() - 1))
 
 
 def combine(y: Tensor | None, weights: Tensor, slopes: Tensor) -> Tensor:

@@ -16,15 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from anode.arrays import Array
 from anode.fields import Activation, MLPField, VectorField
 from anode.solve.backward import attach
 from anode.solve.settings import Controller, SolverSettings
 from anode.solve.solution import Solution, SolveStatus, adaptive_solution
-
-Array = NDArray[Any]
 
 _MATRICES = (0, 2, 4)
 """Indices of those of a field's weights that are no biases."""
@@ -79,20 +77,11 @@ def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSetting
     if keep:
         states = attach(states, solved.pull_back, inputs)
     kernels, counts = _kernels(), solved.state.counts
-    statuses = {
-        kernels.UNDERFLOW: SolveStatus.UNDERFLOW,
-        kernels.TOO_MANY_STEPS: SolveStatus.TOO_MANY_STEPS,
-        kernels.NON_FINITE: SolveStatus.NON_FINITE,
-    }
-    failed = {
-        r: statuses[status]
-        for r, status in enumerate(counts[:, kernels.STATUS].tolist())
-        if status != kernels.DONE
-    }
-    time = solved.problem.sign * solved.state.clock[:, 0]
-    return adaptive_solution(
-        states, counts[:, kernels.MADE], time, failed, len(settings.method.nodes)
-    )
+    statuses = dict(enumerate(SolveStatus, kernels.DONE))  # the kernels' are in the same order
+    ended = enumerate(counts[:, kernels.STATUS].tolist())
+    failed = {r: statuses[status] for r, status in ended if status != kernels.DONE}
+    time, stages = solved.problem.sign * solved.state.clock[:, 0], len(settings.method.nodes)
+    return adaptive_solution(states, counts[:, kernels.MADE], time, failed, stages)
 
 
 @dataclass(frozen=True)
@@ -105,18 +94,12 @@ class _Share:
 
 @dataclass(frozen=True)
 class Solved:
-    """What the kernels return from a solve.
+    """What the kernels return from a solve."""
 
-    Attributes:
-        problem, state: See :mod:`anode.solve.kernels`.
-        shares: All problems.
-        shapes: Shapes of the field's weights, without the first axis.
-    """
-
-    problem: Any
-    state: Any
-    shares: Sequence[_Share]
-    shapes: Sequence[tuple[int, ...]]
+    problem: Any  # see kernels.Setup
+    state: Any  # see kernels.Progress
+    shares: Sequence[_Share]  # all problems
+    shapes: Sequence[tuple[int, ...]]  # of the field's weights, without the first axis
 
     def pull_back(self, gradient: Tensor) -> tuple[Tensor, ...]:
         """Gradients of h0 and of the weights from that of the states, ``(T, R, B, D)``."""
@@ -148,15 +131,12 @@ def forward(
     y = _tiles(_array(h0), copies=True)
     number = y.dtype.type
     tableau, control = settings.method, astuple(settings.controller)
+    pair = (np.array(tableau.nodes), tableau.matrix, tableau.interpolation, tableau.order)
     problem = kernels.Setup(
         kernels.Net(*weights),
-        kernels.Coefficients(
-            np.array(tableau.nodes), tableau.matrix, tableau.interpolation, tableau.order, *control
-        ),
+        kernels.Coefficients(*pair, *control),
         sign * times.double().numpy(),
-        number(sign),
-        number(settings.rtol),
-        number(settings.atol),
+        *map(number, (sign, settings.rtol, settings.atol)),
         field.activation is Activation.RELU,
         *h0.shape[1:],
         settings.max_steps,
@@ -208,12 +188,7 @@ def _samples(tiles: Array, batch: int, width: int) -> Array:
 
 
 def _shares(replicas: int, size: int) -> list[_Share]:
-    """The problems in shares, one or more for each thread that is worth its start.
-
-    Args:
-        replicas: Number of problems.
-        size: Size of a problem's record, in bytes.
-    """
+    """Problems with records of ``size`` bytes in shares for the threads that are worth it."""
     count = max(min(torch.get_num_threads(), replicas // _LEAST), replicas * size // _SHARE, 1)
     return [_Share(problems, []) for problems in np.array_split(np.arange(replicas), count)]
 

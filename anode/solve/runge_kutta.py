@@ -18,28 +18,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from anode.arrays import Booleans, Floats, Integers
 from anode.fields import PullBack, VectorField
 from anode.solve.backward import Output, SolveRecord, Step, Weights, attach, combine
 from anode.solve.settings import SolverSettings
 from anode.solve.solution import Solution, SolveStatus, adaptive_solution
-from anode.solve.tableaus import Doubles
-
-Flags = NDArray[np.bool_]
-Counts = NDArray[np.int64]
 
 
 def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSettings) -> Solution:
-    """Solve dh/dt = f(h, t) from ``h0 (R, B, ...)`` at ``times[0]`` with adaptive steps.
-
-    Args:
-        field: R vector fields.
-        h0: Initial states.
-        times: Output times ``(T,)``, strictly increasing or decreasing.
-        settings: Method, tolerances, and step control.
-    """
+    """Solve dh/dt = f(h, t) with adaptive steps; arguments as for ``integrate``."""
     inputs = (h0, *field.weights)
     keep = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
     weights = tuple(w.detach() for w in field.weights)
@@ -74,18 +63,18 @@ def solve(field: VectorField, h0: Tensor, times: Tensor, settings: SolverSetting
 class _State(NamedTuple):
     """The state of the n problems that still run; arrays are ``(n,)``, tensors ``(n, ...)``."""
 
-    problems: Counts  # their indices among the R
-    t: Doubles
-    dt: Doubles  # size of the next step
-    output: Counts  # index of the next output time
-    made: Counts  # number of steps
-    since_output: Counts  # number of steps since the last output time
-    finite: Flags  # whether the state is finite
+    problems: Integers  # their indices among the R
+    t: Floats
+    dt: Floats  # size of the next step
+    output: Integers  # index of the next output time
+    made: Integers  # number of steps
+    since_output: Integers  # number of steps since the last output time
+    finite: Booleans  # whether the state is finite
     weights: Weights  # of their fields
     y: Tensor  # states, (n, N)
     f: Tensor  # slopes, (n, N)
 
-    def rows(self, which: Flags) -> "_State":
+    def rows(self, which: Booleans) -> "_State":
         """The problems ``which (n,)``."""
         if which.all():
             return self
@@ -103,8 +92,8 @@ class _Attempt(NamedTuple):
     slopes: Tensor  # (s + 1, n, N)
     weights: Tensor  # the tableau's matrix times dt, (n, s + 2, s + 1)
     ways_back: list[PullBack]  # through the s stages; none if no way back is kept
-    ratio: Doubles  # error over tolerance, (n,)
-    finite: Flags  # whether the states are finite at both ends, (n,)
+    ratio: Floats  # error over tolerance, (n,)
+    finite: Booleans  # whether the states are finite at both ends, (n,)
 
 
 @dataclass(frozen=True)
@@ -116,7 +105,7 @@ class _Solve:
     keep: bool  # whether a way back is kept
     look: Callable[[Weights, Tensor, Tensor], Tensor]  # the field's slopes, ahead of the first step
     sign: float  # -1 for decreasing times: h(-s) solves dg/ds = -f(g, -s), and s = -t increases
-    ends: Doubles  # output times times the sign
+    ends: Floats  # output times times the sign
     nodes: Tensor  # of the tableau, (s, 1)
     at_end: Tensor  # whether they are 1, (s, 1)
     matrix: Tensor  # of the tableau, (s + 2, s + 1)
@@ -151,11 +140,11 @@ class _Solve:
         slopes, way_back = self.field.trace(weights, t, h)
         return self.field.flatten(slopes), way_back
 
-    def _tensor(self, values: Doubles) -> Tensor:
+    def _tensor(self, values: Floats) -> Tensor:
         """Numbers of the step control for the states: on their device, in their precision."""
         return torch.from_numpy(values).to(self.matrix)
 
-    def _first_step(self, weights: Weights, t: Tensor, y: Tensor, f: Tensor) -> Doubles:
+    def _first_step(self, weights: Weights, t: Tensor, y: Tensor, f: Tensor) -> Floats:
         """Step sizes ``(n,)`` from the sizes of the state, its slope and its slope's change."""
         settings = self.settings
         scale = settings.atol + y.abs() * settings.rtol
@@ -169,7 +158,7 @@ class _Solve:
         # Not torch.maximum, which would give NaN where only the bend is NaN; torchdiffeq goes on.
         by_order = (0.01 / torch.where(bend > slope, bend, slope)) ** (1 / settings.method.order)
         step = torch.where(flat, torch.maximum(tiny, guess * 1e-3), by_order)
-        found: Doubles = torch.minimum(100 * guess, step).double().cpu().numpy()
+        found: Floats = torch.minimum(100 * guess, step).double().cpu().numpy()
         return found
 
     def stuck(self, state: _State) -> dict[int, SolveStatus]:
@@ -211,22 +200,17 @@ class _Solve:
     def accept(self, state: _State, attempt: _Attempt, out: Tensor) -> tuple[_State, Step | None]:
         """The problems after a step: at its end where the error is small, else where they were.
 
-        Args:
-            state: The problems before the step.
-            attempt: The step that they tried.
-            out: States at the output times ``(T, R, N)``; those in the step are written.
-
-        Returns:
-            The state, and the step for the way back; None if no problem accepted it.
+        The states at output times in the step are written to ``out (T, R, N)``. The step itself is
+        for the way back; None if no problem accepted it.
         """
-        accepted: Flags = attempt.ratio <= 1
+        accepted: Booleans = attempt.ratio <= 1
         end = np.where(accepted, state.t + state.dt, -np.inf)
         dt = state.dt * self.settings.controller.factor(attempt.ratio, self.settings.method.order)
         after = state._replace(dt=dt, made=state.made + 1, since_output=state.since_output + 1)
         if not accepted.any():
             return after, None
-        outputs = []
-        while (crossing := self._next_end(after) <= end).any():
+        outputs, ends = [], np.append(self.ends, np.inf)  # no end for problems that are done
+        while (crossing := ends[after.output] <= end).any():
             outputs += self._interpolate(after.output, crossing, state, attempt, out)
             after = after._replace(
                 output=after.output + crossing,
@@ -252,13 +236,8 @@ class _Solve:
         )
         return after, step
 
-    def _next_end(self, state: _State) -> Doubles:
-        """The next output times ``(n,)``; infinite for problems that are done."""
-        ends: Doubles = np.append(self.ends, np.inf)[state.output]
-        return ends
-
     def _interpolate(
-        self, index: Counts, crossing: Flags, state: _State, attempt: _Attempt, out: Tensor
+        self, index: Integers, crossing: Booleans, state: _State, attempt: _Attempt, out: Tensor
     ) -> list[Output]:
         """Write the states at the output times ``index (n,)`` of the problems ``crossing (n,)``."""
         ends = self.ends[np.where(crossing, index, 0)]

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from anode.arrays import Floats
 from anode.checks import integer, member, number
-from anode.solve.tableaus import METHODS, Doubles, Method, Tableau
+from anode.solve.tableaus import METHODS, Method, Tableau
 
 
 class Gradient(Enum):
@@ -34,11 +35,6 @@ class Engine(Enum):
     TORCHDIFFEQ = "torchdiffeq"
 
 
-def _put(settings: Any, name: str, value: Any) -> None:
-    """Set an attribute of a frozen dataclass that is being made."""
-    object.__setattr__(settings, name, value)
-
-
 @dataclass(frozen=True)
 class Controller:
     """The rule that sizes a step by the error of the one before; torchdiffeq's constants.
@@ -62,11 +58,11 @@ class Controller:
 
     def __post_init__(self) -> None:
         for name in ("safety", "largest", "smallest"):
-            _put(self, name, number(name, getattr(self, name)))
+            object.__setattr__(self, name, number(name, getattr(self, name)))
         if not 0 < self.smallest < self.safety < 1 < self.largest:
             raise ValueError(f"needed is 0 < smallest < safety < 1 < largest, got {self}")
 
-    def factor(self, ratio: Doubles, order: int) -> Doubles:
+    def factor(self, ratio: Floats, order: int) -> Floats:
         """The factors after errors of ``ratio (n,)`` tolerances; NaN where the error is NaN."""
         least = np.where(ratio < 1, 1.0, self.smallest)
         with np.errstate(divide="ignore"):
@@ -106,22 +102,21 @@ class SolverSettings:
     controller: Controller = Controller()
 
     def __post_init__(self) -> None:
-        for name in ("rtol", "atol"):
-            _put(self, name, number(name, getattr(self, name), above=0))
-        _put(self, "max_steps", integer("max_steps", self.max_steps))
-        _put(self, "gradient", member("gradient", self.gradient, Gradient))
+        for name in ("rtol", "atol"):  # frozen, but being made
+            object.__setattr__(self, name, number(name, getattr(self, name), above=0))
+        object.__setattr__(self, "max_steps", integer("max_steps", self.max_steps))
+        object.__setattr__(self, "gradient", member("gradient", self.gradient, Gradient))
         if self.engine is not None:
-            _put(self, "engine", member("engine", self.engine, Engine))
+            object.__setattr__(self, "engine", member("engine", self.engine, Engine))
         method: Any = self.method
         if isinstance(method, str):
             method = METHODS.get(method.lower(), method)
         if not isinstance(method, Tableau):
             names = ", ".join(f"Method.{name.upper()}" for name in METHODS)
             raise ValueError(f"method must be {names} or a Tableau, got {method!r}")
-        _put(self, "method", method)
-        controller: Any = self.controller
-        if not isinstance(controller, Controller):
-            raise ValueError(f"controller must be a Controller, got {controller!r}")
+        object.__setattr__(self, "method", method)
+        if not isinstance(self.controller, Controller):
+            raise ValueError(f"controller must be a Controller, got {self.controller!r}")
         name = self.method.name
         if self.method.adaptive and self.step_size is not None:
             fixed = [each.name for each in METHODS.values() if not each.adaptive]
@@ -131,7 +126,7 @@ class SolverSettings:
             )
         if not self.method.adaptive:
             needed = f"{name} takes steps of one size: step_size"
-            _put(self, "step_size", number(needed, self.step_size, above=0))
+            object.__setattr__(self, "step_size", number(needed, self.step_size, above=0))
         if self.stacked:
             return
         if self.engine is Engine.STACKED:

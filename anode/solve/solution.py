@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from anode.solve.tableaus import Doubles
+from anode.arrays import Floats, Integers
 
 
 class SolveStatus(Enum):
@@ -68,10 +66,8 @@ class Solution:
     @property
     def status(self) -> tuple[SolveStatus, ...]:
         """Status of the forward solve of each replica."""
-        replicas = range(len(self.nfe))
-        return tuple(
-            self.failures[r].status if r in self.failures else SolveStatus.OK for r in replicas
-        )
+        failed = {r: failure.status for r, failure in self.failures.items()}
+        return tuple(failed.get(r, SolveStatus.OK) for r in range(len(self.nfe)))
 
     def backward_nfe(self) -> Tensor:
         """Function evaluations made since the forward solve, shape ``(R,)``.
@@ -94,8 +90,8 @@ class Solution:
 
 def adaptive_solution(
     states: Tensor,
-    made: NDArray[np.int64],
-    times: Doubles,
+    made: Integers,
+    times: Floats,
     failed: Mapping[int, SolveStatus],
     stages: int,
 ) -> Solution:

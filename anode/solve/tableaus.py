@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from anode.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,13 @@ class Tableau:
         return self.solution is None
 
     @cached_property
-    def matrix(self) -> Doubles:
+    def matrix(self) -> Floats:
         """Rows of weights: each stage's, the solution's and the error's; ``(s + 2, s + 1)``."""
         rows = [*self.stages, self.solution or self.stages[-1], self.error or ()]
         return np.array([[*row, *[0.0] * (len(self.nodes) + 1 - len(row))] for row in rows])
 
     @cached_property
-    def interpolation(self) -> Doubles:
+    def interpolation(self) -> Floats:
         """The part of x^i in the slopes' weights at x = (t - t_start) / dt; ``(4, s + 1)``.
 
         The rows are i = 1, ..., 4 of the quartic through the values and slopes at both ends and the
@@ -152,9 +151,7 @@ class Method:
     )  # fmt: skip
 
     TSIT5 = Tableau(
-        name="tsit5",
-        order=5,
-        nodes=(0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0),
+        "tsit5", 5, (0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0),
         stages=(
             (0.161,),
             (-0.008480655492356989, 0.335480655492357),

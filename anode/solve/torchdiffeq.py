@@ -80,12 +80,8 @@ class EvaluationCounter(nn.Module):
 
     def failure(self, status: SolveStatus) -> SolveFailure:
         """The failure ``status`` of the solve under way, at the point reached."""
-        return SolveFailure(
-            status,
-            self.steps - self.forward_steps,
-            float(self.time.detach()),
-            self.evaluations - self.forward_evaluations,
-        )
+        steps, time = self.steps - self.forward_steps, float(self.time.detach())
+        return SolveFailure(status, steps, time, self.backward_evaluations())
 
 
 class AdaptiveCounter(EvaluationCounter):
@@ -152,9 +148,7 @@ def _solved(
     except _SolveError as error:
         failure = counter.failure(error.args[0])
         counter.end_forward()
-        return _Solved(
-            torch.full((len(times), *start.shape), torch.nan).to(start), counter, failure
-        )
+        return _Solved(start.new_full((len(times), *start.shape), torch.nan), counter, failure)
     counter.end_forward()
     if adjoint:
         states = _attached(states, inner, outer, counter)

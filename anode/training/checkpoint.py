@@ -50,7 +50,7 @@ class Checkpoint:
             with safe_open(self.path, framework="pt") as file:
                 head = json.loads((file.metadata() or {})["anode"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if head["digest"] != _digest(head, arrays):
+            if head.pop("digest") != _digest(head, arrays):
                 raise ValueError("its content has changed since it was written")
             if head["key"] != self.key:
                 raise ValueError("it is of another training, or of other code or libraries")
@@ -77,6 +77,5 @@ class Checkpoint:
 
 def _digest(head: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> str:
     """Digest of all that a checkpoint has except the digest itself."""
-    rest = {name: value for name, value in head.items() if name != "digest"}
-    content = json.dumps(rest, sort_keys=True).encode() + save(dict(arrays))
+    content = json.dumps(head, sort_keys=True).encode() + save(dict(arrays))
     return hashlib.sha256(content).hexdigest()

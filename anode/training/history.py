@@ -36,13 +36,9 @@ class TrainingFailure:
     phase: Phase
     cause: SolveFailure | str
 
-    def as_dict(self) -> dict[str, Any]:
-        """The failure as JSON."""
-        return dict(to_json(self))
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrainingFailure":
-        """The inverse of :meth:`as_dict`."""
+        """The inverse of :func:`~anode.serialization.to_json`."""
         cause = values["cause"]
         if isinstance(cause, Mapping):
             cause = SolveFailure(**dict(cause) | {"status": SolveStatus(cause["status"])})
@@ -151,7 +147,7 @@ class Recorder:
 
     def plain(self) -> dict[str, Any]:
         """The part of the record that JSON can hold."""
-        failures = {str(r): failure.as_dict() for r, failure in self.failures.items()}
+        failures = to_json(self.failures)
         return {"epochs": self.epochs, "seconds": self.seconds, "failures": failures}
 
     def arrays(self) -> dict[str, Tensor]:

@@ -66,28 +66,21 @@ class TrainingSettings:
             raise ValueError(f"snapshot_epochs must lie in 0..{self.epochs}, got {late}")
 
     def per_replica(self, replicas: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Learning rates and weight decays, one for each replica.
-
-        Raises:
-            ValueError: If there are several but not as many as replicas.
-        """
-        both = _each(self.learning_rate, replicas), _each(self.weight_decay, replicas)
-        for name, values in zip(("learning_rate", "weight_decay"), both, strict=True):
+        """Learning rates and weight decays, one for each replica, else a ``ValueError``."""
+        found = {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+        rates, decays = (v if isinstance(v, tuple) else (v,) * replicas for v in found.values())
+        for name, values in zip(found, (rates, decays), strict=True):
             if len(values) != replicas:
                 raise ValueError(
                     f"{name} must be one number or {replicas}, one a replica, got {len(values)}"
                 )
-        return both
+        return rates, decays
 
 
 def _numbers(name: str, value: Any, **limits: float) -> float | tuple[float, ...]:
     if isinstance(value, tuple | list | np.ndarray):
         return tuple(number(name, each, **limits) for each in value)
     return number(name, value, **limits)
-
-
-def _each(value: float | tuple[float, ...], replicas: int) -> tuple[float, ...]:
-    return value if isinstance(value, tuple) else (value,) * replicas
 
 
 @torch.enable_grad()

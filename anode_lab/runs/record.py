@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from anode.arrays import Floats
+from anode.serialization import to_json
 from anode.training import Checkpoint, History, TrainingFailure, accuracy
 from anode_lab.runs.progress import ProgressLog
 from anode_lab.runs.provenance import Provenance
@@ -93,7 +94,7 @@ def save_record(store: Store, key: Key, record: Record) -> Path:
         "seeds": list(history.seeds),
         "steps_per_epoch": history.steps_per_epoch,
         "seconds": history.seconds,
-        "failures": {str(r): f.as_dict() for r, f in history.failures.items()},
+        "failures": to_json(history.failures),
         "epoch_loss": _rounded(history.epoch_loss),
         "epoch_nfe": _rounded(history.epoch_nfe),
         "validation_loss": _rounded(history.validation_loss),

@@ -22,7 +22,7 @@ from anode import (
     Tableau,
     integrate,
 )
-from anode.solve.tableaus import Doubles
+from anode.arrays import Floats
 from tests.helpers.problems import FormulaField, decay
 
 HEUN = Tableau(
@@ -349,7 +349,7 @@ def test_the_step_control_is_a_value(kind: type[MLPField]) -> None:
     cautious = Controller(safety=0.5, largest=2.0, smallest=0.1)
 
     class Halving(Controller):
-        def factor(self, ratio: Doubles, order: int) -> Doubles:
+        def factor(self, ratio: Floats, order: int) -> Floats:
             return np.where(ratio > 1, 0.5, 1.0)
 
     settings = SolverSettings(controller=cautious)

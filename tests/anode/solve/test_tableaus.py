@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from anode import Method, Tableau
+from anode.arrays import Floats
 from anode.solve import METHODS
-from anode.solve.tableaus import Doubles
 
 Tree = tuple["Tree", ...]
 """A rooted tree, as the trees at its root."""
@@ -33,12 +33,12 @@ def density(tree: Tree) -> int:
     return size(tree) * prod(map(density, tree))
 
 
-def weight(tree: Tree, a: Doubles) -> Doubles:
+def weight(tree: Tree, a: Floats) -> Floats:
     """The elementary weight of each slope."""
     return np.prod([a @ weight(each, a) for each in tree] or [np.ones(len(a))], axis=0)
 
 
-def errors(tableau: Tableau, row: Doubles, order: int, x: float = 1.0) -> float:
+def errors(tableau: Tableau, row: Floats, order: int, x: float = 1.0) -> float:
     """Largest error of the conditions up to an order of the state after x steps."""
     a = np.vstack([np.zeros(len(row)), tableau.matrix[:-2]])
     return max(
