@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from anode_lab.cli.options import MOST, in_a_line, new_folder, number, present_file, present_folder
 from anode_lab.environment import write_on_any_terminal
+from anode_lab.runs import StoreError
 from publishing import recording, records, status
 from publishing.assets import AssetsError
 from publishing.assignments import Course, make, read_course
@@ -44,7 +45,10 @@ _WITHOUT_PARAMETERS = (
 )
 """Commands that are the same for every profile, seed and device."""
 
-_ERRORS = (ProjectError, StageError, FigureError, SiteError, AssetsError, ExportError, BrowserError)
+_ERRORS = (
+    ProjectError, StageError, FigureError, SiteError, AssetsError, ExportError, BrowserError,
+    StoreError,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

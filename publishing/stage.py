@@ -6,7 +6,17 @@ from pathlib import Path
 
 import nbformat
 
-from publishing import figures, living, paper_map, records, slides, statements, status, teaching
+from publishing import (
+    checked,
+    figures,
+    living,
+    paper_map,
+    records,
+    slides,
+    statements,
+    status,
+    teaching,
+)
 from publishing.assets import vendor
 from publishing.chapters import Page, read_pages
 from publishing.figures import FigureFiles
@@ -48,6 +58,7 @@ def stage(
         FigureError: If a figure lacks its alternative text or is missing.
         ExportError: If a lecture refers to what the book does not have.
         AssetsError: If the browser's files cannot be fetched.
+        StoreError: If a record of a training is damaged.
     """
     folder = project.stage(parameters.profile)
     shutil.rmtree(folder, ignore_errors=True)
@@ -75,6 +86,8 @@ def stage(
         teaching.MARKER: teaching.table(project, chapters),
         statements.MARKER: statements.table(pages, project.root / "tests"),
     }
+    if any(checked.MARKER in page.text for page in pages):
+        texts[checked.MARKER] = checked.table(project.build)
     for page in pages:
         if not page.is_chapter:
             # What is made is written for a page of book/; one in a folder of it climbs further.
