@@ -7,7 +7,7 @@ dimension d of a point, or the channels of an image), the one that augmentation 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,6 +26,10 @@ PullBack = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
 """A function from the gradient of slopes to those of the state and of the weights."""
 
 
+CACHE = 2**21
+"""Bytes of a hidden layer's outputs that are computed at once, so that they stay in a cache."""
+
+
 class Activation(Enum):
     """The nonlinearity of a field. ReLU fields are Lipschitz, not C1; the others are smooth."""
 
@@ -37,6 +41,16 @@ class Activation(Enum):
         if self is Activation.TANH:
             return torch.tanh(x)
         return F.relu(x) if self is Activation.RELU else F.softplus(x)
+
+    def pull_back(self, gradient: Tensor, value: Tensor) -> Tensor:
+        """The gradient of x from that of the value, in its memory."""
+        if self is Activation.TANH:
+            return gradient.mul_(1 - value.square())
+        if self is Activation.RELU:
+            return torch.ops.aten.threshold_backward.grad_input(
+                gradient, value, 0, grad_input=gradient
+            )
+        return gradient.mul_(-torch.expm1(-value))
 
 
 class VectorField(nn.Module, ABC):
@@ -227,38 +241,50 @@ class MLPField(_Layered):
         return torch.baddbmm(b3, z, w3)  # (R, B, dim)
 
 
-class Convolution(NamedTuple):
-    """A convolution of one network that is given the time as a constant channel.
+class _Convolution(NamedTuple):
+    """A convolution of one network at a time, ``z (B, inputs, H, W)`` -> ``(B, outputs, H, W)``."""
 
-    The kernel of that channel is kept apart. Its response to the time is ``t * s``, where s is its
-    convolution with ones: because of the zeros beyond the border, s is constant only for a 1x1
-    kernel. Grouped convolutions of several networks would be slower.
+    kernel: Tensor  # (outputs, inputs, width, width), of odd width
+    offset: Tensor  # what is added, (outputs,) or (outputs, H, W)
 
-    Attributes:
-        kernel: Weights, ``(outputs, inputs, width, width)``, of odd width.
-        bias: Bias, ``(outputs,)``.
-        time_kernel: Weights of the time's channel, ``(outputs, 1, width, width)``, or None.
-    """
+    @classmethod
+    def at(cls, t: Tensor, size: Sequence[int], kernel: Tensor, *rest: Tensor) -> "_Convolution":
+        """At the time t, of images of a size; ``rest`` is the bias, and the time's kernel if any.
 
-    kernel: Tensor
-    bias: Tensor
-    time_kernel: Tensor | None
+        The response to a constant channel of t is t times that to ones, which is not constant at
+        the border, because of the zeros beyond it, unless the kernel is 1x1.
+        """
+        bias, *time_kernel = rest
+        if not time_kernel:
+            return cls(kernel, bias)
+        if kernel.shape[-1] == 1:
+            return cls(kernel, bias + t * time_kernel[0].flatten())
+        ones = kernel.new_ones(1, 1, *size)
+        ramp = F.conv2d(ones, time_kernel[0], padding=kernel.shape[-1] // 2)[0]
+        offset = (t * ramp).movedim(0, -1) + bias  # in memory as the states are
+        return cls(kernel, offset.contiguous().movedim(-1, 0))
 
-    def __call__(self, z: Tensor, t: Tensor) -> Tensor:
-        """The outputs ``(B, outputs, H, W)`` at a time ``()`` for ``z (B, inputs, H, W)``."""
-        kernel, bias, time_kernel = self
-        if time_kernel is None:
-            return F.conv2d(z, kernel, bias, padding=self.padding)
-        if self.padding == 0:
-            return F.conv2d(z, kernel, bias + t * time_kernel.flatten())
-        ones = z.new_ones(1, 1, *z.shape[2:])
-        ramp = F.conv2d(ones, time_kernel, padding=self.padding)[0]  # (outputs, H, W)
-        return F.conv2d(z, kernel, padding=self.padding).add_(t * ramp + bias[:, None, None])
+    def __call__(self, z: Tensor) -> Tensor:
+        kernel, offset = self
+        padding = kernel.shape[-1] // 2
+        if offset.dim() == 1:
+            return F.conv2d(z, kernel, offset, padding=padding)
+        return F.conv2d(z, kernel, padding=padding).add_(offset)
 
-    @property
-    def padding(self) -> int:
-        """Number of zeros beyond each border that keep height and width."""
-        return self.kernel.shape[-1] // 2
+    def pull_back(self, gradient: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From the gradient of the outputs to those of ``z``, of the kernel and of the offset."""
+        outputs, inputs, width, _ = self.kernel.shape
+        rows, narrows = gradient.movedim(1, -1), width == 1 and outputs < inputs
+        of_z, of_kernel, _ = torch.ops.aten.convolution_backward(
+            gradient, z, self.kernel, None, [1, 1], [width // 2] * 2, [1, 1], False, [0, 0], 1,
+            [True, not narrows, False],
+        )  # fmt: skip
+        if narrows:  # oneDNN takes four times as long as this product where z is in no cache
+            product = rows.flatten(0, 2).mT @ z.movedim(1, -1).flatten(0, 2)
+            of_kernel = product[:, :, None, None]
+        if self.offset.dim() == 1:
+            return of_z, of_kernel, rows.flatten(0, 2).sum(0)
+        return of_z, of_kernel, rows.flatten(1).sum(0).view(rows.shape[1:]).movedim(-1, 0)
 
 
 class ConvField(_Layered):
@@ -320,21 +346,62 @@ class ConvField(_Layered):
         return flat.unflatten(-1, (-1, height, width, channels)).movedim(-1, -3)
 
     def evaluate(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> Tensor:
-        if len(h) == 1:  # without slices, which would cost a node each in the graph
-            return self._evaluate_one([w.squeeze(0) for w in weights], t, h.squeeze(0))[None]
-        times = t.expand(len(h))
-        each = zip(*(w.unbind() for w in weights), strict=True)
-        return torch.stack([self._evaluate_one(w, times[r], h[r]) for r, w in enumerate(each)])
+        layers = self._layers(weights, t)
+        found = [self._through(layers[r], part)[-1] for r, part in self._parts(h)]
+        whole = torch.cat(found) if len(found) > 1 else found[0]
+        return whole.unflatten(0, h.shape[:2])
 
-    def _evaluate_one(self, weights: Sequence[Tensor], t: Tensor, h: Tensor) -> Tensor:
-        """f of one replica at states ``(B, c+p, H, W)``."""
-        time_kernels: Sequence[Tensor | None] = weights[6:] or [None] * 3
-        z = h.contiguous(memory_format=torch.channels_last)
-        for number, layer in enumerate(zip(weights[:3], weights[3:6], time_kernels, strict=True)):
-            if number > 0:
-                z = self.activation(z)
-            z = Convolution(*layer)(z, t)
-        return z
+    def trace(self, weights: tuple[Tensor, ...], t: Tensor, h: Tensor) -> tuple[Tensor, PullBack]:
+        # Written out: what a graph adds takes as long as a fifth of the convolutions.
+        leaves = tuple(w.detach().requires_grad_() for w in weights)
+        with torch.enable_grad():
+            layers = self._layers(leaves, t)
+        offsets = [layer.offset for own in layers for layer in own]
+        with torch.no_grad():
+            kept = [(r, self._through(layers[r], part)) for r, part in self._parts(h)]
+            value = torch.cat([states.pop() for _, states in kept]).unflatten(0, h.shape[:2])
+        again = h.shape[2] < weights[1].shape[2]  # sooner than it is read from memory
+        for _, states in kept:
+            states[1] = h.new_empty(0) if again else states[1]
+
+        @torch.no_grad()
+        def pull_back(gradient: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+            of_kernels = [torch.zeros_like(w) for w in weights[:3]]
+            of_offsets = [torch.zeros_like(offset) for offset in offsets]
+            of_states = []
+            for (r, inputs), (_, g) in zip(kept, self._parts(gradient), strict=True):
+                first = self.activation(layers[r][0](inputs[0])) if again else inputs[1]
+                inputs = [inputs[0], first, inputs[2]]
+                for number in reversed(range(3)):
+                    g, of_kernel, of_offset = layers[r][number].pull_back(g, inputs[number])
+                    of_kernels[number][r] += of_kernel
+                    of_offsets[3 * r + number] += of_offset
+                    g = self.activation.pull_back(g, inputs[number]) if number else g
+                of_states.append(g)
+            rest = torch.autograd.grad(offsets, leaves[3:], of_offsets, retain_graph=True)
+            return torch.cat(of_states).unflatten(0, h.shape[:2]), (*of_kernels, *rest)
+
+        return value, pull_back
+
+    def _layers(self, weights: tuple[Tensor, ...], t: Tensor) -> list[list[_Convolution]]:
+        """The three convolutions of each replica, of weights in the order of :attr:`weights`."""
+        size, times = self.state_shape[1:], t.expand(len(weights[0]))
+        own = zip(times, *weights, strict=True)
+        return [[_Convolution.at(t, size, *w[i::3]) for i in range(3)] for t, *w in own]
+
+    def _through(self, layers: Sequence[_Convolution], z: Tensor) -> list[Tensor]:
+        """The inputs of the layers, and what the last one gives."""
+        states = [z, self.activation(layers[0](z))]
+        states.append(self.activation(layers[1](states[1])))
+        return [*states, layers[2](states[2])]
+
+    def _parts(self, h: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """The states of each replica; on a CPU as many at once as fit into a processor's cache."""
+        each = h.element_size() * self.kernels[1].shape[1] * math.prod(self.state_shape[1:])
+        count = max(1, -(-h.shape[1] * each // CACHE)) if h.device.type == "cpu" else 1
+        for r, states in enumerate(h):
+            for part in states.chunk(count):
+                yield r, part.contiguous(memory_format=torch.channels_last)
 
 
 def linear_layers(

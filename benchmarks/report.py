@@ -173,11 +173,11 @@ def _images(results: Results, plan: Plan) -> str:
         "an evaluation, ms", "÷ bare convolutions", f"÷ {ADJOINT.name}",
     ]  # fmt: skip
     note = (
-        f"Digits, ten classes, batch {Task(1).batch}, {plan.image_steps} step(s) a round, "
-        f"{plan.rounds} round(s). An evaluation is a step's time by all its evaluations, "
+        f"Digits, ten classes, batch {Task(1).batch}, at 28×28 of 256, {plan.image_steps} step(s) "
+        f"a round, {plan.rounds} round(s). An evaluation is a step's time by all its evaluations, "
         f"forwards and of the adjoint; its gradient is in it. Bare convolutions: those of a step's "
-        f"evaluations and of their gradients on tensors of their own, in each order in memory; "
-        f"ratios are of the faster one in that round."
+        f"evaluations and of their gradients on tensors of their own, in each order in memory and "
+        f"with several numbers of images at once; ratios are of the fastest in that round."
     )
     return note + "\n\n" + _markdown(head, lines, left=4)
 

@@ -106,12 +106,14 @@ def test_ways_to_train_on_images_do_the_same_task(way: Contestant, image_checker
     np.testing.assert_allclose(training.run().losses, record.losses, rtol=1e-5)
 
 
-def test_the_limit_on_images_has_the_convolutions_of_torchdiffeqs_graph() -> None:
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_limit_on_images_has_the_convolutions_of_torchdiffeqs_graph(parts: int) -> None:
     """The field's own without the time channels, and a gradient where the graph has one."""
     task = replace(SMALL, steps=2)
     limit = Convolutions.of(task)
     with FlopCounterMode(display=False) as bare:
-        Step(task, torch.channels_last).run(round(limit.nfe), round(limit.backward))
+        step = Step(task, torch.channels_last, task.batch // parts)
+        step.run(round(limit.nfe), round(limit.backward))
     training = DIRECT.prepare(task)
     with FlopCounterMode(display=False) as counter:
         training.run()
@@ -126,7 +128,7 @@ def test_the_limit_on_images_has_the_convolutions_of_torchdiffeqs_graph() -> Non
     assert counter.get_total_flops() / task.steps == pytest.approx(flops)
 
 
-def test_the_limit_on_images_is_the_faster_order_of_each_round() -> None:
+def test_the_limit_on_images_is_the_fastest_way_of_each_round() -> None:
     limit = Convolutions("", 1, 8, 7, {"a": [1.0, 5.0], "b": [2.0, 3.0]})
     np.testing.assert_array_equal(limit.least(), [1.0, 3.0])
     limit = Convolutions.of(SMALL)

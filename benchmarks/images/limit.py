@@ -8,6 +8,7 @@ them. No activations, no sums of slopes, no error estimates, no graph.
 import gc
 import time
 from dataclasses import dataclass, field
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -21,6 +22,9 @@ from benchmarks.task import Floats, Task
 FORMATS = {"channels last": torch.channels_last, "channels first": torch.contiguous_format}
 """Orders in memory; which is faster depends on the sizes and the machine."""
 
+AT_ONCE = (256, 64, 32, 16, 8)
+"""Numbers of images a convolution is given at once; fewer stay in a cache, more share its start."""
+
 
 @dataclass
 class Convolutions:
@@ -30,7 +34,7 @@ class Convolutions:
         model: name of the task.
         threads: of the process.
         nfe, backward: evaluations of a step, and those that its gradient passes through.
-        seconds: order in memory -> those of a step, one entry a round.
+        seconds: order in memory and images at once -> those of a step, one entry a round.
     """
 
     model: str
@@ -47,8 +51,9 @@ class Convolutions:
     @torch.no_grad()
     def measure(self, task: ImageTask) -> None:
         """One more round."""
-        for name, order in FORMATS.items():
-            step = Step(task, order)
+        ways = product(FORMATS.items(), (n for n in AT_ONCE if task.batch % n == 0))
+        for (name, order), at_once in ways:
+            step = Step(task, order, at_once)
             step.run(1, 1)
             gc.collect()
             start = time.perf_counter()
@@ -56,29 +61,28 @@ class Convolutions:
             seconds = time.perf_counter() - start
             # A mean of steps is not a whole number of evaluations. Its way back is twice its work.
             share = (self.nfe + 2 * self.backward) / (round(self.nfe) + 2 * round(self.backward))
-            self.seconds.setdefault(name, []).append(share * seconds)
+            self.seconds.setdefault(f"{name}, {at_once} at once", []).append(share * seconds)
 
     def least(self) -> Floats:
-        """Seconds of a step in the faster order, one a round."""
+        """Seconds of a step the fastest way, one a round."""
         return torch.tensor(list(self.seconds.values()), dtype=torch.float64).amin(0).numpy()
 
 
 class Step:
-    """States, weights and gradients of an evaluation's three convolutions."""
+    """States, weights and gradients of an evaluation's three convolutions, of some at once."""
 
-    def __init__(self, task: Task, order: torch.memory_format) -> None:
+    def __init__(self, task: Task, order: torch.memory_format, at_once: int) -> None:
         model = task.model()
         assert isinstance(model.field, ConvField)
         kernels, biases = model.field.kernels, model.field.biases
         self.layers = [(k[0].clone(), b[0].clone()) for k, b in zip(kernels, biases, strict=True)]
-        shape = (task.batch, *model.state_shape)
-        self.states = torch.rand(2, *shape)
-        self.order = order
+        self.states = torch.rand(2, at_once, *model.state_shape)
+        self.order, self.parts = order, task.batch // at_once
 
     def run(self, forward: int, backward: int) -> None:
         """``forward`` evaluations, and the way back through ``backward`` of them."""
-        kept = [self._evaluate(self._copy(0)) for _ in range(forward)]
-        for inputs in kept[:backward][::-1]:
+        kept = [self._evaluate(self._copy(0)) for _ in range(forward * self.parts)]
+        for inputs in kept[: backward * self.parts][::-1]:
             self._pull_back(inputs, self._copy(1))
 
     def _copy(self, which: int) -> Tensor:

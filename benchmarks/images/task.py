@@ -63,7 +63,7 @@ TASKS = {
     task.name: task
     for task in (
         *(ImageTask(size=14, filters=k, augment_dim=p) for k in (16, 32) for p in (0, 5)),
-        ImageTask(size=28, filters=64, augment_dim=5),
+        ImageTask(size=28, filters=64, augment_dim=5, batch=256),
     )
 }
 """Name -> task; the last is the paper's size of MNIST."""

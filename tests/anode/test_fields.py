@@ -72,6 +72,25 @@ def test_a_traced_evaluation_goes_back_as_autograd_does(
             torch.testing.assert_close(found, known, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("filters", [1, 6])
+def test_a_batch_is_cut_into_parts_for_the_cache_and_gives_the_same(
+    filters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values and gradients, with a first hidden layer that is kept (1 filter), or not."""
+    field = ConvField(2, (5, 4), filters=filters, seeds=SEEDS).double()
+    h, t = states(field), torch.tensor([0.4, 0.8, 1.2]).double()
+    whole, way_back = field.trace(field.weights, t, h)
+    expected, weights = way_back(whole)
+    monkeypatch.setattr("anode.fields.CACHE", 3 * 20 * 8 * filters)  # three samples
+    cut, way_back_cut = field.trace(field.weights, t, h)
+    assert [len(part) for _, part in field._parts(h[:1])] == [3, 3, 1]
+    assert torch.equal(cut, field(t, h))
+    torch.testing.assert_close(cut, whole, rtol=1e-12, atol=1e-12)
+    found, weights_cut = way_back_cut(whole)
+    for one, other in zip((expected, *weights), (found, *weights_cut), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("make", [mlp, conv])
 def test_weights_get_the_gradients_of_the_plain_network(make: MakeField) -> None:
     """Summed over all weights but per replica, in float64."""
