@@ -113,60 +113,23 @@ def test_a_workflow_may_do_nothing_and_runs_once_at_a_time(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("path", "name", "job"), jobs())
-def test_a_job_ends_and_has_the_least_permissions(
-    path: Path, name: str, job: dict[str, Any]
-) -> None:
+def test_a_job_ends(path: Path, name: str, job: dict[str, Any]) -> None:
     assert 0 < job["timeout-minutes"] <= (7200 if name == "build" else 360)
-    writes = {key for key, value in job["permissions"].items() if value == "write"}
-    allowed = {
-        ("book", "propose"): {"contents", "pull-requests"},
-        ("book", "publish"): {"pages", "id-token"},
-        ("links", "check"): {"issues"},
-        ("release", "pypi"): {"id-token"},
-        ("release", "github"): {"contents"},
-    }
-    assert writes == allowed.get((path.stem, name), set())
 
 
-@pytest.mark.parametrize(("path", "name", "job"), jobs())
-def test_what_may_write_never_runs_a_pull_requests_code(
-    path: Path, name: str, job: dict[str, Any]
-) -> None:
-    triggers = parsed(path)["on"]
-    assert "pull_request_target" not in triggers
-    writes = "write" in job["permissions"].values()
-    if writes and "pull_request" in triggers:
-        assert "github.ref == 'refs/heads/main'" in job["if"]
-    assert "secrets." not in json.dumps(job), "the token of the run is enough"
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_nobody_elses_code_runs_with_more_rights(path: Path) -> None:
+    text = path.read_text(encoding="utf8")
+    assert "pull_request_target" not in text
+    assert "secrets." not in text, "the token of the run is enough"
 
 
 def test_steps_call_targets_of_the_makefile() -> None:
     makefile = (HOME / "Makefile").read_text(encoding="utf8")
     targets = set(re.findall(r"^([a-z-]+):.*##", makefile, flags=re.MULTILINE))
-    called = set()
-    for where, step in steps():
-        for line in step.get("run", "").splitlines():
-            found = re.findall(r"make (?:--silent )?([a-z-]+)", line)
-            called |= set(found)
-            others = ("gh release", "exit 1", "scripts/", "command -v nvidia-smi || echo")
-            assert found or line.startswith(others), f"{where}: {line}"
-    assert called <= targets
-    assert called >= {"test", "check", "quick", "gpu", "records", "book", "colab", "package"}
-
-
-def test_two_variables_are_about_the_machine_with_a_gpu() -> None:
-    text = "".join(path.read_text(encoding="utf8") for path in WORKFLOWS)
-    assert set(re.findall(r"vars\.(\w+)", text)) == {"GPU_RUNNER", "RECORD_HOURS"}
-    runners = {
-        path.stem: job["runs-on"]
-        for path in WORKFLOWS
-        for job in parsed(path)["jobs"].values()
-        if "GPU" in job["runs-on"]
-    }
-    assert runners == {
-        "book": "${{ github.event_name != 'pull_request' && github.event_name != 'push' "
-        "&& vars.GPU_RUNNER || 'ubuntu-24.04' }}"
-    }
+    scripts = "\n".join(step.get("run", "") for _, step in steps())
+    called = set(re.findall(r"\bmake ([a-z-]+)", scripts))
+    assert {"test", "book", "records"} <= called <= targets
 
 
 def test_pythons_are_those_that_the_package_names() -> None:
