@@ -29,6 +29,9 @@ from publishing.records import Record
 RESULTS_MARKER = "% build-results"
 """Line of the start page that stands for what chapters show there."""
 
+FOOTER_MARKER = "% build-footer"
+"""Text in the settings that stands for the last line of every page."""
+
 ASSETS = "assets"
 """Folder of the files that pages load; the site serves it as ``_static``."""
 
@@ -99,6 +102,11 @@ def stage(
     for name in (*_SETTINGS, *sources):
         if (project.root / name).is_file():
             shutil.copyfile(project.root / name, folder / name)
+    settings = folder / "_config.yml"
+    if settings.is_file():
+        footer = f"Executed with {_sizes(parameters)}."
+        text = settings.read_text(encoding="utf8").replace(FOOTER_MARKER, footer)
+        settings.write_text(text, encoding="utf8")
     shutil.copytree(THEME, folder / ASSETS, dirs_exist_ok=True)
     if assets:
         vendor(folder / ASSETS / "vendor")

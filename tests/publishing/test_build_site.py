@@ -75,6 +75,12 @@ def test_page_shows_what_the_chapter_printed_and_drew(built: Book) -> None:
     assert "profile = 'smoke'" not in page.text  # the injected parameters are hidden
 
 
+def test_every_page_names_the_profile_and_the_device(built: Book) -> None:
+    for name in ("index", "old", "status", "part/a"):
+        [footer] = _page(built, name).select(".extra_footer")
+        assert footer.text.strip() == "Executed with profile smoke, seed 0, device cpu."
+
+
 def test_buttons_lead_to_this_pages_sources(built: Book) -> None:
     repository = built.project.repository()
     chapter, plain = _links(_page(built, "part/a")), _links(_page(built, "index"))
