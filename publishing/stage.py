@@ -11,6 +11,7 @@ from publishing import (
     figures,
     living,
     paper_map,
+    playground,
     records,
     slides,
     statements,
@@ -85,6 +86,7 @@ def stage(
         RESULTS_MARKER: results,
         living.MARKER: "\n\n".join(filter(None, alive)),
         **paper_map.texts(pages),
+        **playground.texts(),
         slides.MARKER: slides.links(decks),
         teaching.MARKER: teaching.table(project, chapters),
         statements.MARKER: statements.table(pages, project.root / "tests"),
@@ -108,6 +110,7 @@ def stage(
         text = settings.read_text(encoding="utf8").replace(FOOTER_MARKER, footer)
         settings.write_text(text, encoding="utf8")
     shutil.copytree(THEME, folder / ASSETS, dirs_exist_ok=True)
+    playground.write(folder / ASSETS)
     if assets:
         vendor(folder / ASSETS / "vendor")
     return folder

@@ -52,13 +52,15 @@ function huber(outputs, targets, slopes) {
   return sum / count;
 }
 
-// One network in training. `settings`: of the network, the solver and Adam; `data`: points x, y.
+// One network in training. `settings`: of the network, the solver and Adam; `data`: inputs x, one
+// after another, and targets y.
 export class Training {
   constructor(settings, data) {
     Object.assign(this, settings);
     this.data = data;
     this.count = data.y.length;
-    this.network = new Network({ ...settings, dim: 2 + settings.p });
+    this.inputs = data.x.length / this.count; // d, the dimension of an input
+    this.network = new Network({ ...settings, dim: this.inputs + settings.p });
     drawn(this.network, settings.seed);
     const { size } = this.network;
     [this.gradient, this.mean, this.square] = [0, 0, 0].map(() => new Float64Array(size));
@@ -75,13 +77,13 @@ export class Training {
 
   // States at time 0: inputs with zeros appended.
   augmented(x, which = null) {
+    const { inputs } = this;
     const { dim } = this.network;
-    const count = which ? which.length : x.length / 2;
+    const count = which ? which.length : x.length / inputs;
     const start = new Float64Array(count * dim);
     for (let b = 0; b < count; b++) {
-      const from = 2 * (which ? which[b] : b);
-      start[b * dim] = x[from];
-      start[b * dim + 1] = x[from + 1];
+      const from = inputs * (which ? which[b] : b);
+      for (let i = 0; i < inputs; i++) start[b * dim + i] = x[from + i];
     }
     return start;
   }
@@ -143,10 +145,10 @@ export class Training {
   }
 }
 
-// Outputs at inputs x, in pairs; NaN where the solve fails.
+// Outputs at inputs x; NaN where the solve fails.
 export function outputs(training, x, tolerance = training.tolerance) {
   const { network } = training;
-  const count = x.length / 2;
+  const count = x.length / training.inputs;
   const solver = new Solver(network, count, tolerance);
   const { states } = solver.solve(training.augmented(x), [0, 1]);
   return Float64Array.from({ length: count }, (_, b) =>
@@ -157,6 +159,6 @@ export function outputs(training, x, tolerance = training.tolerance) {
 // Paths of inputs x at `count` times; fewer where the solve fails.
 export function paths(training, x, count) {
   const { network } = training;
-  const solver = new Solver(network, x.length / 2, training.tolerance);
+  const solver = new Solver(network, x.length / training.inputs, training.tolerance);
   return solver.solve(training.augmented(x), evenly(count, 1)).states;
 }

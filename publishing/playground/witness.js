@@ -9,22 +9,21 @@ const ACCURATE = 1e-9;
 const POINTS = 160; // of the curve that is drawn
 const LONGEST = 2 ** 40;
 
-// The witness on the circle of a radius, and the escape curve from the centre as far as `far`.
+// The witness on the sphere of a radius of a network with p = 0, and the escape curve from the centre as far as `far`.
 //
 // `centre` is the output at 0. Where it is not negative, the centre itself is wrong. Where no point
 // is found, because the linear layer is 0 or a solve fails, `point` is null.
 export function witness(network, radius, far = radius) {
-  if (network.dim !== 2) throw new RangeError(`the state must have 2 dimensions, got ${network.dim}`);
   const solver = new Solver(network, 1, ACCURATE);
   const flow = (start, times) => {
     const { states, status } = solver.solve(start, times);
     return status ? null : [...states[1]];
   };
-  const features = flow([0, 0], [0, 1]);
+  const features = flow(new Float64Array(network.dim), [0, 1]);
   const fall = Math.hypot(...network.head);
   if (!features || fall === 0) return { point: null, centre: network.bias[0], curve: [] };
   const centre = network.output(features);
-  const at = (s) => flow([0, 1].map((i) => features[i] - (s * network.head[i]) / fall), [1, 0]);
+  const at = (s) => flow(features.map((value, i) => value - (s * network.head[i]) / fall), [1, 0]);
   const norm = (point) => (point ? Math.hypot(...point) : NaN);
   const reach = (distance) => {
     let [low, high] = [0, 1];
@@ -43,7 +42,7 @@ export function witness(network, radius, far = radius) {
     const finer = curve.flatMap((one, i) => {
       const next = curve[i + 1];
       if (!next || !one.point || !next.point) return [one];
-      const gap = Math.hypot(next.point[0] - one.point[0], next.point[1] - one.point[1]);
+      const gap = Math.hypot(...next.point.map((value, i) => value - one.point[i]));
       const s = (one.s + next.s) / 2;
       return gap > longest ? [one, { s, point: at(s) }] : [one];
     });

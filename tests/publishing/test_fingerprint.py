@@ -79,7 +79,7 @@ def test_a_script_or_a_style_executes_the_chapters_that_embed_it(
 ) -> None:
     showing = {name for name, text in texts(tree).items() if "living_flows(" in text}
     assert showing
-    for name in ("living.js", "numerics.js", "living.css"):
+    for name in ("living.js", "numerics.js", "drawing.js", "living.css"):
         [file] = (tree / "anode_lab").rglob(name)
         text = file.read_text(encoding="utf8")
         insert(file, "/* A comment. */")

@@ -3,8 +3,13 @@
 import re
 from pathlib import Path
 
-NUMERICS = Path(__file__).parent / "numerics.js"
+_HERE = Path(__file__).parent
+
+NUMERICS = _HERE / "numerics.js"
 """The module with the field, the solver and its gradients."""
+
+DRAWING = _HERE / "drawing.js"
+"""The module that draws states, paths and the linear layer's boundary."""
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\./|\.\./)[^"]*";\n', re.M)
 

@@ -10,7 +10,7 @@ import numpy as np
 from traitlets import Dict, Int, List
 
 from anode.arrays import Floats
-from anode_lab.figures.parts.living.scripts import NUMERICS, joined
+from anode_lab.figures.parts.living.scripts import DRAWING, NUMERICS, joined
 from anode_lab.figures.style import theme_colours
 from anode_lab.measures.weights_by_epoch import NetworkByEpoch
 
@@ -29,7 +29,7 @@ class LivingFlows(anywidget.AnyWidget):
         answer: Result of the package for the point; empty where no kernel runs.
     """
 
-    _esm = joined(NUMERICS, _HERE / "living.js")
+    _esm = joined(NUMERICS, DRAWING, _HERE / "living.js")
     _css = _HERE / "living.css"
     networks: Any = List().tag(sync=True)
     data = Dict().tag(sync=True)

@@ -18,7 +18,7 @@ from anode_lab import runs
 from anode_lab.figures import augmented_neural_odes as figures
 from anode_lab.figures.parts import living
 from anode_lab.figures.parts.living import living_flows
-from anode_lab.figures.parts.living.scripts import NUMERICS, joined
+from anode_lab.figures.parts.living.scripts import DRAWING, NUMERICS, joined
 from anode_lab.figures.style import Picture
 from anode_lab.measures.weights_by_epoch import NetworkByEpoch, flat_weights, follow
 from anode_lab.runs import Result
@@ -150,7 +150,7 @@ def test_what_cannot_be_drawn_is_refused(plane: Result, still: Picture) -> None:
 
 def test_the_scripts_have_no_address() -> None:
     """It would make a page ask another's server."""
-    for script in (SCRIPT, NUMERICS):
+    for script in (SCRIPT, NUMERICS, DRAWING):
         assert "http" not in script.read_text(encoding="utf8")
     assert (
         subprocess.run([sys.executable, "-c", "import anode_lab.figures.parts.living"]).returncode
@@ -162,5 +162,5 @@ def test_the_widget_is_one_module_without_imports(widget: Any) -> None:
     """A page makes it a module of its own, from which nothing else can be imported."""
     assert "import " not in re.sub(r"//.*", "", widget._esm)
     assert "export default" in widget._esm
-    with pytest.raises(ValueError, match="share names: .*Network"):
+    with pytest.raises(ValueError, match=r"share names: .*Network"):
         joined(NUMERICS, NUMERICS)
