@@ -75,7 +75,8 @@ export const DATA = {
 // Whether the data are those of g, on the line or in the plane.
 export const isG = ({ data }) => data === "annulus" || data === "line";
 
-// Inputs x, one after another, and targets y of the settings.
+// Inputs x, one after another, their dimension, and targets y.
 export function dataOf(settings) {
-  return DATA[settings.data](settings, Generator.of(settings.seed, "data"));
+  const made = DATA[settings.data](settings, Generator.of(settings.seed, "data"));
+  return { ...made, inputs: settings.data === "line" ? 1 : 2 };
 }

@@ -1,7 +1,7 @@
 // The playground on its page: controls, panels, curves and words. The numbers come from the workers.
 
 import {
-  diamond, divide, fixed, frame, isDark, limitsOf, line, mark, minus, projection, ring,
+  diamond, divide, fixed, frame, isDark, crosses, limitsOf, line, marks, minus, projection, ring,
 } from "../../anode_lab/figures/parts/living/drawing.js";
 import { OUTER, dataOf, isG } from "./data.js";
 import {
@@ -14,6 +14,7 @@ const SHOWN = 30; // steps between two pictures
 const CALM = 2000; // milliseconds between two pictures for readers who want less motion
 const LAST = 20000; // steps of a training
 const WINDOW = [[-SIDE, SIDE], [-SIDE, SIDE]];
+const UNREADY = "Paint points of both classes first. ";
 const FINITE = 1e6; // states beyond it are not drawn
 
 function make(tag, attributes = {}, ...children) {
@@ -107,13 +108,16 @@ class Panel {
     return `${cost}, ${wrong} of ${count} ${where} wrong${this.failed ? `; stopped, ${this.failed}` : ""}`;
   }
 
-  draw(look) {
-    if (!this.view) return;
+  // What draws the panel, in parts.
+  parts(look) {
     this.title.textContent = this.name;
     this.numbers.textContent = this.words();
-    if (this.line) this.drawGraph(look);
-    else this.drawInputs(look);
-    this.drawFeatures(look);
+    const inputs = () => (this.line ? this.drawGraph(look) : this.drawInputs(look));
+    this.describe(look);
+    return [inputs, () => this.drawFeatures(look)];
+  }
+
+  describe(look) {
     this.inputs.setAttribute("aria-label", `${this.name}: outputs over the plane of inputs; ${this.words()}. ${look.help}`);
     this.features.setAttribute("aria-label", `${this.name}: features of the data, the paths to them, and the linear layer's boundary.`);
     Object.assign(this.inputs.dataset, { made: this.view.made, wrong: this.view.wrong.wrong });
@@ -144,9 +148,9 @@ class Panel {
     const wrong = [];
     if (this.radii) {
       grid.forEach((output, k) => {
-        const [row, column] = [Math.floor(k / cells), k % cells];
-        const at = [centre(column, cells), centre(row, cells)];
-        if (output * target(at, this.radii) < 0) wrong.push(to([at[0], -at[1]]));
+        const x = centre(k % cells, cells);
+        const y = -centre(Math.floor(k / cells), cells);
+        if (output * target(Math.hypot(x, y), this.radii) < 0) wrong.push(to([x, y]));
       });
     }
     frame(pen, to, WINDOW, colours);
@@ -158,7 +162,7 @@ class Panel {
       }
     }
     this.points(pen, (b) => to([this.data.x[2 * b], this.data.x[2 * b + 1]]), colours);
-    for (const at of wrong) mark(pen, at, 0, colours.ink);
+    crosses(pen, wrong, colours.ink);
     const found = this.view.witness;
     if (found?.point) {
       pen.setLineDash([6, 3]);
@@ -203,11 +207,8 @@ class Panel {
     }
     this.points(pen, (b) => to([this.data.x[b], this.data.y[b]]), colours);
     line(pen, [...grid].map((output, k) => to([centre(k, cells), held(output)])), colours.ink, 1.8, 1);
-    grid.forEach((output, k) => {
-      const x = centre(k, cells);
-      const wanted = target([x], this.radii);
-      if (output * wanted < 0) mark(pen, to([x, held(output)]), 0, colours.ink);
-    });
+    const wrong = [...grid.keys()].filter((k) => grid[k] * target(Math.abs(centre(k, cells)), this.radii) < 0);
+    crosses(pen, wrong.map((k) => to([centre(k, cells), held(grid[k])])), colours.ink);
     if (found?.point) {
       const [x, y] = found.centre < 0 ? [found.point[0], found.output] : [0, found.centre];
       diamond(pen, to([x, held(y)]), colours.ink, colours.page);
@@ -216,7 +217,10 @@ class Panel {
   }
 
   points(pen, at, colours) {
-    this.data.y.forEach((y, b) => mark(pen, at(b), y, y < 0 ? colours.inner : colours.outer));
+    for (const [target, colour] of [[-1, colours.inner], [1, colours.outer]]) {
+      const own = [...this.data.y.keys()].filter((b) => this.data.y[b] === target);
+      marks(pen, own.map(at), target, colour);
+    }
   }
 
   // Where the output is 0, from cell to cell.
@@ -226,6 +230,8 @@ class Panel {
     pen.beginPath();
     for (let row = 0; row < cells - 1; row++) {
       for (let column = 0; column < cells - 1; column++) {
+        const low = at(row, column) < 0;
+        if (low === at(row, column + 1) < 0 && low === at(row + 1, column) < 0 && low === at(row + 1, column + 1) < 0) continue;
         const corners = [[row, column], [row, column + 1], [row + 1, column + 1], [row + 1, column]];
         const crossings = [];
         corners.forEach(([r, c], i) => {
@@ -451,8 +457,7 @@ class Playground {
   // A changed setting starts the training again, and goes into the address.
   set(name, value) {
     const { settings, complaints } = read(written({ ...this.settings, [name]: value }));
-    if (complaints.length) this.words = complaints.join("; ");
-    else this.settings = settings;
+    if (!complaints.length) this.settings = settings;
     if (!this.small) history.replaceState(null, "", `#${written(this.settings)}`);
     return this.restart(complaints.length ? `${complaints.join("; ")}. ` : "");
   }
@@ -461,6 +466,7 @@ class Playground {
   async restart(complaint = "") {
     this.pause(false);
     this.epoch += 1;
+    this.draws = (this.draws ?? 0) + 1;
     const { epoch } = this;
     const data = dataOf(this.settings);
     this.ready = new Set(data.y).size === 2;
@@ -469,9 +475,8 @@ class Playground {
       this.painting.hidden = this.settings.data !== "painted";
       this.code.textContent = this.ready ? snippet(this.settings, 20) : "# Paint points of both classes first.";
     }
-    if (!this.ready && data.y.length === 0) data.x = new Float64Array(0);
     await Promise.all(this.panels.map((panel) => panel.start(this.settings, data)));
-    if (epoch === this.epoch) await this.show({ words: complaint });
+    if (epoch === this.epoch) await this.show({ words: this.ready ? complaint : `${complaint}${UNREADY}` });
   }
 
   get made() {
@@ -479,9 +484,10 @@ class Playground {
   }
 
   async run() {
-    if (!this.ready) return this.say("Paint points of both classes first. ");
+    if (!this.ready) return this.say(UNREADY);
     this.playing = true;
     this.play.textContent = "Pause";
+    this.status.textContent = "Training.";
     const { epoch } = this;
     let shown = performance.now();
     while (this.playing && epoch === this.epoch && this.made < LAST && this.panels.some((each) => !each.failed)) {
@@ -503,7 +509,7 @@ class Playground {
   }
 
   async advance(steps) {
-    if (!this.ready) return this.say("Paint points of both classes first. ");
+    if (!this.ready) return this.say(UNREADY);
     this.pause(false);
     const { epoch } = this;
     await Promise.all(this.panels.map((panel) => panel.train(steps)));
@@ -539,12 +545,13 @@ class Playground {
     this.panels.forEach((panel, side) => (panel.view = views[side]));
     this.scrubber.max = this.made;
     this.scrubber.value = step ?? this.made;
-    this.draw();
+    await this.draw();
+    if (epoch !== this.epoch || shows !== this.shows) return;
     this.root.dataset.steps = this.made;
     if (search) this.say(words);
   }
 
-  draw() {
+  async draw() {
     if (!this.panels.every((panel) => panel.view)) return;
     const colours = this.colours[isDark() ? "dark" : "light"];
     for (const [name, colour] of Object.entries(colours)) this.root.style.setProperty(`--play-${name}`, colour);
@@ -560,7 +567,16 @@ class Playground {
     };
     this.step.textContent = `step ${this.panels[0].view.made}`;
     this.turner.parentElement.hidden = !this.panels.some((panel) => panel.view.dim > 2);
-    this.panels.forEach((panel) => panel.draw(look));
+    // One picture at a time, and the browser's own work between them.
+    this.draws = (this.draws ?? 0) + 1;
+    const { draws } = this;
+    for (const panel of this.panels) {
+      for (const part of panel.parts(look)) {
+        part();
+        await new Promise((later) => setTimeout(later));
+        if (draws !== this.draws) return;
+      }
+    }
     drawCurves(this.curves[0], this.panels.map((panel) => panel.losses), look, true);
     drawCurves(this.curves[1], this.panels.map((panel) => panel.nfe), look, false);
     const both = this.panels.map((panel) => panel.name).join(" and ");
@@ -576,7 +592,8 @@ class Playground {
   }
 
   say(before) {
-    const step = this.panels[0].view?.made ?? 0;
+    if (!this.panels.every((panel) => panel.view)) return;
+    const step = this.panels[0].view.made;
     const said = this.panels.map((panel) => `${panel.name}: ${panel.words()}`);
     const searched = this.panels.map((panel) => this.searched(panel)).find(Boolean) ?? "";
     const yours = this.point && this.settings.data !== "painted" ? this.yours() : "";

@@ -59,7 +59,7 @@ export class Training {
     Object.assign(this, settings);
     this.data = data;
     this.count = data.y.length;
-    this.inputs = data.x.length / this.count; // d, the dimension of an input
+    this.inputs = data.inputs; // d, the dimension of an input
     this.network = new Network({ ...settings, dim: this.inputs + settings.p });
     drawn(this.network, settings.seed);
     const { size } = this.network;

@@ -25,9 +25,8 @@ function grid(inputs, cells) {
   return x;
 }
 
-// Target of g at a point: −1 in the ball, +1 in the annulus, 0 where g is not defined.
-export function target(point, { r1, r2 }) {
-  const radius = Math.hypot(...point);
+// Target of g at a distance from 0: −1 in the ball, +1 in the annulus, 0 where g is not defined.
+export function target(radius, { r1, r2 }) {
   if (radius <= r1) return -1;
   return radius >= r2 && radius <= OUTER ? 1 : 0;
 }
@@ -114,7 +113,10 @@ export class Side {
     };
     if (this.radii) {
       const { inputs } = this.training;
-      grid.forEach((output, k) => look(output, target(x.subarray(inputs * k, inputs * (k + 1)), this.radii)));
+      grid.forEach((output, k) => {
+        const radius = Math.hypot(x[inputs * k], inputs === 2 ? x[2 * k + 1] : 0);
+        look(output, target(radius, this.radii));
+      });
     } else this.training.data.y.forEach((y, b) => look(outputs[b], y));
     return { wrong, count };
   }

@@ -20,6 +20,8 @@ SETTINGS, DATA, WORKER, SNIPPET = (
     FOLDER / f"{name}.js" for name in ("settings", "data", "worker", "snippet")
 )
 LARGEST = 80_000
+READ = """const { settings, complaints } = page.read(given);
+    return [page.written(settings), complaints];"""
 POINTS = "points=0.5,0,-1;-0.5,0.25,-1;1,1,1;-1,-1.5,1;0.25,0,-1"
 
 
@@ -63,8 +65,7 @@ def test_a_page_has_it_with_a_picture_and_a_sentence_for_browsers_without_script
     ],
 )
 def test_an_address_is_read_as_it_is_written(address: str) -> None:
-    code = "const { settings, complaints } = page.read(given); return [page.written(settings), complaints];"
-    assert run_script(SETTINGS, code, address) == [address, []]
+    assert run_script(SETTINGS, READ, address) == [address, []]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +82,7 @@ def test_an_address_is_read_as_it_is_written(address: str) -> None:
     ],
 )
 def test_what_an_address_has_wrong_is_said_and_left_out(address: str, complaint: str) -> None:
-    code = "const { settings, complaints } = page.read(given); return [page.written(settings), complaints];"
-    written, (said,) = run_script(SETTINGS, code, address)
+    written, (said,) = run_script(SETTINGS, READ, address)
     assert re.search(complaint, said)
     assert written in ("", "data=painted")
 

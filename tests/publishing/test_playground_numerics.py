@@ -54,8 +54,8 @@ def settings_of(model: NeuralODE, **settings: float) -> dict[str, Any]:
     }
 
 
-def points(data: Data) -> dict[str, list[float]]:
-    return {"x": data.x.double().flatten().tolist(), "y": data.y.flatten().tolist()}
+def points(data: Data) -> dict[str, Any]:
+    return {"inputs": 2, "x": data.x.double().flatten().tolist(), "y": data.y.flatten().tolist()}
 
 
 @pytest.mark.parametrize(("p", "activation", "time"), FIELDS, ids=IDS)

@@ -158,22 +158,34 @@ export function line(pen, points, colour, width, alpha) {
   pen.globalAlpha = 1;
 }
 
-// A disc for the ball, a triangle for the annulus: not told by colour alone. A cross for target 0.
-export function mark(pen, [u, v], target, colour) {
-  if (target === 0) {
-    line(pen, [[u - 2, v - 2], [u + 2, v + 2]], colour, 1.2, 1);
-    line(pen, [[u - 2, v + 2], [u + 2, v - 2]], colour, 1.2, 1);
-    return;
-  }
+// Discs for the ball, triangles for the annulus: not told by colour alone.
+export function marks(pen, points, target, colour) {
   pen.fillStyle = colour;
   pen.beginPath();
-  if (target < 0) pen.arc(u, v, 2.6, 0, 2 * Math.PI);
-  else {
-    pen.moveTo(u, v - 3.6);
-    pen.lineTo(u + 3.2, v + 2.4);
-    pen.lineTo(u - 3.2, v + 2.4);
+  for (const [u, v] of points) {
+    if (target < 0) {
+      pen.moveTo(u + 2.6, v);
+      pen.arc(u, v, 2.6, 0, 2 * Math.PI);
+    } else {
+      pen.moveTo(u, v - 3.6);
+      pen.lineTo(u + 3.2, v + 2.4);
+      pen.lineTo(u - 3.2, v + 2.4);
+    }
   }
   pen.fill();
+}
+
+export function crosses(pen, points, colour) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1.2;
+  pen.beginPath();
+  for (const [u, v] of points) {
+    pen.moveTo(u - 2, v - 2);
+    pen.lineTo(u + 2, v + 2);
+    pen.moveTo(u - 2, v + 2);
+    pen.lineTo(u + 2, v - 2);
+  }
+  pen.stroke();
 }
 
 export function ring(pen, [u, v], colour) {

@@ -1,6 +1,6 @@
 // Flows of trained Neural ODEs, integrated and drawn in the page.
 
-import { diamond, divide, fixed, frame, isDark, limitsOf, line, mark, minus, projection, ring } from "./drawing.js";
+import { diamond, divide, fixed, frame, isDark, limitsOf, line, marks, minus, projection, ring } from "./drawing.js";
 import { Network, Solver, evenly } from "./numerics.js";
 
 const TOLERANCE = 1e-8; // of the reader's point, whose numbers are shown
@@ -74,7 +74,7 @@ class Panel {
     this.model.get("data").y.forEach((y, i) => {
       const colour = colours[CLASSES.find((each) => each.target === y).colour];
       line(pen, this.paths[i].slice(0, now + 1).map(to), colour, 0.8, 0.35);
-      mark(pen, to(this.paths[i][now]), y, colour);
+      marks(pen, [to(this.paths[i][now])], y, colour);
     });
     line(pen, this.point.slice(0, now + 1).map(to), colours.ink, 2, 1);
     ring(pen, to(this.point[0]), colours.ink);

@@ -1,0 +1,257 @@
+"""The playground in the browser, from a file as a reader may have it, used as a reader would."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publishing import playground
+from publishing.assets import axe_script
+from publishing.browser import WIDTHS
+from publishing.project import HOME
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+FASTEST = 20
+"""Training steps a second of both networks, at least, for batches of 64 and 16 units."""
+LONGEST = 50
+"""Milliseconds for which the page may not answer."""
+
+_THEME = """
+html { --pst-color-surface: #f3f4f5; --pst-color-text-muted: #48566b;
+  --pst-color-text-base: #222832; --pst-color-background: #fff; --pst-color-border: #c9c9c9; }
+html[data-theme="dark"] { --pst-color-surface: #29313d; --pst-color-text-muted: #9ca4af;
+  --pst-color-text-base: #ced6dd; --pst-color-background: #14181e; --pst-color-border: #48566b; }
+body { background: var(--pst-color-background); color: var(--pst-color-text-base); }
+img { max-width: 100%; }
+a { color: inherit; }
+"""
+_AXE = """async () => (await axe.run({resultTypes: ['violations'], preload: false})).violations
+    .flatMap(each => each.nodes.map(node => each.id + ': ' + node.html.slice(0, 120)))"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with the playground and two links to its settings, on disk."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "_static").mkdir()
+    playground.write(folder / "_static")
+    still = "flows-light.webp"
+    (folder / "_static" / still).write_bytes((HOME / "book" / "theme" / still).read_bytes())
+    (folder / "book").mkdir()
+    for name, small in (("whole", False), ("small", True)):
+        body = "\n".join(playground.block(small=small).splitlines()[1:-1])
+        (folder / "book" / f"{name}.html").write_text(
+            '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width"><title>Playground</title>'
+            f"<style>{_THEME}</style><body><main><h1>Playground</h1>"
+            f'<a href="#data=line">line</a>{body}</main></body></html>',
+            encoding="utf8",
+        )
+    return folder / "book" / "whole.html"
+
+
+@contextmanager
+def opened(browser: Any, file: Path, address: str = "", **options: Any) -> Iterator[Any]:
+    """The page, ready; nothing may go wrong while it is open."""
+    options.setdefault("viewport", {"width": WIDTHS["wide"], "height": 900})
+    context = browser.new_context(**options)
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+    page.on("requestfailed", lambda request: wrong.append(request.url))
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith(("file:", "blob:")) else wrong.append(request.url)
+        ),
+    )
+    page.goto(file.as_uri() + address)
+    page.wait_for_selector(".anode-playground[data-steps]")
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def steps(page: Any) -> int:
+    return int(page.evaluate("document.querySelector('.anode-playground').dataset.steps"))
+
+
+def made(page: Any) -> int:
+    return int(page.evaluate("document.querySelector('.anode-playground canvas').dataset.made"))
+
+
+def button(page: Any, name: str) -> Any:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def wait_for_steps(page: Any, least: int) -> None:
+    page.wait_for_function(
+        f"Number(document.querySelector('.anode-playground').dataset.steps) >= {least}"
+    )
+
+
+def said(page: Any) -> str:
+    return str(page.locator(".status").text_content())
+
+
+def test_it_trains_says_what_happened_and_goes_back(browser: Any, file: Path) -> None:
+    with opened(browser, file) as page:
+        assert "After 0 steps" in said(page)
+        button(page, "One step").click()
+        wait_for_steps(page, 1)
+        assert steps(page) == 1
+        button(page, "One epoch").click()
+        wait_for_steps(page, 11)
+        assert steps(page) == 11
+        button(page, "Play").click()
+        wait_for_steps(page, 150)
+        button(page, "Pause").click()
+        page.wait_for_function("document.querySelector('.status').textContent.includes('◆')")
+        last = steps(page)
+        assert f"After {last} steps. NODE (p = 0): loss " in said(page)
+        assert "ANODE (p = 1): loss " in said(page)
+        slider = page.get_by_label("Back through the training")
+        slider.focus()
+        page.keyboard.press("Home")
+        page.wait_for_function("document.querySelector('.status').textContent.includes('After 0 ')")
+        assert made(page) == 0
+        page.keyboard.press("End")
+        page.wait_for_function(
+            f"document.querySelector('.status').textContent.includes('After {last} ')"
+        )
+        assert made(page) == last
+        button(page, "Reset").click()
+        page.wait_for_function("document.querySelector('.anode-playground').dataset.steps === '0'")
+
+
+def test_both_train_fast_and_the_page_answers(browser: Any, file: Path) -> None:
+    """The benchmark: batches of 64, 16 units, two workers on whatever cores there are."""
+    with opened(browser, file) as page:
+        browser.start_tracing(page=page, categories=["disabled-by-default-devtools.timeline"])
+        button(page, "Play").click()
+        wait_for_steps(page, 1)
+        before = page.evaluate(
+            "[performance.now(), document.querySelector('.anode-playground').dataset.steps]"
+        )
+        page.wait_for_timeout(4000)
+        after = page.evaluate(
+            "[performance.now(), document.querySelector('.anode-playground').dataset.steps]"
+        )
+        rate = 1000 * (int(after[1]) - int(before[1])) / (after[0] - before[0])
+        button(page, "Pause").click()
+        page.wait_for_function("document.querySelector('.status').textContent.includes('◆')")
+        longest = longest_task(json.loads(browser.stop_tracing()))
+        print(f"{rate:.0f} steps a second of both networks; longest task {longest:.0f} ms")
+        assert rate >= FASTEST
+        assert longest <= LONGEST
+        browser.start_tracing(page=page, categories=["disabled-by-default-devtools.timeline"])
+        page.evaluate("for (const end = performance.now() + 2000; performance.now() < end; );")
+        assert longest_task(json.loads(browser.stop_tracing())) > LONGEST, "it would be seen"
+
+
+def longest_task(trace: dict[str, Any]) -> float:
+    """Milliseconds of the page's longest task, in its thread's own time: others share the cores."""
+    events = trace["traceEvents"]
+    main = {
+        (each["pid"], each["tid"])
+        for each in events
+        if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [
+        e.get("tdur", 0) for e in events if e["name"] == "RunTask" and (e["pid"], e["tid"]) in main
+    ]
+    return max(tasks) / 1000
+
+
+def test_it_rests_while_the_page_is_hidden(browser: Any, file: Path) -> None:
+    hide = """hidden => {
+        Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    with opened(browser, file) as page:
+        button(page, "Play").click()
+        wait_for_steps(page, 30)
+        page.evaluate(hide, True)
+        page.wait_for_timeout(1000)
+        rested = steps(page)
+        page.wait_for_timeout(1500)
+        assert steps(page) == rested
+        page.evaluate(hide, False)
+        wait_for_steps(page, rested + 30)
+
+
+def test_settings_go_into_the_address_and_links_set_them(browser: Any, file: Path) -> None:
+    with opened(browser, file, "#r1=0.85&r2=0.95") as page:
+        assert page.get_by_label("Ball, r₁").input_value() == "0.85"
+        page.locator("select").first.select_option(label="two moons")
+        page.wait_for_function("location.hash.includes('data=moons')")
+        page.get_by_role("link", name="line").click()
+        page.wait_for_function(
+            "document.querySelector('.anode-playground select').selectedIndex === 1"
+        )
+        assert page.get_by_label("Ball, r₁").input_value() == "0.5"
+        assert "concentric_spheres(1, 200, 400" in page.locator("pre code").text_content()
+        page.evaluate("location.hash = 'p=7'")
+        page.wait_for_function(
+            "document.querySelector('.status').textContent.includes('p must be')"
+        )
+
+
+def test_a_reader_with_a_keyboard_moves_a_point_and_paints(browser: Any, file: Path) -> None:
+    with opened(browser, file) as page:
+        page.locator("canvas").first.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(
+            "document.querySelector('.status').textContent.includes('At your point (0.05, 0.00)')"
+        )
+        page.locator("select").first.select_option(label="your own points")
+        page.wait_for_function("location.hash.includes('painted')")
+        button(page, "Play").click()
+        page.wait_for_function(
+            "document.querySelector('.status').textContent.includes('Paint points')"
+        )
+        for brush, move in (("Paint class −1", "ArrowLeft"), ("Paint class +1", "ArrowUp")):
+            button(page, brush).click()
+            page.locator("canvas").first.focus()
+            for _ in range(3):
+                page.keyboard.press(move)
+                page.keyboard.press("Enter")
+                page.wait_for_timeout(100)
+        assert page.evaluate("location.hash.split(';').length") == 6
+        button(page, "One step").click()
+        wait_for_steps(page, 1)
+
+
+def test_less_motion_is_less_motion(browser: Any, file: Path) -> None:
+    count = """() => { window.drawn = 0; new MutationObserver(() => drawn++).observe(
+        document.querySelector('canvas'), {attributeFilter: ['data-made']}); }"""
+    with opened(browser, file, reduced_motion="reduce") as page:
+        page.evaluate(count)
+        button(page, "Play").click()
+        page.wait_for_timeout(3000)
+        assert page.evaluate("drawn") <= 2
+
+
+@pytest.mark.parametrize("name", ["whole", "small"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everyone_can_use_it(browser: Any, file: Path, name: str, theme: str) -> None:
+    with opened(browser, file.with_name(f"{name}.html")) as page:
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.add_script_tag(path=axe_script())
+        assert page.evaluate(_AXE) == []
+        page.set_viewport_size({"width": WIDTHS["narrow"], "height": 900})
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS["narrow"]
+
+
+def test_without_scripts_there_is_a_picture_and_a_sentence(browser: Any, file: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.locator("main img").is_visible()
+    assert playground.WITHOUT_SCRIPTS in page.locator("main").inner_text()
+    context.close()
