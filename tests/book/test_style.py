@@ -23,6 +23,8 @@ HIDDEN = {"remove-cell", "hide-cell", "hide-input", "remove-input"}
 PAGES = read_pages(Project())
 CHAPTERS = [page for page in PAGES if page.is_chapter]
 IDS = [page.name for page in CHAPTERS]
+NO_CELLS = {"playground": "% build-playground"}
+"""Pages of the parts that are no chapters, each with the line that stands for what they have."""
 NO_EXERCISES = {"architecture", "your-own", "scorecard"}
 """They are about the book and the package, or look things up."""
 
@@ -101,6 +103,14 @@ def test_the_parts_are_numbered_on() -> None:
     assert [each.get("numbered", False) for each in parts] == [True, True, True, False]
     folders = [{entry["file"].split("/")[1] for entry in each["chapters"]} for each in parts]
     assert folders == [{"paper"}, {"deeper"}, {"practice"}, {"appendix"}]
+
+
+def test_a_page_of_a_part_is_a_chapter_or_has_something_to_play_with() -> None:
+    others = {p.name: p.text for p in PAGES if part(p) not in ("book", "appendix")}
+    others = {name: text for name, text in others.items() if name not in IDS}
+    assert set(others) == set(NO_CELLS)
+    for name, marker in NO_CELLS.items():
+        assert marker in others[name].splitlines()
 
 
 HEAD = re.compile(
