@@ -17,7 +17,7 @@ def _parsed(path: Path) -> BeautifulSoup:
 
 @cache
 def _places(path: Path) -> frozenset[str]:
-    """What a fragment may name on a page."""
+    """What a fragment may name on a page, settings of a playground aside."""
     tags = _parsed(path).find_all(lambda tag: tag.get("id") or tag.get("name"))
     return frozenset(str(tag.get(key)) for tag in tags for key in ("id", "name") if tag.get(key))
 
@@ -32,6 +32,8 @@ def _resolves(site: Path, page: Path, address: str) -> bool:
     if not (target.is_file() and target.is_relative_to(site.resolve())):
         return False
     anywhere = not parts.fragment or target.suffix != ".html"
+    if "=" in parts.fragment:
+        return bool(_parsed(target).select(".anode-playground:not([data-small])"))
     return anywhere or unquote(parts.fragment) in _places(target)
 
 

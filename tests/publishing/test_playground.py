@@ -1,6 +1,7 @@
 """The playground's settings, pictures and program in Python, run by node; its script for pages."""
 
 import contextlib
+import html
 import io
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from bs4 import BeautifulSoup
 from anode.data import concentric_spheres, separable
 from publishing import playground
 from publishing.playground import FOLDER
+from publishing.project import HOME
 from tests.helpers.page_script import run_script
 
 SETTINGS, DATA, WORKER, SNIPPET = (
@@ -85,6 +87,16 @@ def test_what_an_address_has_wrong_is_said_and_left_out(address: str, complaint:
     written, (said,) = run_script(SETTINGS, READ, address)
     assert re.search(complaint, said)
     assert written in ("", "data=painted")
+
+
+def test_five_experiments_set_the_playground_and_ask_for_a_prediction_first() -> None:
+    text = (HOME / "book" / "paper" / "playground.md").read_text(encoding="utf8")
+    found = re.findall(r'^\d\. \*\*<a href="(#[^"]+)">.*?(?=^\d\.|^\*|\Z)', text, re.M | re.S)
+    tasks = re.split(r"^\d\. ", text, flags=re.M)[1:]
+    assert len(found) == len(tasks) == 5
+    assert all("redict" in task for task in tasks)
+    for address in map(html.unescape, found):
+        assert run_script(SETTINGS, READ, address) == [address.removeprefix("#"), []]
 
 
 @pytest.mark.parametrize(
