@@ -23,8 +23,8 @@ DISPATCH = Event("workflow_dispatch", dispatched="book", variables=GPU)
 
 # Of each event: the jobs that are not skipped, and the artifacts that no job takes, but people may.
 # A job: its runner (environment), profile, device | what it may write | what it asks make, gh for
-BUILD = "address data book pdf"
-RECORD = "address gpu records-fetch records-take records records-keep book pdf"
+BUILD = "data book pdf"
+RECORD = "gpu records-fetch records-take records records-keep book pdf"
 PUBLISH = "book publish: ubuntu-24.04 (github-pages) | pages id-token |"
 PROPOSE = (
     "book propose: ubuntu-24.04 paper cuda | contents pull-requests | records-take records-propose"
@@ -101,8 +101,8 @@ FAULTS = {
     (
         "a push to main",
         "data",
-    ): f"book build: failure: ubuntu-24.04 laptop cpu | | address data {TESTS}",
-    ("the month with a GPU", "gpu"): "book build: failure: our-gpu paper cuda | | address gpu",
+    ): f"book build: failure: ubuntu-24.04 laptop cpu | | data {TESTS}",
+    ("the month with a GPU", "gpu"): "book build: failure: our-gpu paper cuda | | gpu",
     ("the month with a GPU", "records"): f"""
         book build: failure: our-gpu paper cuda | | {RECORD}
         {PUBLISH}

@@ -118,13 +118,15 @@ def _cache(runner: "Runner", **given: str) -> dict[str, str]:
     return _restore(runner, **given)
 
 
-def _upload_pages(runner: "Runner", path: str = "_site/", **_: str) -> None:
-    _upload(runner, path, "github-pages", "error")
+def _upload_pages(
+    runner: "Runner", path: str = "_site/", name: str = "github-pages"
+) -> dict[str, str]:
+    return {"artifact_id": _upload(runner, path, name, "error")["artifact-id"]}
 
 
-def _deploy_pages(runner: "Runner", **_: str) -> dict[str, str]:
+def _deploy_pages(runner: "Runner", artifact_name: str = "github-pages") -> dict[str, str]:
     shutil.rmtree(runner.github.folder / "pages", ignore_errors=True)
-    _download(runner, "github-pages", path=str(runner.github.folder / "pages"))
+    _download(runner, artifact_name, path=str(runner.github.folder / "pages"))
     return {"page_url": "https://owner.github.io/book/"}
 
 
@@ -143,8 +145,8 @@ ACTIONS: dict[str, tuple[Callable[..., dict[str, Any] | None], str]] = {
         "name path if-no-files-found overwrite",
     ),
     "actions/download-artifact": (_download, "name pattern path merge-multiple"),
-    "actions/upload-pages-artifact": (_upload_pages, "path"),
-    "actions/deploy-pages": (_deploy_pages, ""),
+    "actions/upload-pages-artifact": (_upload_pages, "path name"),
+    "actions/deploy-pages": (_deploy_pages, "artifact_name"),
     "pypa/gh-action-pypi-publish": (_pypi, "packages-dir attestations"),
 }
 """What stands in for each action, and the inputs that it knows."""
