@@ -51,14 +51,14 @@ def measured(request: pytest.FixtureRequest) -> Measured:
 
 
 def test_direct_gradients_keep_every_evaluation(measured: Measured) -> None:
-    """A straight line, at least as steep as the field's two hidden layers are large."""
+    """A straight line, steeper than one hidden layer is large: the first one is computed again."""
     steps = measured.steps[Gradient.DIRECT]
     nfe, size = np.array([[step.nfe, step.bytes] for step in steps], dtype=float).T
     assert (np.diff(nfe) > 0).all()
     assert nfe[-1] > 2 * nfe[0]
     slope, start = np.polyfit(nfe, size, 1)
     np.testing.assert_allclose(size, start + slope * nfe, rtol=0.03)
-    assert 2 * measured.layer < slope < 2 * measured.layer + 10 * measured.state
+    assert measured.layer < slope < measured.layer + 10 * measured.state
     assert start < size[0] / 2  # so that it is near proportional
 
 
@@ -72,14 +72,14 @@ def test_the_adjoint_needs_the_same_memory_at_any_nfe(measured: Measured) -> Non
     assert all(step.backward_nfe > 0 for step in adjoint)
 
 
-def test_both_engines_keep_about_as_much() -> None:
-    """This package's own way back is no cheaper because it is hidden in one node of the graph."""
+def test_this_packages_way_back_keeps_less_than_a_graph_but_no_less_than_one_hidden_layer() -> None:
+    """It is no cheaper because it is hidden in one node of the graph."""
     sizes = []
     for engine in (Engine.STACKED, Engine.TORCHDIFFEQ):
         model, x, y = problem()
         model.solver = SolverSettings(rtol=1e-5, atol=1e-5, engine=engine)
         sizes.append(peak(model, x, y).bytes)
-    assert sizes[0] == pytest.approx(sizes[1], rel=0.2)
+    assert 0.5 * sizes[1] < sizes[0] < 0.8 * sizes[1]
 
 
 def test_memory_grows_with_the_batch_and_is_the_same_twice() -> None:
