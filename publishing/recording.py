@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 from anode.training.checkpoint import SUFFIX
@@ -88,16 +89,16 @@ def record(
     end = time.monotonic() + seconds
     sizes = {name: EXPERIMENTS[name].size(profile) for name in names}
     failed = [name for name, size in sizes.items() if not _here(size.images, report)]
-    for seeds in range(1, max(size.seeds for size in sizes.values()) + 1):
-        for name, size in sizes.items():
-            if name in failed or seeds > size.seeds or not _left(name, profile, seeds):
-                continue
-            report(f"recording {name}, {seeds} of {size.seeds} seeds …")
-            status = _run_until(end, name, profile, device, seeds)
-            if status is None:
-                break
-            if status:
-                failed.append(name)
+    rounds = range(1, max(size.seeds for size in sizes.values()) + 1)
+    for seeds, (name, size) in product(rounds, sizes.items()):
+        if name in failed or seeds > size.seeds or not _left(name, profile, seeds):
+            continue
+        report(f"recording {name}, {seeds} of {size.seeds} seeds …")
+        status = _run_until(end, name, profile, device, seeds)
+        if status is None:
+            break
+        if status:
+            failed.append(name)
     for name, size in sizes.items():
         left = _left(name, profile, size.seeds)
         why = "it failed" if name in failed else "time was up: run it again to go on"

@@ -1,7 +1,8 @@
 // The playground on its page: controls, panels, curves and words. The numbers come from the workers.
 
 import {
-  diamond, divide, fixed, frame, isDark, crosses, limitsOf, line, marks, minus, projection, ring,
+  diamond, divide, fixed, frame, isDark, crosses, limitsOf, line, marks, minus, penOf, projection,
+  ring,
 } from "../../anode_lab/figures/parts/living/drawing.js";
 import { OUTER, dataOf, isG } from "./data.js";
 import {
@@ -126,13 +127,7 @@ class Panel {
   pen(canvas) {
     const width = this.element.clientWidth || 300;
     const height = Math.round(Math.min(width, 340));
-    const ratio = window.devicePixelRatio || 1;
-    Object.assign(canvas, { width: width * ratio, height: height * ratio });
-    canvas.style.height = `${height}px`;
-    const pen = canvas.getContext("2d");
-    pen.scale(ratio, ratio);
-    pen.font = "12px system-ui, sans-serif";
-    return { pen, size: [width, height] };
+    return { pen: penOf(canvas, width, height), size: [width, height] };
   }
 
   drawInputs({ colours, settings, point, painting }) {
@@ -297,12 +292,7 @@ class Panel {
 function drawCurves(canvas, series, { colours, now }, logarithmic) {
   const width = canvas.parentElement.clientWidth || 300;
   const [height, left, bottom] = [130, 52, 112];
-  const ratio = window.devicePixelRatio || 1;
-  Object.assign(canvas, { width: width * ratio, height: height * ratio });
-  canvas.style.height = `${height}px`;
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
-  pen.font = "12px system-ui, sans-serif";
+  const pen = penOf(canvas, width, height);
   pen.fillStyle = colours.ink;
   const steps = Math.max(...series.map((each) => each.length), 1);
   const size = Math.max(Math.ceil(steps / (width - left - 8)), 1);
@@ -347,7 +337,7 @@ class Playground {
       turn: (by) => this.turnBy(by),
     };
     this.panels = [0, 1].map((side) => new Panel(side, source, hooks));
-    Object.assign(this, { playing: false, point: null, brush: 1, epoch: 0 });
+    Object.assign(this, { playing: false, point: null, brush: 1, epoch: 0, draws: 0, shows: 0 });
     this.build();
     this.watch();
     this.load(this.small ? "" : location.hash);
@@ -466,7 +456,7 @@ class Playground {
   async restart(complaint = "") {
     this.pause(false);
     this.epoch += 1;
-    this.draws = (this.draws ?? 0) + 1;
+    this.draws += 1;
     const { epoch } = this;
     const data = dataOf(this.settings);
     this.ready = new Set(data.y).size === 2;
@@ -538,7 +528,7 @@ class Playground {
   async show({ step = null, search = true, words = "" } = {}) {
     const { epoch } = this;
     const point = this.settings.data === "painted" ? null : this.point;
-    this.shows = (this.shows ?? 0) + 1; // the last one that is asked for counts
+    this.shows += 1; // the last one that is asked for counts
     const { shows } = this;
     const views = await Promise.all(this.panels.map((panel) => panel.ask("view", { step, point, search })));
     if (epoch !== this.epoch || shows !== this.shows) return;
@@ -568,7 +558,7 @@ class Playground {
     this.step.textContent = `step ${this.panels[0].view.made}`;
     this.turner.parentElement.hidden = !this.panels.some((panel) => panel.view.dim > 2);
     // One picture at a time, and the browser's own work between them.
-    this.draws = (this.draws ?? 0) + 1;
+    this.draws += 1;
     const { draws } = this;
     for (const panel of this.panels) {
       for (const part of panel.parts(look)) {

@@ -145,14 +145,13 @@ export class Training {
   }
 }
 
-// Outputs at inputs x; NaN where the solve fails.
-export function outputs(training, x, tolerance = training.tolerance) {
-  const { network } = training;
-  const count = x.length / training.inputs;
-  const solver = new Solver(network, count, tolerance);
-  const { states } = solver.solve(training.augmented(x), [0, 1]);
+// Features of inputs x; null where the solve fails.
+export const featuresOf = (training, x) => paths(training, x, 2)[1] ?? null;
+
+// Outputs for the features of `count` inputs; NaN without them.
+export function outputs({ network }, features, count) {
   return Float64Array.from({ length: count }, (_, b) =>
-    states.length > 1 ? network.output(states[1], b * network.dim) : NaN,
+    features ? network.output(features, b * network.dim) : NaN,
   );
 }
 

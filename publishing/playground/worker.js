@@ -1,7 +1,7 @@
 // A network's side of the playground: it answers what the page asks, in a worker of its own.
 
 import { OUTER } from "./data.js";
-import { Training, outputs, paths } from "./training.js";
+import { Training, featuresOf, outputs, paths } from "./training.js";
 import { witness } from "./witness.js";
 
 export const SIDE = 1.75; // the window is [-SIDE, SIDE] squared
@@ -83,14 +83,14 @@ export class Side {
     const now = Float64Array.from(network.weights);
     const past = step === null ? null : this.kept.findLast((each) => each.made <= step);
     if (past) network.weights.set(past.weights);
+    const features = featuresOf(training, data.x);
     const found = {
       made: past ? past.made : training.made,
       cells: inputs === 1 ? x.length : cells,
-      grid: outputs(training, x),
-      features: paths(training, data.x, 2)[1] ?? null,
+      grid: outputs(training, featuresOf(training, x), x.length / inputs),
+      features,
       paths: paths(training, this.paths, TIMES),
       chosen: point && paths(training, point.slice(0, inputs), TIMES),
-      outputs: outputs(training, data.x),
       head: [...network.head],
       bias: network.bias[0],
       dim: network.dim,
@@ -99,12 +99,13 @@ export class Side {
     if (search && this.radii && network.dim === inputs) {
       found.witness = witness(network, this.radii.r2, SIDE);
     }
+    found.wrong = this.wrong(x, found);
     network.weights.set(now);
-    return { ...found, wrong: this.wrong(x, found) };
+    return found;
   }
 
   // Points that are misclassified: of the grid within ball and annulus, or else of the data.
-  wrong(x, { grid, outputs }) {
+  wrong(x, { grid, features }) {
     let [wrong, count] = [0, 0];
     const look = (output, wanted) => {
       if (!wanted) return;
@@ -117,7 +118,10 @@ export class Side {
         const radius = Math.hypot(x[inputs * k], inputs === 2 ? x[2 * k + 1] : 0);
         look(output, target(radius, this.radii));
       });
-    } else this.training.data.y.forEach((y, b) => look(outputs[b], y));
+    } else {
+      const { y } = this.training.data;
+      outputs(this.training, features, y.length).forEach((output, b) => look(output, y[b]));
+    }
     return { wrong, count };
   }
 }

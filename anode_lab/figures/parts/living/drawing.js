@@ -2,6 +2,17 @@
 
 const TILT = (20 * Math.PI) / 180;
 
+// The pen of a canvas of this size, empty and as fine as the screen.
+export function penOf(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  Object.assign(canvas, { width: width * ratio, height: height * ratio });
+  canvas.style.height = `${height}px`;
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  pen.font = "12px system-ui, sans-serif";
+  return pen;
+}
+
 // Where states go on the canvas: the plane as it is, space turned about its third axis.
 export function projection(limits, turn, size) {
   const [width, height] = size;

@@ -1,6 +1,6 @@
 // Flows of trained Neural ODEs, integrated and drawn in the page.
 
-import { diamond, divide, fixed, frame, isDark, limitsOf, line, marks, minus, projection, ring } from "./drawing.js";
+import { diamond, divide, fixed, frame, isDark, limitsOf, line, marks, minus, penOf, projection, ring } from "./drawing.js";
 import { Network, Solver, evenly } from "./numerics.js";
 
 const TOLERANCE = 1e-8; // of the reader's point, whose numbers are shown
@@ -60,13 +60,7 @@ class Panel {
   draw(now, turn, colours) {
     const width = this.element.clientWidth || 340;
     const height = Math.round(Math.min(width, 380));
-    const ratio = window.devicePixelRatio || 1;
-    this.canvas.width = width * ratio;
-    this.canvas.height = height * ratio;
-    this.canvas.style.height = `${height}px`;
-    const pen = this.canvas.getContext("2d");
-    pen.scale(ratio, ratio);
-    pen.font = "12px system-ui, sans-serif";
+    const pen = penOf(this.canvas, width, height);
     this.projection = projection(this.limits, turn, [width, height]);
     const { to } = this.projection;
     frame(pen, to, this.limits, colours);
