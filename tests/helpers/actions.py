@@ -113,11 +113,6 @@ def _save(runner: "Runner", path: str, key: str, **_: str) -> None:
     runner.github.caches[key] = folder
 
 
-def _cache(runner: "Runner", **given: str) -> dict[str, str]:
-    runner.after.append(lambda: _save(runner, **given))
-    return _restore(runner, **given)
-
-
 def _upload_pages(
     runner: "Runner", path: str = "_site/", name: str = "github-pages"
 ) -> dict[str, str]:
@@ -137,7 +132,6 @@ def _pypi(runner: "Runner", packages_dir: str = "dist", **_: str) -> None:
 ACTIONS: dict[str, tuple[Callable[..., dict[str, Any] | None], str]] = {
     "actions/checkout": (_checkout, "persist-credentials ref fetch-depth fetch-tags"),
     "actions/setup-python": (_nothing, "python-version cache cache-dependency-path"),
-    "actions/cache": (_cache, "path key restore-keys"),
     "actions/cache/restore": (_restore, "path key restore-keys"),
     "actions/cache/save": (_save, "path key"),
     "actions/upload-artifact": (

@@ -260,7 +260,6 @@ class Runner:
         self.github, self.home = self.run.github, self.folder / "home"
         self.outcome, self.cancelled = "success", False
         self.env: dict[str, Any] = dict(self.job.settings["env"])
-        self.after: list[Callable[[], None]] = []
         self.contexts |= {"steps": {}, "job": {"status": "success"}}
         self.contexts["runner"] = {"os": "Linux", "arch": "X64", "temp": str(self.folder / "temp")}
         for path in (self.home, self.folder / "temp", self.job.workspace):
@@ -270,9 +269,6 @@ class Runner:
         """Do all steps, then evaluate the job's outputs."""
         for step in self.text["steps"]:
             self.step(step, self.contexts)
-        if self.outcome == "success":
-            for save in self.after:
-                save()
         self.job.result = self.outcome
         scope = self.scope(self.contexts)
         self.job.outputs = scope.fill(self.text.get("outputs", {}), "outputs")
