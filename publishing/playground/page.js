@@ -16,6 +16,7 @@ const CALM = 2000; // milliseconds between two pictures for readers who want les
 const LAST = 20000; // steps of a training
 const WINDOW = [[-SIDE, SIDE], [-SIDE, SIDE]];
 const UNREADY = "Paint points of both classes first. ";
+const SIDES = ["Left network", "Right network"];
 const FINITE = 1e6; // states beyond it are not drawn
 
 function make(tag, attributes = {}, ...children) {
@@ -43,8 +44,9 @@ class Panel {
       if (error) reject(new Error(error));
       else resolve(answer);
     };
-    this.inputs = make("canvas", { tabIndex: 0, role: "application" });
-    this.features = make("canvas", { role: "img" });
+    const first = (role, what) => ({ role, "aria-label": `${SIDES[side]}, ${what}` }); // until drawn
+    this.inputs = make("canvas", { tabIndex: 0, ...first("application", "inputs") });
+    this.features = make("canvas", first("img", "features"));
     this.title = make("p", { className: "title" });
     this.numbers = make("p", { className: "numbers" });
     this.element = make("section", {}, this.title, this.inputs, this.numbers, this.features);
@@ -355,10 +357,11 @@ class Playground {
       button("Another seed", () => this.set("seed", (this.settings.seed + 1) % 10000)),
     );
     const panels = make("div", { className: "panels" }, ...this.panels.map((each) => each.element));
-    this.curves = [make("canvas", { role: "img" }), make("canvas", { role: "img" })];
+    const shown = ["loss (logarithmic)", "function evaluations"];
+    this.curves = shown.map((name) => make("canvas", { role: "img", "aria-label": name }));
     const curves = make(
       "div", { className: "panels" },
-      ...["loss (logarithmic)", "function evaluations"].map((name, i) =>
+      ...shown.map((name, i) =>
         make("figure", {}, this.curves[i], make("figcaption", { textContent: name })),
       ),
     );
@@ -387,7 +390,7 @@ class Playground {
       button("Clear", () => this.set("points", [])),
     );
     shared.append(this.painting);
-    const own = ["Left network", "Right network"].map((title, side) => {
+    const own = SIDES.map((title, side) => {
       const box = make("fieldset", {}, make("legend", { textContent: title }));
       for (const [name, option] of Object.entries(OWN)) {
         const put = (value) => this.set(name, Object.assign([...this.settings[name]], { [side]: value }));

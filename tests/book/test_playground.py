@@ -248,6 +248,19 @@ def test_everyone_can_use_it(browser: Any, file: Path, name: str, theme: str) ->
         assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS["narrow"]
 
 
+def test_it_has_its_names_before_the_networks_answer(browser: Any, file: Path) -> None:
+    """On a busy machine a reader's program may read the page before anything is drawn."""
+    silent = "window.Worker = class { postMessage() {} };"
+    page = browser.new_page()
+    page.add_init_script(silent)
+    page.goto(file.as_uri())
+    page.wait_for_selector(".anode-playground canvas")
+    assert page.evaluate("document.querySelector('.anode-playground').dataset.steps") is None
+    page.add_script_tag(path=axe_script())
+    assert page.evaluate(_AXE) == []
+    page.close()
+
+
 def test_without_scripts_there_is_a_picture_and_a_sentence(browser: Any, file: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

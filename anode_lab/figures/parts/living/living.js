@@ -34,6 +34,7 @@ class Panel {
     this.element = document.createElement("figure");
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("aria-label", network.label);
     this.caption = document.createElement("figcaption");
     this.element.append(this.canvas, this.caption);
     this.kept = new Map();
