@@ -76,7 +76,8 @@ screenshots: $(ENVIRONMENT) ## pictures of every page of the built site, into _b
 	@scripts/chromium "it takes the pictures"
 	$(RUN) -m publishing screenshots
 
-picture: $(ENVIRONMENT) ## the README's picture of two trained flows, in book/theme
+picture: $(ENVIRONMENT) ## the README's picture of two trained flows, and the playground's, in book/theme
+	@scripts/chromium "it takes the playground's"
 	$(RUN) -m publishing picture
 
 notebooks: $(ENVIRONMENT) ## export notebooks/ for Colab from book/

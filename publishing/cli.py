@@ -8,6 +8,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from anode_lab.cli.options import MOST, in_a_line, new_folder, number, present_file, present_folder
 from anode_lab.environment import write_on_any_terminal
@@ -23,6 +25,8 @@ from publishing.figures import FigureError
 from publishing.parameters import NAMES, ParameterError, Parameters, parse
 from publishing.pdf import pdfs
 from publishing.picture import write_picture
+from publishing.playground import STILL
+from publishing.playground.alone import write_still
 from publishing.project import Project, ProjectError
 from publishing.site import SiteError, broken_links, build_site
 from publishing.slides import print_decks, read_decks
@@ -155,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     add("notebooks", _notebooks, "export the notebooks for Colab")
     add("assignments", _assignments, "make assignments for students, and their autograders")
     add("status", _status, "show the last run of every chapter")
-    add("picture", _picture, "draw the README's picture of two trained flows")
+    add("picture", _picture, "draw the README's picture, and take that of the playground")
     add("screenshots", _screenshots, "take pictures of all pages of the site, to look at")
     return parser
 
@@ -270,7 +274,9 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _picture(options: argparse.Namespace) -> int:
-    for path in write_picture(Project(), THEME):
+    with TemporaryDirectory() as folder:
+        write_still(THEME / STILL, Path(folder))
+    for path in (THEME / STILL, *write_picture(Project(), THEME)):
         print(path)
     return 0
 

@@ -23,14 +23,18 @@ SCRIPT, STYLE = "playground.js", "playground.css"
 """Files of the site."""
 
 WITHOUT_SCRIPTS = (
-    "Scripts are off in this browser, so nothing can train here. The picture shows two trained "
-    "flows: that of a Neural ODE, and that of one with a zero appended."
+    "Scripts are off in this browser, so nothing can train here. The picture shows both networks "
+    "after 600 steps: a Neural ODE, and one with a zero appended."
 )
 
-_STILL = "flows-light.webp"
+STILL = "playground.webp"
+"""Picture of it, in the site's folder of what pages load; ``make picture`` takes it."""
+
 _ALT = (
-    "Two panels with the paths of the data, in the plane and in space, to where a line or a plane "
-    "separates them."
+    "Two networks after 600 steps, NODE left and ANODE right. Above, the plane of inputs coloured "
+    "by the output: the NODE's region of the ball has a spike, at whose end a point of the annulus "
+    "is marked that it gets wrong; the ANODE's is round. Below, the paths of the data, in the "
+    "plane and in space, to where a line or a plane separates them."
 )
 _MODULES = ("random", "data", "settings", "training", "witness", "worker", "snippet", "page")
 
@@ -62,7 +66,7 @@ def block(*, small: bool = False) -> str:
     }
     held = html.escape(json.dumps(colours))
     size = " data-small" if small else ""
-    still = f'<img src="../_static/{_STILL}" alt="{_ALT}">'
+    still = f'<img src="../_static/{STILL}" alt="{_ALT}">'
     parts = [
         f'<link rel="stylesheet" href="../_static/{STYLE}">',
         f'<div class="anode-playground"{size} data-colours="{held}"></div>',

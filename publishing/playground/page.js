@@ -17,6 +17,7 @@ const LAST = 20000; // steps of a training
 const WINDOW = [[-SIDE, SIDE], [-SIDE, SIDE]];
 const UNREADY = "Paint points of both classes first. ";
 const SIDES = ["Left network", "Right network"];
+const BRUSHES = [-1, 1]; // the classes that may be painted
 const FINITE = 1e6; // states beyond it are not drawn
 
 function make(tag, attributes = {}, ...children) {
@@ -150,7 +151,7 @@ class Panel {
         if (output * target(Math.hypot(x, y), this.radii) < 0) wrong.push(to([x, y]));
       });
     }
-    frame(pen, to, WINDOW, colours);
+    frame(pen, to, WINDOW, colours, ["x₁", "x₂"]);
     this.contour(pen, [left + width / 2, top + height / 2], [width, height], colours);
     if (this.radii) {
       for (const radius of [settings.r1, settings.r2, OUTER]) {
@@ -197,7 +198,7 @@ class Panel {
     const { to } = this.plane;
     const { cells, grid, witness: found } = this.view;
     const held = (value) => Math.min(Math.max(value, -SIDE), SIDE);
-    frame(pen, to, WINDOW, colours, "F");
+    frame(pen, to, WINDOW, colours, ["x", "F"]);
     line(pen, [[-SIDE, 0], [SIDE, 0]].map(to), colours.grid, 1, 1);
     for (const radius of [settings.r1, settings.r2, OUTER]) {
       for (const at of [-radius, radius]) line(pen, [[at, -SIDE], [at, SIDE]].map(to), colours.grid, 0.7, 1);
@@ -256,28 +257,28 @@ class Panel {
     const { pen, size } = this.pen(this.features);
     const { features, paths, chosen, dim, head, bias } = this.view;
     if (!features) return;
-    // Of a state its first three coordinates; a single one is drawn over the time.
-    const shown = Math.min(dim, 3);
+    // A single coordinate is drawn over the time. Of more than three the last axis has what the linear
+    // layer reads of the rest, so its boundary is as exact as in space.
+    const rest = [...head].slice(2);
+    const along = Math.hypot(...rest);
     const state = (all, b, t) => {
-      const first = [...all.subarray(b * dim, b * dim + shown)].map((value) => Math.min(Math.max(value, -FINITE), FINITE));
+      const h = [...all.subarray(b * dim, (b + 1) * dim)];
+      const read = (values) => values.reduce((sum, value, i) => sum + value * rest[i], 0) / along;
+      const first = (dim > 3 ? [...h.slice(0, 2), read(h.slice(2))] : h).map((value) => Math.min(Math.max(value, -FINITE), FINITE));
       return dim === 1 ? [t, ...first] : first;
     };
+    const weights = dim > 3 ? [head[0], head[1], along] : [...head];
     const path = (all, b) => all.map((one, i) => state(one, b, i / (all.length - 1)));
-    const ends = this.data.y.length;
-    const states = Array.from({ length: ends }, (_, b) => state(features, b, 1));
+    const states = Array.from({ length: this.data.y.length }, (_, b) => state(features, b, 1));
     const lines = Array.from({ length: paths[0].length / dim }, (_, b) => path(paths, b));
     const own = chosen ? [path(chosen, 0)] : [];
-    const limits = limitsOf([states, ...lines, ...own], Math.max(shown, 2));
+    this.drawn = { states, weights }; // for tests
+    const limits = limitsOf([states, ...lines, ...own], Math.min(Math.max(dim, 2), 3));
     if (dim === 1) limits[0] = [-0.05, 1.05];
     const { to } = projection(limits, turn, size);
-    frame(pen, to, limits, colours, ...(dim === 1 ? ["h", "t"] : this.line ? ["a₁"] : []));
-    // Beyond three coordinates: where the others have their mean.
-    let rest = bias;
-    for (let i = shown; i < dim; i++) {
-      for (let b = 0; b < ends; b++) rest += (head[i] * features[b * dim + i]) / ends;
-    }
+    frame(pen, to, limits, colours, axes(this.line ? 1 : 2, dim));
     const layer = {
-      output: (h) => (dim === 1 ? h.slice(1) : h).reduce((sum, value, i) => sum + value * head[i], rest),
+      output: (h) => (dim === 1 ? h.slice(1) : h).reduce((sum, value, i) => sum + value * weights[i], bias),
     };
     divide(pen, to, layer, limits, colours);
     for (const one of lines) line(pen, one.map(to), colours.ink, 0.7, 0.35);
@@ -288,6 +289,14 @@ class Panel {
       diamond(pen, to(one.at(-1)), colours.ink, colours.page);
     }
   }
+}
+
+// Names of the axes of features with `inputs` coordinates of their own, in all `dim`.
+function axes(inputs, dim) {
+  if (dim === 1) return ["t", "h₁"];
+  const names = [..."₁₂₃"].map((i) => `a${i}`);
+  const all = ["h₁", "h₂"].slice(0, inputs).concat(names).slice(0, dim);
+  return dim > 3 ? [...all.slice(0, 2), "w · a"] : all;
 }
 
 // Curves of both networks over the steps: means over what one pixel shows.
@@ -385,10 +394,10 @@ class Playground {
     }
     this.painting = make(
       "div", { className: "painting" },
-      button("Paint class −1", () => (this.brush = -1)),
-      button("Paint class +1", () => (this.brush = 1)),
+      ...BRUSHES.map((brush) => button(`Paint class ${brush < 0 ? "−1" : "+1"}`, () => this.take(brush))),
       button("Clear", () => this.set("points", [])),
     );
+    this.take(this.brush);
     shared.append(this.painting);
     const own = SIDES.map((title, side) => {
       const box = make("fieldset", {}, make("legend", { textContent: title }));
@@ -401,8 +410,13 @@ class Playground {
     this.code = make("code");
     this.copied = make("span", { role: "status" });
     const copy = button("Copy", async () => {
-      await navigator.clipboard.writeText(this.code.textContent);
-      this.copied.textContent = "Copied.";
+      try {
+        await navigator.clipboard.writeText(this.code.textContent);
+        this.copied.textContent = "Copied.";
+      } catch {
+        getSelection().selectAllChildren(this.code);
+        this.copied.textContent = "The browser does not let this page copy. The lines are marked: press Ctrl+C.";
+      }
     });
     const python = make(
       "details", {},
@@ -620,6 +634,11 @@ class Playground {
     this.point = at.map((value) => Math.round(value * 100) / 100);
     if (this.settings.data === "painted") this.paint();
     else if (!this.playing) this.soon({ step: Number(this.scrubber.value) });
+  }
+
+  take(brush) {
+    this.brush = brush;
+    BRUSHES.forEach((each, i) => this.painting.children[i].setAttribute("aria-pressed", each === brush));
   }
 
   paint() {

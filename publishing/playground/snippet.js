@@ -11,8 +11,10 @@ const CURVES = {
 };
 
 function dataLines({ data, r1, r2, seed, points }) {
-  if (data === "annulus") return [`data = concentric_spheres(2, 200, 400, radii=(${r1}, ${r2}, 1.5), seed=${seed})`];
-  if (data === "line") return [`data = concentric_spheres(1, 200, 400, radii=(${r1}, ${r2}, 1.5), seed=${seed})`];
+  if (data === "annulus" || data === "line") {
+    const dim = data === "line" ? 1 : 2;
+    return [`data = concentric_spheres(${dim}, 200, 400, radii=(${r1}, ${r2}, 1.5), seed=${seed})`];
+  }
   if (data === "separable") return [`data = separable(2, 150, 300, seed=${seed})`];
   if (data === "painted") {
     return [

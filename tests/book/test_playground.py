@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from publishing import playground
 from publishing.assets import axe_script
 from publishing.browser import WIDTHS
+from publishing.playground import alone
 from publishing.project import HOME
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -20,15 +22,6 @@ LONGEST = 500
 
 Training in the page's own thread would block it for seconds. A usual machine stays below 50."""
 
-_THEME = """
-html { --pst-color-surface: #f3f4f5; --pst-color-text-muted: #48566b;
-  --pst-color-text-base: #222832; --pst-color-background: #fff; --pst-color-border: #c9c9c9; }
-html[data-theme="dark"] { --pst-color-surface: #29313d; --pst-color-text-muted: #9ca4af;
-  --pst-color-text-base: #ced6dd; --pst-color-background: #14181e; --pst-color-border: #48566b; }
-body { background: var(--pst-color-background); color: var(--pst-color-text-base); }
-img { max-width: 100%; }
-a { color: inherit; }
-"""
 _AXE = """async () => (await axe.run({resultTypes: ['violations'], preload: false})).violations
     .flatMap(each => each.nodes.map(node => each.id + ': ' + node.html.slice(0, 120)))"""
 
@@ -39,18 +32,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     (folder / "_static").mkdir()
     playground.write(folder / "_static")
-    still = "flows-light.webp"
+    still = playground.STILL
     (folder / "_static" / still).write_bytes((HOME / "book" / "theme" / still).read_bytes())
-    (folder / "book").mkdir()
     for name, small in (("whole", False), ("small", True)):
-        body = "\n".join(playground.block(small=small).splitlines()[1:-1])
-        (folder / "book" / f"{name}.html").write_text(
-            '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width"><title>Playground</title>'
-            f"<style>{_THEME}</style><body><main><h1>Playground</h1>"
-            f'<a href="#data=line">line</a>{body}</main></body></html>',
-            encoding="utf8",
-        )
+        alone.write_page(folder / "book" / f"{name}.html", small=small)
     return folder / "book" / "whole.html"
 
 
@@ -216,6 +201,8 @@ def test_a_reader_with_a_keyboard_moves_a_point_and_paints(browser: Any, file: P
         )
         for brush, move in (("Paint class −1", "ArrowLeft"), ("Paint class +1", "ArrowUp")):
             button(page, brush).click()
+            pressed = page.locator("[aria-pressed=true]")
+            assert [each.text_content() for each in pressed.all()] == [brush]
             page.locator("canvas").first.focus()
             for _ in range(3):
                 page.keyboard.press(move)
@@ -224,6 +211,48 @@ def test_a_reader_with_a_keyboard_moves_a_point_and_paints(browser: Any, file: P
         assert page.evaluate("location.hash.split(';').length") == 6
         button(page, "One step").click()
         wait_for_steps(page, 1)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_program_can_be_copied(browser: Any, file: Path, allowed: bool) -> None:
+    """Where the browser does not let pages copy, the lines are marked and the reader is told."""
+    refuse = "() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }"
+    with opened(browser, file) as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        if not allowed:
+            page.evaluate(refuse)
+        page.get_by_text("Continue in Python").click()
+        program = page.locator("pre code").text_content()
+        assert "NeuralODE" in program
+        button(page, "Copy").click()
+        told = page.locator("details [role=status]")
+        page.wait_for_function("document.querySelector('details [role=status]').textContent")
+        if allowed:
+            assert told.text_content() == "Copied."
+            assert page.evaluate("navigator.clipboard.readText()") == program
+        else:
+            assert "Ctrl+C" in told.text_content()
+            assert page.evaluate("getSelection().toString()").strip() == program.strip()
+
+
+def test_more_than_three_coordinates_end_where_the_output_says(browser: Any, file: Path) -> None:
+    """The last axis has what the linear layer reads, so drawn sides and outputs agree."""
+    with opened(browser, file, "#p=0,3") as page:
+        found = page.evaluate(
+            """() => {
+                const panel = document.querySelector('.anode-playground').playground.panels[1];
+                const { view: { features, head, bias, dim }, data } = panel;
+                const { states, weights } = panel.drawn;
+                return states.map((state, b) => [
+                    state.reduce((sum, h, i) => sum + weights[i] * h, bias),
+                    head.reduce((sum, w, i) => sum + w * features[b * dim + i], bias),
+                    state.length,
+                ]);
+            }"""
+        )
+    assert len(found) > 100
+    assert {length for *_, length in found} == {3}
+    assert [drawn for drawn, *_ in found] == pytest.approx([output for _, output, _ in found])
 
 
 def test_less_motion_is_less_motion(browser: Any, file: Path) -> None:
@@ -259,6 +288,14 @@ def test_it_has_its_names_before_the_networks_answer(browser: Any, file: Path) -
     page.add_script_tag(path=axe_script())
     assert page.evaluate(_AXE) == []
     page.close()
+
+
+def test_the_still_picture_is_taken_of_both_networks(tmp_path: Path) -> None:
+    (tmp_path / "page").mkdir()
+    alone.write_still(tmp_path / "still.webp", tmp_path / "page", steps=2)
+    with Image.open(tmp_path / "still.webp") as image:
+        assert image.width > 1500
+        assert len(image.getcolors(maxcolors=1 << 24) or []) > 1000
 
 
 def test_without_scripts_there_is_a_picture_and_a_sentence(browser: Any, file: Path) -> None:

@@ -106,8 +106,15 @@ export function ticks([low, high]) {
 export const minus = (text) => String(text).replace("-", "−");
 export const fixed = (value, digits = 2) => minus(value.toFixed(digits));
 
-export function frame(pen, to, limits, colours, second = "h₂", first = "h₁") {
+export function frame(pen, to, limits, colours, [first, second, third] = ["h₁", "h₂", "a₁"]) {
   const [x, y, z] = limits;
+  // Numbers along an axis that leave room for its name.
+  const number = (axis, at, end, du) => {
+    for (const each of ticks(axis)) {
+      const [u, v] = to(at(each));
+      if (v - to(at(end))[1] > 14) pen.fillText(minus(each), u + du, v + 4);
+    }
+  };
   pen.fillStyle = colours.ink;
   if (!z) {
     const corners = [[x[0], y[0]], [x[1], y[0]], [x[1], y[1]], [x[0], y[1]], [x[0], y[0]]];
@@ -116,7 +123,7 @@ export function frame(pen, to, limits, colours, second = "h₂", first = "h₁")
     for (const at of ticks(x)) pen.fillText(minus(at), ...shifted(to([at, y[0]]), 0, 15));
     pen.fillText(first, ...shifted(to([(x[0] + x[1]) / 2, y[0]]), 0, 28));
     pen.textAlign = "right";
-    for (const at of ticks(y)) pen.fillText(minus(at), ...shifted(to([x[0], at]), -5, 4));
+    number(y, (at) => [x[0], at], y[1], -5);
     pen.fillText(second, ...shifted(to([x[0], y[1]]), -5, 6));
     return;
   }
@@ -127,10 +134,10 @@ export function frame(pen, to, limits, colours, second = "h₂", first = "h₁")
   }
   pen.textAlign = "center";
   const middle = [(x[0] + x[1]) / 2, (y[0] + y[1]) / 2];
-  pen.fillText("h₁", ...shifted(to([middle[0], y[0], z[0]]), 0, 14));
-  pen.fillText("h₂", ...shifted(to([x[1], middle[1], z[0]]), 0, 14));
-  pen.fillText("a₁", ...shifted(to([x[0], y[0], z[1]]), 0, -5));
-  for (const at of ticks(z)) pen.fillText(minus(at), ...shifted(to([x[0], y[0], at]), -12, 4));
+  pen.fillText(first, ...shifted(to([middle[0], y[0], z[0]]), 0, 14));
+  pen.fillText(second, ...shifted(to([x[1], middle[1], z[0]]), 0, 14));
+  pen.fillText(third, ...shifted(to([x[0], y[0], z[1]]), 0, -5));
+  number(z, (at) => [x[0], y[0], at], z[1], -12);
 }
 
 // Where a linear layer gives 0.
