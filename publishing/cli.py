@@ -17,7 +17,7 @@ from anode_lab.runs import StoreError
 from publishing import recording, records, status
 from publishing.assets import AssetsError
 from publishing.assignments import Course, make, read_course
-from publishing.browser import BrowserError, screenshots
+from publishing.browser import BrowserError, chromium, screenshots
 from publishing.chapters import Page, read_pages, select
 from publishing.colab import ExportError, export_all
 from publishing.execute import Outcome, execute, say
@@ -274,8 +274,8 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _picture(options: argparse.Namespace) -> int:
-    with TemporaryDirectory() as folder:
-        write_still(THEME / STILL, Path(folder))
+    with TemporaryDirectory() as folder, chromium() as browser:
+        write_still(browser, THEME / STILL, Path(folder))
     for path in (THEME / STILL, *write_picture(Project(), THEME)):
         print(path)
     return 0

@@ -2,10 +2,14 @@
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from publishing import browser, playground, records
+from publishing import playground, records
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 STEPS = 600
 """Steps of training before the picture: the NODE's evaluations have begun to grow."""
@@ -40,31 +44,27 @@ def write_page(path: Path, *, small: bool = False) -> None:
     )
 
 
-def write_still(file: Path, folder: Path, steps: int = STEPS) -> None:
+def write_still(chromium: "Browser", file: Path, folder: Path, steps: int = STEPS) -> None:
     """Train in a page and write a picture of both networks.
 
     Args:
+        chromium: The browser.
         file: The picture, in the format WebP.
         folder: An empty folder for the page.
         steps: Number of steps of training.
-
-    Raises:
-        BrowserError: If Chromium or Playwright is missing.
     """
     (folder / "_static").mkdir()
     playground.write(folder / "_static")
     page = folder / "book" / "playground.html"
     write_page(page)
-    with browser.chromium() as chromium:
-        context = chromium.new_context(
-            viewport={"width": _WIDTH, "height": 900}, device_scale_factor=2
-        )
-        seen = context.new_page()
-        seen.goto(page.as_uri())
-        seen.wait_for_selector(".anode-playground[data-steps]")
-        seen.evaluate(_TRAIN, steps)
-        seen.add_style_tag(content=".bar { display: none !important; }")
-        png = seen.locator(".anode-playground .panels").first.screenshot()
+    context = chromium.new_context(viewport={"width": _WIDTH, "height": 900}, device_scale_factor=2)
+    seen = context.new_page()
+    seen.goto(page.as_uri())
+    seen.wait_for_selector(".anode-playground[data-steps]")
+    seen.evaluate(_TRAIN, steps)
+    seen.add_style_tag(content=".bar { display: none !important; }")
+    png = seen.locator(".anode-playground .panels").first.screenshot()
+    context.close()
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
         image.convert("RGB").save(buffer, format="WEBP", quality=85)

@@ -290,9 +290,9 @@ def test_it_has_its_names_before_the_networks_answer(browser: Any, file: Path) -
     page.close()
 
 
-def test_the_still_picture_is_taken_of_both_networks(tmp_path: Path) -> None:
+def test_the_still_picture_is_taken_of_both_networks(browser: Any, tmp_path: Path) -> None:
     (tmp_path / "page").mkdir()
-    alone.write_still(tmp_path / "still.webp", tmp_path / "page", steps=2)
+    alone.write_still(browser, tmp_path / "still.webp", tmp_path / "page", steps=2)
     with Image.open(tmp_path / "still.webp") as image:
         assert image.width > 1500
         assert len(image.getcolors(maxcolors=1 << 24) or []) > 1000
