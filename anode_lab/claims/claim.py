@@ -50,6 +50,16 @@ class Case:
             for what in ("epochs", "samples", "hidden", "max_side")
         )
 
+    @property
+    def testable(self) -> bool:
+        """Whether it tests what the paper says: it was trained on the paper's data.
+
+        Fields and solver are always the paper's. Toy data must be of full size; on images the
+        filters, pixels, samples and epochs may be fewer, and reports print them.
+        """
+        size, paper = self.result.size, self.result.experiment.sizes["paper"]
+        return self.full_size if paper.images is None else size.images is paper.images
+
 
 Need = tuple[str, str]
 """Name of an experiment, and label of one of its models."""
@@ -98,9 +108,11 @@ class Check:
     def judge(self, results: Mapping[str, Result]) -> "Finding":
         """Measure, and compare the number with the criterion."""
         measured = self.measure(results)
-        full = all(case.full_size for case in self._cases(results))
+        cases = self._cases(results)
         at_hand = self.criterion.verdict(measured)
-        return Finding(self, measured, at_hand if full else Verdict.NOT_TESTABLE, at_hand)
+        verdict = at_hand if all(case.testable for case in cases) else Verdict.NOT_TESTABLE
+        sizes = dict.fromkeys(case.result.size.in_words for case in cases)
+        return Finding(self, measured, verdict, at_hand, "; ".join(filter(None, sizes)))
 
     def _cases(self, results: Mapping[str, Result]) -> list[Case]:
         """The needed models that the results have."""
@@ -119,14 +131,16 @@ class Finding:
         check: The part.
         measured: The number.
         verdict: Verdict on the paper's claim.
-        at_hand: Verdict on the same claim about what was trained, whatever its size. It says
+        at_hand: Verdict on the same claim about what was trained, whatever that was. It says
             nothing about the paper unless the two verdicts are the same.
+        trained_on: Images and size of what was trained; empty for toy data.
     """
 
     check: Check
     measured: Measurement
     verdict: Verdict
     at_hand: Verdict
+    trained_on: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class Verdict(Enum):
     SUPPORTED = "supported"
     NOT_SUPPORTED = "not supported"
     UNDECIDED = "undecided"
-    NOT_TESTABLE = "not testable at this size"
+    NOT_TESTABLE = "not testable here"
 
 
 @dataclass(frozen=True)

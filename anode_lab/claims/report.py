@@ -12,8 +12,13 @@ from anode_lab.runs import Result
 def measurement_table(judgements: Sequence[Judgement]) -> str:
     """Make a table with one row for each part: criterion, measurement, interval, seeds, verdict.
 
-    The criterion's words say what the unit is.
+    The criterion's words say what the unit is. Below it stands on which images, and of which size,
+    the parts were measured.
     """
+    trained_on: dict[str, list[str]] = {}
+    for name, finding in (row for judgement in judgements for row in judgement.rows()):
+        if finding.trained_on:
+            trained_on.setdefault(finding.trained_on, []).append(name)
     rows = [
         [
             name,
@@ -26,7 +31,9 @@ def measurement_table(judgements: Sequence[Judgement]) -> str:
         for judgement in judgements
         for name, finding in judgement.rows()
     ]
-    return table(["part", "what is measured", "criterion", "measured", "seeds", "verdict"], rows)
+    header = ["part", "what is measured", "criterion", "measured", "seeds", "verdict"]
+    sizes = [f"- {', '.join(names)}: {size}." for size, names in trained_on.items()]
+    return "\n\n".join([table(header, rows)] + (["\n".join(sizes)] if sizes else []))
 
 
 def claim_report(judgement: Judgement, made: str, command: str) -> str:
@@ -68,7 +75,7 @@ def unbroken(text: str) -> str:
 
 
 def _at_hand(found: Finding | Judgement) -> str:
-    """The verdict on what was trained, where its size does not test the paper's claim."""
+    """The verdict on what was trained, where that does not test the paper's claim."""
     if found.verdict is not Verdict.NOT_TESTABLE or found.at_hand is Verdict.NOT_TESTABLE:
         return ""
     return f" (here: {found.at_hand.value})"
@@ -174,9 +181,7 @@ def _full_size(experiment: Experiment) -> tuple[str, str]:
     if not experiment.recorded:
         return "toy data, as many and for as long as in the paper", "make book PROFILE=paper"
     size = experiment.size("paper")
-    title = size.images.title if size.images else experiment.name
     return (
-        f"{size.samples:,} images of {title}, {size.max_side} × {size.max_side} pixels, "
-        f"{size.epochs} epochs, {size.hidden} filters",
+        size.in_words,
         f"anode run {experiment.name} --profile paper --device cuda",
     )

@@ -1,7 +1,7 @@
 """The paper's experiments on images (section 5.2, appendix G), and what stands in for its data.
 
-The paper's size needs a GPU and downloads. On a laptop Fashion-MNIST stands in for MNIST, and
-patches of photographs for CIFAR-10, both averaged to fewer pixels.
+The paper's size needs a GPU. On a laptop MNIST is averaged to fewer pixels, and patches of
+photographs stand in for CIFAR-10.
 """
 
 from collections.abc import Mapping

@@ -31,14 +31,25 @@ class Size:
     max_side: int = 28
     images: ImageSet | None = None
 
+    @property
+    def in_words(self) -> str:
+        """Data and size of an experiment on images, for people; empty for toy data."""
+        if self.images is None:
+            return ""
+        return (
+            f"{self.samples:,} images of {self.images.title}, {self.max_side} × {self.max_side} "
+            f"pixels, {self.hidden} filters, {self.epochs:,} epochs"
+        )
 
-_MNIST, _FASHION, _CIFAR10 = map(image_set, ("mnist", "fashion-mnist", "cifar-10"))
+
+_MNIST, _CIFAR10 = map(image_set, ("mnist", "cifar-10"))
 _TINY_IMAGENET, _DIGITS, _PATCHES = map(image_set, ("tiny-imagenet", "digits", "colour-patches"))
 
 _TOY = Size(seeds=20, epochs=50, samples=3000)
 _SEARCH = replace(_TOY, seeds=3)
 _TEST = Size(seeds=2, epochs=2, samples=96, batch_size=32, hidden=4, max_side=8, images=_DIGITS)
-_LAPTOP = Size(seeds=5, epochs=16, samples=8000, hidden=16, max_side=14, images=_FASHION)
+_LAPTOP = Size(seeds=5, epochs=10, samples=20_000, max_side=14, images=_MNIST)
+_STAND_IN = replace(_LAPTOP, epochs=16, samples=6000, hidden=16, max_side=16, images=_PATCHES)
 _PAPER = Size(seeds=5, epochs=20, samples=60_000, batch_size=256, hidden=64, images=_MNIST)
 
 PROFILES: Mapping[str, Mapping[str, Size]] = {
@@ -55,8 +66,8 @@ PROFILES: Mapping[str, Mapping[str, Size]] = {
         "two points": Size(seeds=5, epochs=1000, samples=32),
         "toy": _TOY,
         "grey": _LAPTOP,
-        "colour": replace(_LAPTOP, samples=6000, max_side=16, images=_PATCHES),
-        "overfit": replace(_LAPTOP, epochs=1000, samples=320, max_side=8, images=_DIGITS),
+        "colour": _STAND_IN,
+        "overfit": replace(_STAND_IN, epochs=1000, samples=320, max_side=8, images=_DIGITS),
         "search": _SEARCH,
     },
     "paper": {

@@ -62,7 +62,6 @@ class DownloadedSet(ImageSet):
             there compressed, by anyone's gzip.
         download_bytes: Approximate size of the download.
         space_bytes: Approximate space that the download and the unpacked set need.
-        installed: Folder where a package of the system may have put the set.
     """
 
     place: str
@@ -71,7 +70,6 @@ class DownloadedSet(ImageSet):
     sha256: Mapping[str, str]
     download_bytes: int
     space_bytes: int
-    installed: Path | None = None
 
     @abstractmethod
     def read(self, folder: Path) -> Sequence[tuple[Images, Bytes]]:
@@ -124,8 +122,8 @@ class DownloadedSet(ImageSet):
                 f"{FOLDER_VARIABLE} must name a folder, got {str(root)!r}; make that folder, or "
                 "unset the variable"
             )
-        places = filter(None, (root / self.place, self.installed))
-        return next((place for place in places if self.present(place)), None)
+        place = root / self.place
+        return place if self.present(place) else None
 
     def folder(self) -> Path:
         """Folder of the set, as :meth:`find` has it; a set that is not there is an error."""
@@ -166,7 +164,7 @@ class DownloadedSet(ImageSet):
 
         Args:
             folder: Folder of downloaded data, which is made if it is missing. By default the one of
-                :func:`data_folder`; then a set that the system's package installed will do.
+                :func:`data_folder`.
             progress: Whether to show the progress on a terminal.
 
         Raises:
@@ -174,9 +172,8 @@ class DownloadedSet(ImageSet):
         """
         root = data_folder() if folder is None else Path(folder)
         target = root / self.place
-        for place in (target, self.installed if folder is None else None):
-            if place is not None and self._whole(place):
-                return place
+        if self._whole(target):
+            return target
         from filelock import FileLock
 
         try:

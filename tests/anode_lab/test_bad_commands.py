@@ -50,7 +50,7 @@ ROWS = [
     ("data banana", "choose from 'list', 'fetch'", USAGE),
     ("data fetch", "the following arguments are required: NAME", USAGE),
     ("data fetch imagenet", "'cifar-10', 'mnist'", USAGE),
-    ("data fetch digits", "'fashion-mnist', 'tiny-imagenet'", USAGE),
+    ("data fetch digits", "'mnist', 'tiny-imagenet'", USAGE),
     ("data list extra", "unrecognized arguments: extra", USAGE),
     # Numbers
     ("run g1d --seeds 0", "must be a whole number from 1 to 10,000, got '0'", USAGE),

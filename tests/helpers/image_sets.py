@@ -22,7 +22,6 @@ Bytes = NDArray[np.uint8]
 Files = dict[str, bytes]
 """Contents of files by their names."""
 
-IDX_SETS = ("mnist", "fashion-mnist")
 ARCHIVED = {"cifar-10": "cifar-10-binary.tar.gz", "tiny-imagenet": "tiny-imagenet-200.zip"}
 """Sets that come in one archive, and its name."""
 
@@ -88,7 +87,6 @@ def jpeg(colour: int | tuple[int, int, int], side: int = 64) -> bytes:
 
 CONTENT = {
     "mnist": idx_files,
-    "fashion-mnist": idx_files,
     "cifar-10": cifar_files,
     "tiny-imagenet": tiny_files,
 }
@@ -97,7 +95,7 @@ CONTENT = {
 def served(name: str) -> Files:
     """What a mirror has of the set."""
     files = CONTENT[name]()
-    if name in IDX_SETS:
+    if name == "mnist":
         return {f"{file}.gz": gzip.compress(content) for file, content in files.items()}
     inside = {f"{downloaded(name).place}/{file}": content for file, content in files.items()}
     archive = ARCHIVED[name]
@@ -149,7 +147,6 @@ def register(
         },
         download_bytes=sum(map(len, files.values())),
         space_bytes=1_000_000,
-        installed=None,
         **counts,
     )
     monkeypatch.setitem(IMAGE_SETS, name, small)

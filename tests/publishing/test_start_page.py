@@ -24,7 +24,7 @@ from tests.publishing.fixture_book import Book, FakePapermill, figure
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
-UNTESTED = "not testable at this size"
+UNTESTED = "not testable here"
 STILL = (
     '<div class="themed-figure">\n<img class="only-light" src="../../_static/figures/a-light.svg" '
     'alt="A &lt; 2." width="3" loading="lazy"><img class="only-dark" src="../../_static/figures/'

@@ -196,13 +196,16 @@ def test_each_claim_is_told_with_its_verdict(smoke: Mapping[str, Result]) -> Non
     for claim in all_claims():
         told = claim_report(claim.judge(smoke), "profile smoke", f"anode claims {claim.id}")
         assert told.startswith(f"{claim.statement} *(Paper: {claim.source}.)*")
-        assert "Verdict: **not testable at this size**" in told
+        assert "Verdict: **not testable here**" in told
         assert told.endswith(f"profile smoke. Repeat with `anode claims {claim.id}`.")
 
 
 def test_the_table_has_every_part(smoke: Mapping[str, Result]) -> None:
     judgements = [claim.judge(smoke) for claim in all_claims()]
-    head, _, *rows = measurement_table(judgements).splitlines()
+    parts, trained_on = measurement_table(judgements).split("\n\n")
+    assert "C9a, C10a" in trained_on, "on which images is told below"
+    assert re.search(r"C13a, C13b.*: 96 images of colour patches", trained_on)
+    head, _, *rows = parts.splitlines()
     assert len(rows) == sum(len(claim.checks) for claim in all_claims())
     for row, check in zip(rows, (c for claim in all_claims() for c in claim.checks), strict=True):
         assert row.count("|") == head.count("|")

@@ -14,12 +14,15 @@ from anode.arrays import Floats
 from anode.data import Data, concentric_spheres, g1d
 from anode_lab.claims import (
     Case,
+    Finding,
     Verdict,
     cost,
     find_claim,
     fitting,
     flows,
 )
+from anode_lab.experiments import EXPERIMENTS
+from anode_lab.images import image_set
 from anode_lab.runs import run
 from tests.helpers.cases import EPOCHS, FLAT, SEEDS, case, evaluations, history, losses, results
 
@@ -126,22 +129,30 @@ def test_unreasonable_share_of_a_constant_is_known(output: float, share: float) 
     ("node", "anode", "at_hand"),
     [(20.0, 2.0, Verdict.SUPPORTED), (4.0, 8.0, Verdict.NOT_SUPPORTED)],
 )
-def test_other_data_than_the_papers_test_nothing_of_it(
-    node: float, anode: float, at_hand: Verdict
+def test_what_tests_the_paper_is_its_data_at_whatever_size(
+    node: float, anode: float, at_hand: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """C9 on Fashion-MNIST: what the criterion says of them stands beside, and is no verdict."""
-    check = find_claim("C9").checks[0]
-    records = {"p = 0": losses(node), "p = 10": losses(anode)}
-    found = check.judge(
-        results(
-            *(
-                case("images-grey", label, history(loss, FLAT), model=still(2))
-                for label, loss in records.items()
-            )
-        )
-    )
+    """C9 on fewer and smaller images of MNIST has a verdict; on other images it has none."""
+
+    def judged() -> Finding:
+        records = {"p = 0": losses(node), "p = 10": losses(anode)}
+        cases = [
+            case("images-grey", label, history(loss, FLAT), model=still(2))
+            for label, loss in records.items()
+        ]
+        return find_claim("C9").checks[0].judge(results(*cases))
+
+    found = judged()
+    assert found.verdict is found.at_hand is at_hand
+    assert found.trained_on == "20,000 images of MNIST, 14 × 14 pixels, 32 filters, 10 epochs"
+    grey = EXPERIMENTS["images-grey"]
+    other = replace(grey.size("laptop"), images=image_set("digits"))
+    changed = replace(grey, sizes=dict(grey.sizes) | {"laptop": other})
+    monkeypatch.setitem(EXPERIMENTS, "images-grey", changed)
+    found = judged()
     assert found.verdict is Verdict.NOT_TESTABLE
-    assert found.at_hand is at_hand
+    assert found.at_hand is at_hand, "what the criterion says of them stands beside"
+    assert "digits of scikit-learn" in found.trained_on
 
 
 def image(loss: Floats, nfe: Floats, failed: int = 0) -> Case:

@@ -88,7 +88,7 @@ def test_what_another_machine_may_find_near_a_bound_is_no_news() -> None:
     lenient.check([across])
     with pytest.raises(VerdictChangedError):
         lenient.check([judged(1.1, 3.0)])
-    with pytest.raises(VerdictChangedError, match="not testable at this size, undecided of what"):
+    with pytest.raises(VerdictChangedError, match="not testable here, undecided of what"):
         lenient.check([judged(1.1, 2.4, tested=False)])
 
 

@@ -10,7 +10,6 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pooch
@@ -21,7 +20,6 @@ from anode_lab.images.downloaded import FOLDER_VARIABLE, RETRIES, DownloadedSet
 from tests.helpers.image_sets import (
     ARCHIVED,
     CONTENT,
-    IDX_SETS,
     Files,
     downloaded,
     register,
@@ -133,16 +131,6 @@ def test_what_is_damaged_is_replaced(name: str, data: Path) -> None:
     assert_whole(name, data)
 
 
-def test_debians_files_need_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "fashion-mnist"
-    small = register(monkeypatch, name, {})
-    debian = write(tmp_path / "debian", CONTENT[name](), compressed=True)
-    monkeypatch.setitem(IMAGE_SETS, name, replace(small, installed=debian))
-    assert fetch(name) == debian
-    with pytest.raises(DataError):  # but it is not in a folder that is asked for
-        fetch(name, tmp_path / "own")
-
-
 def test_every_set_has_true_addresses_and_checksums(name: str) -> None:
     """The shape of them: whether they are right shows only with a network."""
     images = REAL[name]
@@ -150,7 +138,7 @@ def test_every_set_has_true_addresses_and_checksums(name: str) -> None:
     assert images.mirrors
     assert all(len(bytes.fromhex(digest)) == 16 for digest in images.md5.values())
     assert all(len(bytes.fromhex(digest)) == 32 for digest in images.sha256.values())
-    assert len(images.md5) == (4 if name in IDX_SETS else 1)
+    assert len(images.md5) == (4 if name == "mnist" else 1)
 
 
 def test_it_is_quiet_unless_on_a_terminal(
@@ -221,7 +209,7 @@ def test_a_later_fetch_keeps_the_files_that_are_whole(name: str, good: Mirror, d
     good.asked.clear()
     fetch(name)
     assert good.asked == [last]
-    assert whole == [] or name in IDX_SETS
+    assert whole == [] or name == "mnist"
     assert_whole(name, data)
 
 
@@ -242,7 +230,6 @@ def test_offline_it_says_what_was_tried_what_it_needs_and_what_to_use_instead(
         str(data),
         f"{images.download_bytes / 1e6:,.0f} MB of download",
         f"{images.space_bytes / 1e6:,.0f} MB of space",
-        "dataset-fashion-mnist",
         "digits",
         "colour-patches",
     ):

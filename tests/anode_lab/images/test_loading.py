@@ -9,13 +9,11 @@ from sklearn.datasets import load_digits
 
 from anode_lab.images import IMAGE_SETS, DataError, ImageSet, image_set, register_image_set
 from anode_lab.images.downloaded import FOLDER_VARIABLE, images_identity
-from tests.helpers.image_sets import CONTENT, IDX_SETS, downloaded, idx_files, register, write
+from tests.helpers.image_sets import CONTENT, downloaded, idx_files, register, write
 
-DEBIAN = downloaded("fashion-mnist").installed
 ALWAYS = ("digits", "colour-patches")
 SIDES = {
     "mnist": (1, 28),
-    "fashion-mnist": (1, 28),
     "cifar-10": (3, 32),
     "tiny-imagenet": (3, 64),
     "digits": (1, 8),
@@ -109,7 +107,6 @@ def test_a_set_that_is_not_here_says_how_to_get_it(name: str) -> None:
     ("name", "file"),
     [
         ("mnist", "t10k-labels-idx1-ubyte"),
-        ("fashion-mnist", "train-images-idx3-ubyte"),
         ("cifar-10", "test_batch.bin"),
         ("tiny-imagenet", "val/images/val_3.JPEG"),
     ],
@@ -143,12 +140,11 @@ def test_digits_are_split_without_overlap() -> None:
     )
 
 
-@pytest.mark.parametrize("name", IDX_SETS)
-def test_shuffled_images_have_their_own_labels(name: str, data: Path) -> None:
+def test_shuffled_images_have_their_own_labels(data: Path) -> None:
     content = idx_files()["train-images-idx3-ubyte"][16:]
     pixels = np.frombuffer(content, np.uint8).reshape(40, 1, 28, 28)
     labels = dict(zip(map(bytes, pixels.astype(np.float32) / 255), range(40), strict=True))
-    train, _ = put(name, data).load(n_train=40, n_test=12)
+    train, _ = put("mnist", data).load(n_train=40, n_test=12)
     seen = [labels[bytes(image)] for image in train.x.numpy()]
     assert sorted(seen) == list(range(40))
     assert [i % 10 for i in seen] == train.y.tolist()
@@ -156,14 +152,6 @@ def test_shuffled_images_have_their_own_labels(name: str, data: Path) -> None:
 
 def test_a_stand_in_says_so() -> None:
     assert "stand-in for CIFAR-10" in image_set("colour-patches").load(n_train=1, n_test=1)[0].name
-
-
-@pytest.mark.skipif(not DEBIAN.is_dir(), reason="dataset-fashion-mnist is not installed")
-def test_debians_package_is_what_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    train, test = image_set("fashion-mnist").load(n_train=60_000, n_test=10_000)
-    assert train.y.bincount().tolist() == [6000] * 10
-    assert test.y.bincount().tolist() == [1000] * 10
 
 
 @pytest.mark.parametrize("name", sorted(SIDES.keys() - {"tiny-imagenet"}))
