@@ -1,7 +1,7 @@
 """A claim of the paper: its parts, each with a measurement and a criterion, and their verdicts."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
 import numpy as np
@@ -115,11 +115,20 @@ class Check:
         return Finding(self, measured, verdict, at_hand, "; ".join(filter(None, sizes)))
 
     def _cases(self, results: Mapping[str, Result]) -> list[Case]:
-        """The needed models that the results have."""
+        """The needed models that the results have; of recorded ones the seeds that all have."""
+        labels: dict[str, list[str]] = {}
+        for name, label in self.needs:
+            if name in results and label in results[name].runs:
+                labels.setdefault(name, []).append(label)
+        found = {
+            name: replace(results[name], runs={each: results[name].runs[each] for each in own})
+            for name, own in labels.items()
+        }
+        for name, result in found.items():
+            if result.experiment.recorded:
+                found[name] = result.paired()
         return [
-            Case(results[name], label)
-            for name, label in self.needs
-            if name in results and label in results[name].runs
+            Case(found[name], label) for name, label in self.needs if label in labels.get(name, [])
         ]
 
 

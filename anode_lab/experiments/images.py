@@ -6,6 +6,7 @@ photographs stand in for CIFAR-10.
 
 from collections.abc import Mapping
 
+from anode import Method, SolverSettings
 from anode.training import Loss
 from anode_lab.experiments.experiment import Experiment, ModelSpec, Split
 from anode_lab.experiments.profiles import Size, sizes
@@ -40,6 +41,12 @@ def _as_large_as(p: int) -> ModelSpec:
     return ModelSpec(f"p = 0, as large as p = {p}", options=options, as_large_as=_augmented(p))
 
 
+def _one_step(p: int) -> ModelSpec:
+    """One Euler step from 0 to 1: a residual block of the same convolutions, without an ODE."""
+    solver = SolverSettings(method=Method.EULER, step_size=1.0)
+    return ModelSpec(f"p = {p}, one step", options={"augment_dim": p, "solver": solver})
+
+
 def _experiment(
     name: str,
     source: str,
@@ -72,6 +79,7 @@ EXPERIMENTS = (
             _augmented(0, weight_decay=WEIGHT_DECAY),
             _augmented(5, weight_decay=WEIGHT_DECAY),
             *map(_augmented, (2, 100)),
+            _one_step(10),
         ),
         {
             "fig10": ("p = 0", "p = 1", "p = 5", "p = 10"),

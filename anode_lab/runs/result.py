@@ -66,6 +66,28 @@ class Run:
         """Inputs of the history's snapshots, with targets; None without snapshots."""
         return self.task.probe()
 
+    def of(self, seeds: Sequence[int]) -> "Run":
+        """The run of some of its seeds, in their order.
+
+        Raises:
+            ValueError: If a seed is none of its.
+        """
+        if unknown := [seed for seed in seeds if seed not in self.history.seeds]:
+            raise ValueError(f"seeds must be among {self.history.seeds}, got {unknown}")
+        places = [self.history.seeds.index(seed) for seed in seeds]
+        task = replace(self.task, seeds=tuple(seeds))
+        model = task.build(self.model.input_shape)
+        model.load_state_dict({n: held[places] for n, held in self.model.state_dict().items()})
+        several = len(self.provenance) > 1
+        return replace(
+            self,
+            task=task,
+            model=model.to(next(self.model.parameters()).device),
+            history=_of_replicas(self.history, places),
+            provenance=tuple(self.provenance[r] for r in places) if several else self.provenance,
+            accuracy=self.accuracy[places],
+        )
+
 
 @dataclass(frozen=True)
 class Result:
@@ -97,6 +119,22 @@ class Result:
     def histories(self) -> dict[str, History]:
         """Label of each model -> course of its training."""
         return {label: run.history for label, run in self.runs.items()}
+
+    def paired(self) -> "Result":
+        """The same with the seeds that every model has, so that they can be compared seed by seed.
+
+        Raises:
+            ValueError: If they have none in common.
+        """
+        first, *others = (run.history.seeds for run in self.runs.values())
+        common = [seed for seed in first if all(seed in each for each in others)]
+        if not common:
+            raise ValueError(f"the models of {self.experiment.name} have no seed in common")
+        same = {
+            label: run if list(run.history.seeds) == common else run.of(common)
+            for label, run in self.runs.items()
+        }
+        return replace(self, runs=same)
 
     def summary(self) -> str:
         """A line that says what was run, on what and where, for captions and for printing."""
@@ -151,6 +189,20 @@ def joined(trained: Sequence[tuple[Task, Record]], device: str) -> Run:
         data_name=about["data"],
         samples=about["samples"],
         accuracy=np.concatenate(accuracy),
+    )
+
+
+def _of_replicas(history: History, places: Sequence[int]) -> History:
+    """The history of some replicas, in their order."""
+    rows = list(places)
+    validation = history.validation_loss
+    return replace(
+        history,
+        **{name: getattr(history, name)[rows] for name in STEPS},
+        validation_loss=None if validation is None else validation[rows],
+        snapshots={epoch: held[rows] for epoch, held in history.snapshots.items()},
+        failures={rows.index(r): each for r, each in history.failures.items() if r in rows},
+        seeds=tuple(history.seeds[r] for r in rows),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from anode_lab.claims import find_claim
 from anode_lab.experiments import EXPERIMENTS
 from anode_lab.experiments.images import OVERFIT
 from anode_lab.images import DataError, image_set
@@ -47,6 +48,31 @@ def test_a_record_is_what_the_training_gives_to_the_last_bit(made: Path) -> None
         assert not history.failures
         for name, values in model.state_dict().items():
             assert torch.equal(found.weights[name], values)
+
+
+def test_models_are_compared_on_the_seeds_that_all_of_them_have(tmp_path: Path) -> None:
+    """One model has seeds 0 and 1, the other only 1: the first of one is not that of the other."""
+    wanted = [task for task in tasks(OVERFIT) if str(task) != f"{OVERFIT}, p = 5, seed 0"]
+    record(wanted, tmp_path)
+    found = run(OVERFIT, store=tmp_path)
+    assert [each.history.seeds for each in found.runs.values()] == [(0, 1), (1,)]
+    for task in (each for each in wanted if each.seeds == (1,)):
+        one = found.paired().runs[task.spec.label]
+        kept = read(task, tmp_path)
+        assert one.history.seeds == one.model.seeds == (1,)
+        assert_same(one.history, kept.history)
+        assert one.provenance == (kept.provenance,)
+        for name, values in one.model.state_dict().items():
+            assert torch.equal(values, kept.weights[name])
+    ratio = find_claim("C12").checks[2].measure({OVERFIT: found})
+    assert ratio.seeds == 1
+    last = {task.spec.label: read(task, tmp_path).history.epoch_nfe[0, -1] for task in wanted[1:]}
+    assert ratio.value == pytest.approx(last["p = 0"] / last["p = 5"])
+    with pytest.raises(ValueError, match=r"seeds must be among \(1,\), got \[0\]"):
+        found.runs["p = 5"].of([0])
+    apart = replace(found, runs=found.runs | {"p = 0": found.runs["p = 0"].of([0])})
+    with pytest.raises(ValueError, match="images-overfit have no seed in common"):
+        apart.paired()
 
 
 def test_seeds_recorded_one_at_a_time_are_those_of_a_stack(made: Path) -> None:
