@@ -11,7 +11,7 @@ from anode.training import History, Loss
 from anode_lab.claims.criterion import Criterion, Verdict, combined
 from anode_lab.claims.interval import Average, Measurement, measure
 from anode_lab.experiments import EXPERIMENTS
-from anode_lab.runs import Result, Run
+from anode_lab.runs import Result, Run, UnpairedError
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,10 @@ class Check:
         }
         for name, result in found.items():
             if result.experiment.recorded:
-                found[name] = result.paired()
+                try:
+                    found[name] = result.paired()
+                except UnpairedError:  # nothing to compare
+                    labels[name] = []
         return [
             Case(found[name], label) for name, label in self.needs if label in labels.get(name, [])
         ]

@@ -5,7 +5,7 @@
 
 from anode_lab.runs.executors import Dask, ExecutorError
 from anode_lab.runs.repeat import Difference, check
-from anode_lab.runs.result import Result, Run
+from anode_lab.runs.result import Result, Run, UnpairedError
 from anode_lab.runs.runner import (
     RECORDED,
     RESULTS_VARIABLE,
@@ -35,6 +35,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Task",
+    "UnpairedError",
     "check",
     "check_device",
     "epochs_done",

@@ -18,6 +18,10 @@ from anode_lab.runs.record import Record
 from anode_lab.runs.task import Task
 
 
+class UnpairedError(ValueError):
+    """Models that are to be compared seed by seed have no seed in common."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One trained model of an experiment, as a stack of R replicas.
@@ -124,12 +128,12 @@ class Result:
         """The same with the seeds that every model has, so that they can be compared seed by seed.
 
         Raises:
-            ValueError: If they have none in common.
+            UnpairedError: If they have none in common.
         """
         first, *others = (run.history.seeds for run in self.runs.values())
         common = [seed for seed in first if all(seed in each for each in others)]
         if not common:
-            raise ValueError(f"the models of {self.experiment.name} have no seed in common")
+            raise UnpairedError(f"the models of {self.experiment.name} have no seed in common")
         same = {
             label: run if list(run.history.seeds) == common else run.of(common)
             for label, run in self.runs.items()

@@ -18,6 +18,7 @@ from anode_lab.runs import (
     NotRecordedError,
     Result,
     Store,
+    UnpairedError,
     check,
     results_folder,
     run,
@@ -71,8 +72,9 @@ def test_models_are_compared_on_the_seeds_that_all_of_them_have(tmp_path: Path) 
     with pytest.raises(ValueError, match=r"seeds must be among \(1,\), got \[0\]"):
         found.runs["p = 5"].of([0])
     apart = replace(found, runs=found.runs | {"p = 0": found.runs["p = 0"].of([0])})
-    with pytest.raises(ValueError, match="images-overfit have no seed in common"):
+    with pytest.raises(UnpairedError, match="images-overfit have no seed in common"):
         apart.paired()
+    assert find_claim("C12").checks[2].measure({OVERFIT: apart}).seeds == 0, "as if not run"
 
 
 def test_seeds_recorded_one_at_a_time_are_those_of_a_stack(made: Path) -> None:
