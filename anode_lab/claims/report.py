@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from anode_lab.claims.claim import Case, Claim, Finding, Judgement, needed
-from anode_lab.claims.criterion import Verdict
+from anode_lab.claims.criterion import MIN_SEEDS, Verdict
 from anode_lab.experiments import EXPERIMENTS, Experiment
 from anode_lab.formatting import table
 from anode_lab.runs import Result
@@ -160,14 +160,17 @@ def exceptions(judgements: Sequence[Judgement], verdict: Verdict) -> str:
 
 
 def to_test(judgements: Sequence[Judgement]) -> str:
-    """Make a table of what would test the claims that could not be tested, and how to run it."""
+    """Make a table of what would test the claims that could not be tested, and how to run it.
+
+    On images it is the first profile that has the paper's data and seeds enough.
+    """
     untested = [j.claim for j in judgements if j.verdict is Verdict.NOT_TESTABLE]
     if not untested:
         return "Every claim could be tested."
     claims: dict[tuple[str, str], list[str]] = {}
     for name in needed(untested):
         ids = [claim.id for claim in untested if name in needed([claim])]
-        known = claims.setdefault(_full_size(EXPERIMENTS[name]), [])
+        known = claims.setdefault(_to_run(EXPERIMENTS[name]), [])
         known += [each for each in ids if each not in known]
     rows = [
         [", ".join(sorted(ids, key=lambda each: int(each[1:]))), what, f"`{command}`"]
@@ -176,12 +179,18 @@ def to_test(judgements: Sequence[Judgement]) -> str:
     return table(["claims", "what would test them", "command"], rows)
 
 
-def _full_size(experiment: Experiment) -> tuple[str, str]:
-    """The paper's size of an experiment, and the command that runs it."""
+def _to_run(experiment: Experiment) -> tuple[str, str]:
+    """What tests claims on an experiment, and the command that runs it."""
     if not experiment.recorded:
         return "toy data, as many and for as long as in the paper", "make book PROFILE=paper"
-    size = experiment.size("paper")
+    paper = experiment.size("paper")
+    profile, size = next(
+        (profile, size)
+        for profile, size in experiment.sizes.items()
+        if size.images is paper.images and size.seeds >= MIN_SEEDS
+    )
+    device = " --device cuda" if size == paper else ""
     return (
-        size.in_words,
-        f"anode run {experiment.name} --profile paper --device cuda",
+        f"{size.in_words}, {size.seeds} seeds",
+        f"anode run {experiment.name} --profile {profile}{device}",
     )

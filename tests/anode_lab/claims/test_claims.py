@@ -222,6 +222,8 @@ def test_what_would_test_the_rest_is_told_by_experiment(smoke: Mapping[str, Resu
     [large] = [row for row in rows if "Tiny ImageNet" in row]
     assert large.startswith("| C13 |")
     assert "`anode run images-large --profile paper --device cuda`" in large
+    [grey] = [row for row in rows if "images-grey" in row]
+    assert "`anode run images-grey --profile laptop`" in grey, "it has the paper's data"
 
 
 def test_what_is_not_recorded_is_not_run_and_not_judged(
