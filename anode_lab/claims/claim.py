@@ -1,7 +1,8 @@
 """A claim of the paper: its parts, each with a measurement and a criterion, and their verdicts."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from string import ascii_lowercase
 
 import numpy as np
@@ -120,18 +121,17 @@ class Check:
         for name, label in self.needs:
             if name in results and label in results[name].runs:
                 labels.setdefault(name, []).append(label)
-        found = {
-            name: replace(results[name], runs={each: results[name].runs[each] for each in own})
-            for name, own in labels.items()
-        }
-        for name, result in found.items():
-            if result.experiment.recorded:
-                try:
-                    found[name] = result.paired()
-                except UnpairedError:  # nothing to compare
-                    labels[name] = []
+        found: dict[str, Result] = {}
+        for name, own in labels.items():
+            if results[name].experiment.recorded:
+                with suppress(UnpairedError):  # then there is nothing to compare
+                    found[name] = results[name].paired(own)
+            else:
+                found[name] = results[name]
         return [
-            Case(found[name], label) for name, label in self.needs if label in labels.get(name, [])
+            Case(found[name], label)
+            for name, label in self.needs
+            if name in found and label in found[name].runs
         ]
 
 

@@ -124,19 +124,23 @@ class Result:
         """Label of each model -> course of its training."""
         return {label: run.history for label, run in self.runs.items()}
 
-    def paired(self) -> "Result":
-        """The same with the seeds that every model has, so that they can be compared seed by seed.
+    def paired(self, labels: Sequence[str] = ()) -> "Result":
+        """Some models, with the seeds that all of them have, to be compared seed by seed.
+
+        Args:
+            labels: Labels of the models; all of them if left out.
 
         Raises:
-            UnpairedError: If they have none in common.
+            UnpairedError: If they have no seed in common.
         """
-        first, *others = (run.history.seeds for run in self.runs.values())
+        runs = {label: self.runs[label] for label in labels or self.runs}
+        first, *others = (run.history.seeds for run in runs.values())
         common = [seed for seed in first if all(seed in each for each in others)]
         if not common:
-            raise UnpairedError(f"the models of {self.experiment.name} have no seed in common")
+            raise UnpairedError(f"{', '.join(runs)} of {self.experiment.name} have no common seed")
         same = {
             label: run if list(run.history.seeds) == common else run.of(common)
-            for label, run in self.runs.items()
+            for label, run in runs.items()
         }
         return replace(self, runs=same)
 

@@ -65,6 +65,7 @@ def test_models_are_compared_on_the_seeds_that_all_of_them_have(tmp_path: Path) 
         assert one.provenance == (kept.provenance,)
         for name, values in one.model.state_dict().items():
             assert torch.equal(values, kept.weights[name])
+    assert found.paired(["p = 0"]).seeds == (0, 1)
     ratio = find_claim("C12").checks[2].measure({OVERFIT: found})
     assert ratio.seeds == 1
     last = {task.spec.label: read(task, tmp_path).history.epoch_nfe[0, -1] for task in wanted[1:]}
@@ -72,7 +73,7 @@ def test_models_are_compared_on_the_seeds_that_all_of_them_have(tmp_path: Path) 
     with pytest.raises(ValueError, match=r"seeds must be among \(1,\), got \[0\]"):
         found.runs["p = 5"].of([0])
     apart = replace(found, runs=found.runs | {"p = 0": found.runs["p = 0"].of([0])})
-    with pytest.raises(UnpairedError, match="images-overfit have no seed in common"):
+    with pytest.raises(UnpairedError, match="p = 0, p = 5 of images-overfit have no common seed"):
         apart.paired()
     assert find_claim("C12").checks[2].measure({OVERFIT: apart}).seeds == 0, "as if not run"
 
