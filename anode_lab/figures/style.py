@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from anode import Method
 from anode_lab.experiments import EXPERIMENTS, ModelSpec
 from anode_lab.figures import DARK_PNG, DARK_SVG, LIGHT_SVG
 
@@ -91,6 +92,8 @@ _BY_DIM = {
     100: Look("#a3256f", (0, (5, 1)), "P"),
 }
 """Looks of Neural ODEs by their augmentation dimension p."""
+_ONE_STEP = Look(palette.resnet, (0, (3, 1, 1, 1)), "h")
+"""Look of a field with one Euler step, which is a residual block."""
 _AS_LARGE = Look(palette.muted, (0, (1, 3)), "X")
 _DECAYED: dict[int, dict[str, Any]] = {
     0: {"line": (0, (2, 1)), "marker": "*"},
@@ -117,6 +120,8 @@ def look_of(model: ModelSpec | str) -> Look:
         return _RESNET
     if found.as_large_as is not None:
         return _AS_LARGE
+    if getattr(found.options.get("solver"), "method", None) is Method.EULER:
+        return _ONE_STEP
     dim = found.options.get("augment_dim", 0)
     look = _nearest(_BY_DIM, dim)
     return replace(look, **_nearest(_DECAYED, dim)) if found.weight_decay else look
