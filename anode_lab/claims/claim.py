@@ -97,7 +97,9 @@ class Check:
             results: Name of each experiment -> its result. If a model that is needed is in none of
                 them, there is no number and no seed.
         """
-        cases = self._cases(results)
+        return self._measured(self._cases(results))
+
+    def _measured(self, cases: list[Case]) -> Measurement:
         if len(cases) < len(self.needs):
             return measure(np.array([]), self.unit, self.average)
         values = np.array(self.values(*cases), dtype=float)
@@ -108,26 +110,23 @@ class Check:
 
     def judge(self, results: Mapping[str, Result]) -> "Finding":
         """Measure, and compare the number with the criterion."""
-        measured = self.measure(results)
         cases = self._cases(results)
+        measured = self._measured(cases)
         at_hand = self.criterion.verdict(measured)
         verdict = at_hand if all(case.testable for case in cases) else Verdict.NOT_TESTABLE
         sizes = dict.fromkeys(case.result.size.in_words for case in cases)
         return Finding(self, measured, verdict, at_hand, "; ".join(filter(None, sizes)))
 
     def _cases(self, results: Mapping[str, Result]) -> list[Case]:
-        """The needed models that the results have; of recorded ones the seeds that all have."""
+        """The needed models that the results have, with the seeds that all of them have."""
         labels: dict[str, list[str]] = {}
         for name, label in self.needs:
             if name in results and label in results[name].runs:
                 labels.setdefault(name, []).append(label)
         found: dict[str, Result] = {}
         for name, own in labels.items():
-            if results[name].experiment.recorded:
-                with suppress(UnpairedError):  # then there is nothing to compare
-                    found[name] = results[name].paired(own)
-            else:
-                found[name] = results[name]
+            with suppress(UnpairedError):  # then there is nothing to compare
+                found[name] = results[name].paired(own)
         return [
             Case(found[name], label)
             for name, label in self.needs
