@@ -66,10 +66,6 @@ def experiment() -> tuple[Experiment, Size]:
     return found, found.size("paper")
 
 
-TITLE = "MNIST"
-"""Name of its images in the report."""
-
-
 def build(spec: ModelSpec, data: Data, size: Size, solver: str, device: str) -> NeuralODE:
     """A model of one seed, before training."""
     model = spec.build(data.input_shape, 10, size.hidden, (0,))
@@ -184,6 +180,8 @@ def main() -> None:
     grey, size = experiment()
     data, held_out = grey.data(size, 0)
     assert held_out is not None
+    assert size.images is not None
+    title = size.images.title
     results, trained = [], []
     for cost in costs(data, options.device, options.steps):
         print(cost, flush=True)
@@ -193,10 +191,10 @@ def main() -> None:
         trained.append(training)
     origin = Provenance.now(options.device, started, time.perf_counter() - clock)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "gpu.md").write_text(report(results, trained, origin, TITLE), encoding="utf8")
+    (options.out / "gpu.md").write_text(report(results, trained, origin, title), encoding="utf8")
     numbers = {
         "provenance": origin.as_dict(),
-        "data": TITLE,
+        "data": title,
         "costs": [cost.__dict__ for cost in results],
         "trainings": trained,
     }
