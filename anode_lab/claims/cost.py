@@ -9,7 +9,7 @@ import numpy as np
 
 from anode.arrays import Floats
 from anode_lab.claims.claim import Case
-from anode_lab.measures.time_to_loss import epochs_to_reach, nfe_at_loss
+from anode_lab.measures import time_to_loss
 
 MAX_EVALUATIONS = 1000
 """Number of evaluations of a forward pass that the paper calls prohibitive (section 5.2)."""
@@ -26,11 +26,8 @@ def speed_up(slow: Case, fast: Case) -> Floats:
 
     A second model that does not reach the loss counts with all the epochs that it was trained for.
     """
-    goal = _lowest(slow)[:, None]
-    took, takes = (epochs_to_reach(case.history, goal)[:, 0] for case in (slow, fast))
     every = fast.history.epoch_loss.shape[1]
-    ratio: Floats = took / np.where(np.isnan(takes), float(every), takes)
-    return ratio
+    return time_to_loss.speed_up(slow.history, fast.history, never=every)
 
 
 def loss_over(case: Case, other: Case) -> Floats:
@@ -54,7 +51,7 @@ def fewest_over(case: Case, *others: Case) -> Floats:
 def evaluations_at_equal_loss(case: Case, other: Case) -> Floats:
     """Evaluations of the first over the second's, at the lowest loss that both reach, ``(R,)``."""
     common = np.maximum(_lowest(case), _lowest(other))[:, None]
-    first, second = (nfe_at_loss(each.history, common)[:, 0] for each in (case, other))
+    first, second = (time_to_loss.nfe_at_loss(each.history, common)[:, 0] for each in (case, other))
     ratio: Floats = first / second
     return ratio
 

@@ -33,6 +33,31 @@ def epochs_to_reach(history: History, levels: Floats) -> Floats:
     )
 
 
+def speed_up(
+    slow: History, fast: History, *, epochs: int | None = None, never: float = np.nan
+) -> Floats:
+    """Compute the first model's epochs to its lowest training loss, over the second's to that loss.
+
+    Args:
+        slow: Training history of R replicas.
+        fast: Training history of as many, with the same seeds.
+        epochs: Number of epochs after which the first model counts as stopped; all if left out.
+        never: Epochs of a second model that does not come down to the loss.
+
+    Returns:
+        Ratios, shape ``(R,)``; NaN where the first model failed in its first epoch.
+
+    Raises:
+        ValueError: If the seeds differ.
+    """
+    if slow.seeds != fast.seeds:
+        raise ValueError(f"histories must have the same seeds, got {slow.seeds} and {fast.seeds}")
+    goal = np.fmin.reduce(slow.epoch_loss[:, :epochs], axis=1)[:, None]
+    took, takes = (epochs_to_reach(each, goal)[:, 0] for each in (slow, fast))
+    ratio: Floats = took / np.where(np.isnan(takes), never, takes)
+    return ratio
+
+
 def nfe_at_loss(history: History, levels: Floats) -> Floats:
     """Compute the function evaluations of a forward pass when the loss first reaches each level.
 

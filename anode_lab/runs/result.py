@@ -154,8 +154,8 @@ class Result:
         failed = sum(len(run.history.failures) for run in self.runs.values())
         trained = sum(len(run.history.seeds) for run in self.runs.values())
         return (
-            f"{first.data_name}: {first.samples} samples, {self.size.epochs} epochs of batches of "
-            f"{self.size.batch_size}, width {self.size.hidden}, {self.experiment.loss.value}, "
+            f"{first.data_name}: {first.samples:,} samples, {self.size.epochs:,} epochs of batches "
+            f"of {self.size.batch_size}, width {self.size.hidden}, {self.experiment.loss.value}, "
             f"{seeds}, profile {self.profile} {self._origin()}; "
             f"{failed} of {trained} trainings failed."
         )

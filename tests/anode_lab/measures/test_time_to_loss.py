@@ -1,5 +1,7 @@
 """When a loss is reached, and at what cost: checked on histories made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,12 @@ from hypothesis import strategies as st
 
 from anode.arrays import Floats
 from anode.training import History
-from anode_lab.measures.time_to_loss import epochs_to_reach, nfe_at_loss, nfe_growth
+from anode_lab.measures.time_to_loss import (
+    epochs_to_reach,
+    nfe_at_loss,
+    nfe_growth,
+    speed_up,
+)
 
 
 def history(losses: Floats, nfe: Floats) -> History:
@@ -51,6 +58,24 @@ def test_each_replica_may_have_levels_of_its_own() -> None:
     two = history(np.array([[4.0, 1.0], [4.0, 1.0]]), np.array([[20.0, 26.0], [20.0, 32.0]]))
     np.testing.assert_allclose(epochs_to_reach(two, np.array([[4.0], [1.0]])), [[1], [2]])
     np.testing.assert_allclose(nfe_at_loss(two, np.array([[4.0], [1.0]])), [[20], [32]])
+
+
+def test_speed_up_is_to_the_lowest_loss_of_the_slow_model_by_then() -> None:
+    fast = replace(FALLING, step_loss=np.array([[4.0, 1.0, 0.5, 0.25]]))
+    assert speed_up(FALLING, FALLING) == 1
+    assert speed_up(FALLING, fast) == 4 / 2
+    assert speed_up(FALLING, fast, epochs=3) == 2 / 1.5  # the loss 2 of epoch 2
+    assert speed_up(FALLING, fast, epochs=1) == 1
+
+
+def test_a_model_that_never_gets_there_has_no_speed_up_unless_one_is_given() -> None:
+    assert np.isnan(speed_up(replace(FALLING, step_loss=FALLING.step_loss / 2), FALLING))
+    assert speed_up(replace(FALLING, step_loss=FALLING.step_loss / 2), FALLING, never=8) == 4 / 8
+
+
+def test_speed_up_is_of_equal_seeds() -> None:
+    with pytest.raises(ValueError, match=r"same seeds, got \(0,\) and \(1,\)"):
+        speed_up(FALLING, replace(FALLING, seeds=(1,)))
 
 
 def test_a_replica_that_failed_reaches_what_it_reached_before() -> None:

@@ -129,7 +129,7 @@ def test_every_experiment_is_obtained_at_the_smallest_size(smoke: Result) -> Non
     text = smoke.summary()
     for part in (
         next(iter(smoke.runs.values())).data_name,
-        f"{smoke.size.samples} samples, {smoke.size.epochs} epochs",
+        f"{smoke.size.samples:,} samples, {smoke.size.epochs} epochs",
         f"{smoke.size.seeds} seeds (0 to {smoke.size.seeds - 1}), profile smoke recorded on CPU",
         f"0 of {total} trainings failed.",
     ):
