@@ -89,8 +89,15 @@ EXPERIMENTS = (
     ),
     _experiment(
         COLOUR,
-        "Figs 10, 11 and 16, CIFAR-10",
-        (*map(_augmented, (0, 10, 5)), _as_large_as(10)),
+        "Figs 10, 11 and 16, CIFAR-10; weight decay as in Fig. 17",
+        (
+            *map(_augmented, (0, 10, 5)),
+            _as_large_as(10),
+            _one_step(10),
+            _augmented(0, weight_decay=WEIGHT_DECAY),
+            _augmented(10, weight_decay=WEIGHT_DECAY),
+            *map(_augmented, (1, 2)),
+        ),
         {
             "fig10": ("p = 0", "p = 5", "p = 10"),
             "fig11": ("p = 0", "p = 5", "p = 10"),
