@@ -25,6 +25,8 @@ class ModelSpec:
         options: Options of its constructor; the size gives the width, and the task the seeds.
         as_large_as: Another model; this one gets the width that makes its number of parameters as
             close as possible. None for the width of the size.
+        outputs_counted: Number of outputs of the linear layer with which the parameters are counted
+            for that; None for as many as the task has.
         weight_decay: Weight decay of its training.
 
     Raises:
@@ -35,6 +37,7 @@ class ModelSpec:
     model: str = "NeuralODE"
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     as_large_as: "ModelSpec | None" = None
+    outputs_counted: int | None = None
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
@@ -45,7 +48,8 @@ class ModelSpec:
     ) -> Model:
         """A stack with one replica for each seed."""
         if self.as_large_as is not None:
-            hidden = self._matching_width(input_shape, outputs, hidden)
+            counted = outputs if self.outputs_counted is None else self.outputs_counted
+            hidden = self._matching_width(input_shape, counted, hidden)
         kind: Callable[..., Model] = Model.named(self.model)
         return kind(input_shape, outputs, hidden=hidden, seeds=seeds, **self.options)
 
@@ -55,6 +59,8 @@ class ModelSpec:
         network: dict[str, Any] = {"model": self.model, "options": to_json(self.options)}
         if self.as_large_as is not None:
             network["as_large_as"] = self.as_large_as.network
+        if self.outputs_counted is not None:
+            network["outputs_counted"] = self.outputs_counted
         return network
 
     def _matching_width(self, input_shape: Sequence[int], outputs: int | None, hidden: int) -> int:

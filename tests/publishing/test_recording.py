@@ -126,7 +126,7 @@ def test_data_are_those_of_the_profile_and_one_that_fails_is_named(
     assert len(told) == 3
     assert "no mirror has it" in told
     assert recording.record([LARGE], "paper", "cpu", 60, told.append) == [LARGE]
-    assert told[3:] == ["no mirror has it", f"{LARGE}: 10 trainings are not recorded, it failed"]
+    assert told[3:] == ["no mirror has it", f"{LARGE}: 15 trainings are not recorded, it failed"]
     del told[3:]
     assert recording.fetch("smoke", told.append) == []
     assert recording.fetch("laptop", told.append) == []

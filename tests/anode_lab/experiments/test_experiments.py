@@ -98,18 +98,28 @@ def test_no_width_is_closer_to_the_number_of_weights_to_match(
     spec = experiment.model(label)
     assert spec.as_large_as is not None
     other = experiment.model(spec.as_large_as.label)  # which it is compared with
-    goal = count(other, hidden, shape, experiment.outputs)
+    outputs = spec.outputs_counted or experiment.outputs
+    goal = count(other, hidden, shape, outputs)
     model = spec.build(shape, experiment.outputs, hidden, (0, 1))
     width = model.architecture["hidden"]
     assert model.replicas == 2
     plain = replace(spec, as_large_as=None)
     distances = {
-        near: abs(count(plain, near, shape, experiment.outputs) - goal)
+        near: abs(count(plain, near, shape, outputs) - goal)
         for near in (width - 1, width, width + 1)
         if near > 0
     }
     assert distances[width] == min(distances.values())
     assert width >= hidden
+
+
+def test_the_papers_pair_for_tiny_imagenet_has_its_filters() -> None:
+    """Appendix F.2.2: the printed numbers are those of 64 and 164 filters without time."""
+    large = EXPERIMENTS[LARGE]
+    pair = [large.model(label) for label in ("p = 5", "p = 0, more filters")]
+    built = [spec.build((3, 64, 64), large.outputs, 64, (0,)) for spec in pair]
+    assert [model.architecture["hidden"] for model in built] == [64, 163]
+    assert [model.parameter_count() for model in built] == [6_592_472, 2_699_861]
 
 
 def test_a_model_as_large_as_itself_is_itself() -> None:
