@@ -15,12 +15,6 @@ MAX_EVALUATIONS = 1000
 """Number of evaluations of a forward pass that the paper calls prohibitive (section 5.2)."""
 
 
-def _lowest(case: Case) -> Floats:
-    """Lowest training loss of an epoch, ``(R,)``; NaN for a seed that failed in the first epoch."""
-    lowest: Floats = np.fmin.reduce(case.history.epoch_loss, axis=1)
-    return lowest
-
-
 def speed_up(slow: Case, fast: Case) -> Floats:
     """Epochs of the first model to its lowest loss, over the second's to that loss, ``(R,)``.
 
@@ -50,8 +44,7 @@ def fewest_over(case: Case, *others: Case) -> Floats:
 
 def evaluations_at_equal_loss(case: Case, other: Case) -> Floats:
     """Evaluations of the first over the second's, at the lowest loss that both reach, ``(R,)``."""
-    common = np.maximum(_lowest(case), _lowest(other))[:, None]
-    first, second = (time_to_loss.nfe_at_loss(each.history, common)[:, 0] for each in (case, other))
+    first, second = time_to_loss.nfe_at_equal_loss(case.history, other.history)
     ratio: Floats = first / second
     return ratio
 

@@ -50,9 +50,8 @@ def speed_up(
     Raises:
         ValueError: If the seeds differ.
     """
-    if slow.seeds != fast.seeds:
-        raise ValueError(f"histories must have the same seeds, got {slow.seeds} and {fast.seeds}")
-    goal = np.fmin.reduce(slow.epoch_loss[:, :epochs], axis=1)[:, None]
+    _check_paired(slow, fast)
+    goal = _lowest(slow, epochs)
     took, takes = (epochs_to_reach(each, goal)[:, 0] for each in (slow, fast))
     ratio: Floats = took / np.where(np.isnan(takes), never, takes)
     return ratio
@@ -77,6 +76,25 @@ def nfe_at_loss(history: History, levels: Floats) -> Floats:
     )
 
 
+def nfe_at_equal_loss(one: History, other: History) -> tuple[Floats, Floats]:
+    """Compute both models' function evaluations at the lowest training loss that both reach.
+
+    Args:
+        one: Training history of R replicas.
+        other: Training history of as many, with the same seeds.
+
+    Returns:
+        Evaluations of each, as of :func:`nfe_at_loss`, shape ``(R,)``; NaN where a model failed in
+        its first epoch.
+
+    Raises:
+        ValueError: If the seeds differ.
+    """
+    _check_paired(one, other)
+    both = np.maximum(_lowest(one), _lowest(other))
+    return nfe_at_loss(one, both)[:, 0], nfe_at_loss(other, both)[:, 0]
+
+
 def nfe_growth(history: History) -> Floats:
     """Compute the function evaluations of the last epoch over those of the first, ``(R,)``.
 
@@ -84,6 +102,17 @@ def nfe_growth(history: History) -> Floats:
     """
     first, last = history.epoch_nfe[:, 0], history.epoch_nfe[:, -1]
     return np.divide(last, first, out=np.full(len(first), np.nan), where=first > 0)
+
+
+def _check_paired(one: History, other: History) -> None:
+    if one.seeds != other.seeds:
+        raise ValueError(f"histories must have the same seeds, got {one.seeds} and {other.seeds}")
+
+
+def _lowest(history: History, epochs: int | None = None) -> Floats:
+    """Lowest loss of the first epochs, ``(R, 1)``; NaN if the first one failed."""
+    lowest: Floats = np.fmin.reduce(history.epoch_loss[:, :epochs], axis=1)[:, None]
+    return lowest
 
 
 def _reach(loss: Floats, level: float) -> float:

@@ -1,5 +1,6 @@
 """When a loss is reached, and at what cost: checked on histories made by hand."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from anode.arrays import Floats
 from anode.training import History
 from anode_lab.measures.time_to_loss import (
     epochs_to_reach,
+    nfe_at_equal_loss,
     nfe_at_loss,
     nfe_growth,
     speed_up,
@@ -73,9 +75,16 @@ def test_a_model_that_never_gets_there_has_no_speed_up_unless_one_is_given() -> 
     assert speed_up(replace(FALLING, step_loss=FALLING.step_loss / 2), FALLING, never=8) == 4 / 8
 
 
-def test_speed_up_is_of_equal_seeds() -> None:
+def test_equal_loss_is_the_lowest_that_both_reach() -> None:
+    higher = replace(FALLING, step_loss=2 * FALLING.step_loss)
+    for evaluations, nfe in zip(nfe_at_equal_loss(FALLING, higher), (26, 38), strict=True):
+        np.testing.assert_allclose(evaluations, [nfe])  # at the loss 2
+
+
+@pytest.mark.parametrize("measure", [speed_up, nfe_at_equal_loss])
+def test_models_are_compared_on_equal_seeds(measure: Callable[[History, History], object]) -> None:
     with pytest.raises(ValueError, match=r"same seeds, got \(0,\) and \(1,\)"):
-        speed_up(FALLING, replace(FALLING, seeds=(1,)))
+        measure(FALLING, replace(FALLING, seeds=(1,)))
 
 
 def test_a_replica_that_failed_reaches_what_it_reached_before() -> None:
