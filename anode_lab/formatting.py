@@ -11,6 +11,8 @@ from anode.training import History
 def mean_sd(values: Floats, digits: int = 2) -> str:
     """Format ``mean ± standard deviation`` over the finite numbers, and how many are not finite.
 
+    A single number has no deviation: it is printed alone, with a word that it is one.
+
     Args:
         values: One number for each seed, shape ``(R,)``; NaN for a seed that failed.
         digits: Number of significant digits.
@@ -20,8 +22,10 @@ def mean_sd(values: Floats, digits: int = 2) -> str:
     census = f" ({failed} of {len(values)} failed)" if failed else ""
     if not len(finite):
         return "–" + census
-    spread = finite.std(ddof=1) if len(finite) > 1 else 0.0
-    return f"{finite.mean():.{digits}g} ± {spread:.{digits}g}" + census
+    mean = f"{finite.mean():.{digits}g}"
+    if len(finite) == 1:
+        return mean + (census or " (one seed)")
+    return f"{mean} ± {finite.std(ddof=1):.{digits}g}{census}"
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -13,7 +13,8 @@ def test_mean_and_sample_standard_deviation() -> None:
 
 
 def test_one_seed_has_no_spread() -> None:
-    assert mean_sd(np.array([0.25])) == "0.25 ± 0"
+    assert mean_sd(np.array([0.25])) == "0.25 (one seed)"
+    assert mean_sd(np.array([0.25, np.nan])) == "0.25 (1 of 2 failed)"
 
 
 def test_failed_seeds_are_counted_not_averaged() -> None:
