@@ -132,8 +132,9 @@ def what_was_run(results: Iterable[Result]) -> str:
         paper = result.experiment.sizes["paper"].images
         assert paper is not None, "an experiment on images"
         sets[paper.title].append(all(Case(result, label).full_size for label in result.runs))
-        settings = f"{run.samples:,} images, {size.hidden} filters, {size.epochs} epochs"
-        told.append(f"{run.data_name} ({settings}, {len(result.seeds)} seeds)")
+        settings = f"{run.samples:,} images, {size.hidden} filters, {size.epochs:,} epochs"
+        seeds = "1 seed" if len(result.seeds) == 1 else f"{len(result.seeds)} seeds"
+        told.append(f"{run.data_name} ({settings}, {seeds})")
     missing = [title for title, full in sets.items() if not (full and all(full))]
     line = f"**What was run:** {'; '.join(told)}."
     if missing:

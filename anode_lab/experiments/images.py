@@ -1,7 +1,7 @@
-"""The paper's experiments on images (section 5.2, appendix G), and what stands in for its data.
+"""The paper's experiments on images (section 5.2, appendix G).
 
-The paper's size needs a GPU. On a laptop MNIST is averaged to fewer pixels, and patches of
-photographs stand in for CIFAR-10.
+The paper's size needs a GPU. On a laptop fewer images are used, averaged to fewer pixels, and in
+tests digits and patches of photographs that need no download.
 """
 
 from collections.abc import Mapping

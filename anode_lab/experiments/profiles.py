@@ -49,7 +49,6 @@ _TOY = Size(seeds=20, epochs=50, samples=3000)
 _SEARCH = replace(_TOY, seeds=3)
 _TEST = Size(seeds=2, epochs=2, samples=96, batch_size=32, hidden=4, max_side=8, images=_DIGITS)
 _LAPTOP = Size(seeds=5, epochs=10, samples=20_000, max_side=14, images=_MNIST)
-_STAND_IN = replace(_LAPTOP, epochs=16, samples=6000, hidden=16, max_side=16, images=_PATCHES)
 _PAPER = Size(seeds=5, epochs=20, samples=60_000, batch_size=256, hidden=64, images=_MNIST)
 
 PROFILES: Mapping[str, Mapping[str, Size]] = {
@@ -66,8 +65,8 @@ PROFILES: Mapping[str, Mapping[str, Size]] = {
         "two points": Size(seeds=5, epochs=1000, samples=32),
         "toy": _TOY,
         "grey": _LAPTOP,
-        "colour": _STAND_IN,
-        "overfit": replace(_STAND_IN, epochs=1000, samples=320, max_side=8, images=_DIGITS),
+        "colour": replace(_LAPTOP, max_side=16, images=_CIFAR10),
+        "overfit": replace(_LAPTOP, epochs=1000, samples=320),
         "search": _SEARCH,
     },
     "paper": {

@@ -56,7 +56,7 @@ def samples(data: Data, names: Sequence[str], each: int = 3) -> Figure:
         chosen = data.x[data.y == index][:each].movedim(1, 3).cpu().numpy()  # (n, H, W, c)
         for ax, image in zip(axes[index :: len(names)], chosen, strict=False):
             ax.imshow(image, cmap="gray", vmin=0, vmax=1)  # the last two for one channel only
-    fig.suptitle(textwrap.fill(f"{data.name}: {len(data)} for training", 95), fontsize=10.5)
+    fig.suptitle(textwrap.fill(f"{data.name}: {len(data):,} for training", 95), fontsize=10.5)
     return fig
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from math import nan
 
 import numpy as np
 import torch
@@ -73,6 +74,9 @@ class Run:
     def of(self, seeds: Sequence[int]) -> "Run":
         """The run of some of its seeds, in their order.
 
+        Its time is that of their trainings; NaN for a part of a stack, whose replicas were trained
+        at once.
+
         Raises:
             ValueError: If a seed is none of its.
         """
@@ -82,13 +86,15 @@ class Run:
         task = replace(self.task, seeds=tuple(seeds))
         model = task.build(self.model.input_shape)
         model.load_state_dict({n: held[places] for n, held in self.model.state_dict().items()})
-        several = len(self.provenance) > 1
+        alone = len(self.provenance) == len(self.history.seeds)
+        made = tuple(self.provenance[r] for r in places) if alone else self.provenance
+        seconds = sum(each.seconds for each in made) if alone else nan
         return replace(
             self,
             task=task,
             model=model.to(next(self.model.parameters()).device),
-            history=_of_replicas(self.history, places),
-            provenance=tuple(self.provenance[r] for r in places) if several else self.provenance,
+            history=replace(_of_replicas(self.history, places), seconds=seconds),
+            provenance=made,
             accuracy=self.accuracy[places],
         )
 
@@ -201,7 +207,7 @@ def joined(trained: Sequence[tuple[Task, Record]], device: str) -> Run:
 
 
 def _of_replicas(history: History, places: Sequence[int]) -> History:
-    """The history of some replicas, in their order."""
+    """The history of some replicas, in their order; its time is still that of all."""
     rows = list(places)
     validation = history.validation_loss
     return replace(

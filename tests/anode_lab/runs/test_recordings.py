@@ -62,6 +62,8 @@ def test_models_are_compared_on_the_seeds_that_all_of_them_have(tmp_path: Path) 
         kept = read(task, tmp_path)
         assert one.history.seeds == one.model.seeds == (1,)
         assert_same(one.history, kept.history)
+        alone = pytest.approx(kept.history.seconds, abs=0.01)
+        assert one.history.seconds == alone, "of its own training"
         assert one.provenance == (kept.provenance,)
         for name, values in one.model.state_dict().items():
             assert torch.equal(values, kept.weights[name])
@@ -72,6 +74,8 @@ def test_models_are_compared_on_the_seeds_that_all_of_them_have(tmp_path: Path) 
     assert ratio.value == pytest.approx(last["p = 0"] / last["p = 5"])
     with pytest.raises(ValueError, match=r"seeds must be among \(1,\), got \[0\]"):
         found.runs["p = 5"].of([0])
+    stack = replace(found.runs["p = 0"], provenance=found.runs["p = 0"].provenance[:1])
+    assert np.isnan(stack.of([0]).history.seconds), "trained at once"
     apart = replace(found, runs=found.runs | {"p = 0": found.runs["p = 0"].of([0])})
     with pytest.raises(UnpairedError, match="p = 0, p = 5 of images-overfit have no common seed"):
         apart.paired()
