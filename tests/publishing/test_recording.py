@@ -31,8 +31,8 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_records_travel_with_their_checkpoints_and_damaged_ones_stay_behind(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = sorted((HOME / "results" / OVERFIT).glob("*.json"))[:3]
-    folder = results / OVERFIT
+    known = sorted((HOME / "results" / GREY).glob("*.json"))[:3]
+    folder = results / GREY
     folder.mkdir()
     for path in known:
         for file in (path, path.with_suffix(".safetensors")):
@@ -47,14 +47,14 @@ def test_records_travel_with_their_checkpoints_and_damaged_ones_stay_behind(
         *(path.with_suffix(".safetensors").name for path in known),
         f"{known[0].stem}.checkpoint",
     }
-    (here.build / recording.CARRIED / OVERFIT / known[2].name).write_text("{}")
+    (here.build / recording.CARRIED / GREY / known[2].name).write_text("{}")
     (there := tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv(RESULTS_VARIABLE, str(there))
     told: list[str] = []
-    assert recording.take(here, told.append) == [there / OVERFIT / known[1].name]
-    assert f"not taken: {here.build / recording.CARRIED / OVERFIT / known[2].name}" in told[0]
+    assert recording.take(here, told.append) == [there / GREY / known[1].name]
+    assert f"not taken: {here.build / recording.CARRIED / GREY / known[2].name}" in told[0]
     assert verify(there) == (1, [])
-    assert (there / OVERFIT / f"{known[0].stem}.checkpoint").read_text() == "halfway"
+    assert (there / GREY / f"{known[0].stem}.checkpoint").read_text() == "halfway"
     assert recording.take(here, told.append) == []
 
 
