@@ -38,6 +38,8 @@ def number(value: float, digits: int = 3) -> str:
 def spread(values: Floats, digits: int = 3) -> str:
     """Format ``median (lowest to highest)`` of the finite numbers, and how many if not all.
 
+    A single number is printed alone, as by :func:`mean_sd`.
+
     Args:
         values: One number for each seed, shape ``(R,)``.
         digits: Number of significant digits.
@@ -46,6 +48,8 @@ def spread(values: Floats, digits: int = 3) -> str:
     if not len(found):
         return f"none of {len(values)}"
     middle, low, high = (number(v, digits) for v in (np.median(found), found.min(), found.max()))
+    if len(values) == 1:
+        return f"{middle} (one seed)"
     census = f", {len(found)} of {len(values)}" if len(found) < len(values) else ""
     return f"{middle} ({low} to {high}){census}"
 

@@ -57,3 +57,4 @@ def test_spread_is_the_median_between_the_extremes() -> None:
     assert spread(np.array([3.0, 1.0, 2000.0])) == "3 (1 to 2,000)"
     assert spread(np.array([-0.5, np.nan, 1.5])) == "0.5 (−0.5 to 1.5), 2 of 3"
     assert spread(np.array([np.nan, np.inf])) == "none of 2"
+    assert spread(np.array([0.5])) == "0.5 (one seed)"
