@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf, pi
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,9 +23,11 @@ from anode_lab.claims import (
     flows,
 )
 from anode_lab.experiments import EXPERIMENTS
+from anode_lab.experiments.images import OVERFIT
 from anode_lab.images import image_set
-from anode_lab.runs import run
+from anode_lab.runs import run, tasks
 from tests.helpers.cases import EPOCHS, FLAT, SEEDS, case, evaluations, history, losses, results
+from tests.helpers.recorded import record, shorten
 
 
 def test_best_constant_is_known_for_the_papers_data() -> None:
@@ -209,9 +212,13 @@ def test_a_training_that_failed_counts_as_unstable_and_not_as_missing() -> None:
     assert (measured.failed, measured.value) == (0, 0.5)
 
 
-def test_a_recorded_model_is_judged_like_one_that_was_trained_now() -> None:
+def test_a_recorded_model_is_judged_like_one_that_was_trained_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its weights and data are there as well as its history."""
-    recorded = Case(run("images-overfit", models=["p = 0"]), "p = 0")
+    shorten(monkeypatch)
+    record(tasks(OVERFIT, models=["p = 0"]), tmp_path)
+    recorded = Case(run(OVERFIT, models=["p = 0"], store=tmp_path), "p = 0")
     assert recorded.run.model.seeds == recorded.history.seeds
     assert len(recorded.run.data[0]) == recorded.run.samples
     assert np.isfinite(cost.loss_over(recorded, recorded)).all()
