@@ -54,6 +54,13 @@ def spread(values: Floats, digits: int = 3) -> str:
     return f"{middle} ({low} to {high}){census}"
 
 
+def count_seeds(histories: Mapping[str, History]) -> str:
+    """Return the number of seeds: "1 seed", "5 seeds", or "3 to 5 seeds" if models differ."""
+    counts = sorted({len(history.step_loss) for history in histories.values()})
+    numbers = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    return f"{numbers} seed" + ("s" if counts[-1] > 1 else "")
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Make a Markdown table.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from anode_lab.claims.claim import Case, Claim, Finding, Judgement, needed
 from anode_lab.claims.criterion import MIN_SEEDS, Verdict
 from anode_lab.experiments import EXPERIMENTS, Experiment
-from anode_lab.formatting import table
+from anode_lab.formatting import count_seeds, table
 from anode_lab.runs import Result
 
 
@@ -133,8 +133,7 @@ def what_was_run(results: Iterable[Result]) -> str:
         assert paper is not None, "an experiment on images"
         sets[paper.title].append(all(Case(result, label).full_size for label in result.runs))
         settings = f"{run.samples:,} images, {size.hidden} filters, {size.epochs:,} epochs"
-        seeds = "1 seed" if len(result.seeds) == 1 else f"{len(result.seeds)} seeds"
-        told.append(f"{run.data_name} ({settings}, {seeds})")
+        told.append(f"{run.data_name} ({settings}, {count_seeds({run.label: run.history})})")
     missing = [title for title, full in sets.items() if not (full and all(full))]
     line = f"**What was run:** {'; '.join(told)}."
     if missing:

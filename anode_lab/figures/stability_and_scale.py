@@ -14,7 +14,6 @@ from anode.arrays import Floats
 from anode.training import History
 from anode_lab.claims.interval import LEVEL, measure
 from anode_lab.figures.parts.curves import (
-    count_seeds,
     draw_curves,
     failures_handle,
     finish_epochs,
@@ -32,6 +31,7 @@ from anode_lab.figures.style import (
     picture,
     plain_numbers,
 )
+from anode_lab.formatting import count_seeds
 
 _POINTS = 250  # of a seed's curve: as many as a narrow panel can tell apart
 _MEDIANS = 100  # points of the thick curve: long blocks, since evaluations flip between two numbers

@@ -93,7 +93,7 @@ class Run:
             self,
             task=task,
             model=model.to(next(self.model.parameters()).device),
-            history=replace(_of_replicas(self.history, places), seconds=seconds),
+            history=_of_replicas(self.history, places, seconds),
             provenance=made,
             accuracy=self.accuracy[places],
         )
@@ -206,8 +206,8 @@ def joined(trained: Sequence[tuple[Task, Record]], device: str) -> Run:
     )
 
 
-def _of_replicas(history: History, places: Sequence[int]) -> History:
-    """The history of some replicas, in their order; its time is still that of all."""
+def _of_replicas(history: History, places: Sequence[int], seconds: float) -> History:
+    """The history of some replicas, in their order, whose training took so long."""
     rows = list(places)
     validation = history.validation_loss
     return replace(
@@ -216,6 +216,7 @@ def _of_replicas(history: History, places: Sequence[int]) -> History:
         validation_loss=None if validation is None else validation[rows],
         snapshots={epoch: held[rows] for epoch, held in history.snapshots.items()},
         failures={rows.index(r): each for r, each in history.failures.items() if r in rows},
+        seconds=seconds,
         seeds=tuple(history.seeds[r] for r in rows),
     )
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from anode.arrays import Floats
 from anode.training import History
 from anode_lab.figures.style import entry, legend_below, look_of, palette, panels, picture
+from anode_lab.formatting import count_seeds
 
 _CROSS: dict[str, Any] = {
     "marker": "x", "linestyle": "none", "markersize": 7, "markeredgewidth": 1.8
@@ -150,13 +151,6 @@ def mean_of(histories: Mapping[str, History]) -> str:
     return f"mean of {count_seeds(histories)}" + (
         ", but for those that have failed" if left_out else ""
     )
-
-
-def count_seeds(histories: Mapping[str, History]) -> str:
-    """Return the number of seeds: "1 seed", "5 seeds", or "3 to 5 seeds" if models differ."""
-    counts = sorted({len(history.step_loss) for history in histories.values()})
-    numbers = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-    return f"{numbers} seed" + ("s" if counts[-1] > 1 else "")
 
 
 # Axes and legends of several panels
