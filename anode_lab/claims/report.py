@@ -133,7 +133,7 @@ def what_was_run(results: Iterable[Result]) -> str:
         assert paper is not None, "an experiment on images"
         sets[paper.title].append(all(Case(result, label).full_size for label in result.runs))
         settings = f"{run.samples:,} images, {size.hidden} filters, {size.epochs:,} epochs"
-        told.append(f"{run.data_name} ({settings}, {count_seeds({run.label: run.history})})")
+        told.append(f"{run.data_name} ({settings}, {count_seeds(result.histories)})")
     missing = [title for title, full in sets.items() if not (full and all(full))]
     line = f"**What was run:** {'; '.join(told)}."
     if missing:

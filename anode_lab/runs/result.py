@@ -14,6 +14,7 @@ from anode.models import Model
 from anode.training import History
 from anode.training.history import STEPS
 from anode_lab.experiments import Experiment, Size
+from anode_lab.formatting import count_seeds
 from anode_lab.runs.provenance import Provenance
 from anode_lab.runs.record import Record
 from anode_lab.runs.task import Task
@@ -153,10 +154,9 @@ class Result:
     def summary(self) -> str:
         """A line that says what was run, on what and where, for captions and for printing."""
         first, *_ = self.runs.values()
-        counts = sorted({len(run.history.seeds) for run in self.runs.values()})
-        seeds = f"{' or '.join(map(str, counts))} seed{'s' if counts[-1] > 1 else ''}"
-        if len(counts) == 1:
-            seeds += f" ({self.seeds[0]} to {self.seeds[-1]})" if counts[0] > 1 else ""
+        seeds = count_seeds(self.histories)
+        if len(self.seeds) > 1 and " to " not in seeds:
+            seeds += f" ({self.seeds[0]} to {self.seeds[-1]})"
         failed = sum(len(run.history.failures) for run in self.runs.values())
         trained = sum(len(run.history.seeds) for run in self.runs.values())
         return (
