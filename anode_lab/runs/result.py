@@ -155,7 +155,8 @@ class Result:
         """A line that says what was run, on what and where, for captions and for printing."""
         first, *_ = self.runs.values()
         seeds = count_seeds(self.histories)
-        if len(self.seeds) > 1 and " to " not in seeds:
+        of_each = {len(run.history.seeds) for run in self.runs.values()}
+        if len(self.seeds) > 1 and of_each == {len(self.seeds)}:
             seeds += f" ({self.seeds[0]} to {self.seeds[-1]})"
         failed = sum(len(run.history.failures) for run in self.runs.values())
         trained = sum(len(run.history.seeds) for run in self.runs.values())
