@@ -16,6 +16,8 @@ GREY = "images-grey"
 COLOUR = "images-colour"
 OVERFIT = "images-overfit"
 LARGE = "images-large"
+GREY_BEGUN = "images-grey-begun"
+COLOUR_BEGUN = "images-colour-begun"
 
 WEIGHT_DECAY = 1e-3
 """Weight decay of Fig. 17; the paper does not state its own."""
@@ -113,6 +115,18 @@ EXPERIMENTS = (
             "fig11": ("p = 0", "p = 5", "p = 10"),
             "fig16": ("p = 0", "p = 10", "p = 0, as large as p = 10"),
         },
+    ),
+    _experiment(
+        GREY_BEGUN,
+        "Fig. 10, MNIST, its first epochs at the paper's size",
+        tuple(map(_augmented, (0, 10))),
+        {"fig10": None},
+    ),
+    _experiment(
+        COLOUR_BEGUN,
+        "Fig. 10, CIFAR-10, its first epochs at the paper's size",
+        tuple(map(_augmented, (0, 10))),
+        {"fig10": None},
     ),
     _experiment(
         OVERFIT,
