@@ -124,21 +124,24 @@ def what_was_run(results: Iterable[Result]) -> str:
     """
     sets: dict[str, list[bool]] = {}  # the paper's image sets, and whether each result is full size
     for experiment in EXPERIMENTS.values():
-        if (images := experiment.sizes["paper"].images) is not None:
-            sets.setdefault(images.title, [])
+        paper = experiment.sizes.get("paper")
+        if paper is not None and paper.images is not None:
+            sets.setdefault(paper.images.title, [])
     told = []
     for result in results:
         run, size = next(iter(result.runs.values())), result.size
-        paper = result.experiment.sizes["paper"].images
-        assert paper is not None, "an experiment on images"
-        sets[paper.title].append(all(Case(result, label).full_size for label in result.runs))
+        paper = result.experiment.sizes.get("paper")
+        if paper is not None:  # a training that the paper has, not only its first epochs
+            assert paper.images is not None, "an experiment on images"
+            full = all(Case(result, label).full_size for label in result.runs)
+            sets[paper.images.title].append(full)
         settings = f"{run.samples:,} images, {size.hidden} filters, {size.epochs:,} epochs"
         told.append(f"{run.data_name} ({settings}, {count_seeds(result.histories)})")
     missing = [title for title, full in sets.items() if not (full and all(full))]
     line = f"**What was run:** {'; '.join(told)}."
     if missing:
         verb = "was" if len(missing) == 1 else "were"
-        line += f" {_and(missing)} at the paper's size {verb} **not** run here."
+        line += f" At the paper's full size and length {_and(missing)} {verb} **not** run."
     return line
 
 

@@ -96,7 +96,8 @@ class Experiment:
         source: Figures and sections of the paper.
         data: Function from a size and a seed to training and validation data.
         models: Models that are trained on these data.
-        sizes: Size for each profile; none for a profile that would take too long.
+        sizes: Size for each profile; none for a profile that would take too long, and none for
+            "paper" if the paper has no such training.
         figures: Labels of the models that each of the paper's figures shows; None for all models.
         data_per_seed: Whether each replica draws its own data.
         outputs: Number of outputs; None for no linear layer.
@@ -122,7 +123,7 @@ class Experiment:
         """Size of the experiment in this profile.
 
         Raises:
-            ValueError: If there is no such profile, or the experiment would take too long for it.
+            ValueError: If there is no such profile, or the experiment has no size for it.
         """
         if check_profile(profile) not in self.sizes:
             valid = ", ".join(self.sizes)

@@ -52,12 +52,6 @@ _LAPTOP = Size(seeds=5, epochs=10, samples=20_000, max_side=14, images=_MNIST)
 _PAPER = Size(seeds=5, epochs=20, samples=60_000, batch_size=256, hidden=64, images=_MNIST)
 _PAPER_COLOUR = replace(_PAPER, samples=50_000, max_side=32, images=_CIFAR10)
 
-_BEGUN = {
-    "grey-begun": replace(_PAPER, epochs=3, seeds=2),
-    "colour-begun": replace(_PAPER_COLOUR, epochs=2, seeds=1),
-}
-"""The first epochs at the paper's size, which no profile makes smaller: a CPU takes hours."""
-
 PROFILES: Mapping[str, Mapping[str, Size]] = {
     "smoke": {
         "two points": Size(seeds=2, epochs=20, samples=4),
@@ -75,9 +69,9 @@ PROFILES: Mapping[str, Mapping[str, Size]] = {
         "toy": _TOY,
         "grey": _LAPTOP,
         "colour": replace(_LAPTOP, max_side=16, images=_CIFAR10),
-        **_BEGUN,
+        "grey-begun": replace(_PAPER, seeds=2, epochs=3),
+        "colour-begun": replace(_PAPER_COLOUR, seeds=2, epochs=2),
         "overfit": replace(_LAPTOP, epochs=1000, samples=320),
-        "large": replace(_LAPTOP, seeds=3, epochs=5, max_side=32, images=_TINY_IMAGENET),
         "search": _SEARCH,
     },
     "paper": {
@@ -85,7 +79,6 @@ PROFILES: Mapping[str, Mapping[str, Size]] = {
         "toy": _TOY,
         "grey": _PAPER,
         "colour": _PAPER_COLOUR,
-        **_BEGUN,
         "overfit": replace(_PAPER, epochs=100),
         "large": replace(_PAPER, samples=100_000, max_side=64, images=_TINY_IMAGENET),
         "search": _SEARCH,

@@ -12,11 +12,13 @@ from anode import Loss, Model, NeuralODE, ResNet
 from anode.data import concentric_spheres
 from anode_lab import experiments
 from anode_lab.experiments import EXPERIMENTS, PROFILES, Experiment, ModelSpec, Size
-from anode_lab.experiments.images import COLOUR, GREY, LARGE, OVERFIT
+from anode_lab.experiments.images import COLOUR, COLOUR_BEGUN, GREY, GREY_BEGUN, LARGE, OVERFIT
 from anode_lab.images import image_set
 from anode_lab.runs import run
 
 TOY = ("annulus-1d", "annulus-2d")
+BEGUN = {GREY_BEGUN: (GREY, 3), COLOUR_BEGUN: (COLOUR, 2)}
+"""First epochs at the paper's size -> the whole training, and number of epochs."""
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -35,8 +37,17 @@ def test_profiles_grow(name: str) -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_has_a_test_size_and_the_papers(name: str) -> None:
     experiment = EXPERIMENTS[name]
-    for profile in ("smoke", "paper"):
+    for profile in ("smoke", "laptop" if name in BEGUN else "paper"):
         assert experiment.size(profile) is experiment.sizes[profile]
+
+
+@pytest.mark.parametrize("name", BEGUN)
+def test_a_begun_training_is_the_papers_but_for_its_length(name: str) -> None:
+    whole, epochs = BEGUN[name]
+    begun, paper = EXPERIMENTS[name], EXPERIMENTS[whole]
+    assert begun.size("laptop") == replace(paper.size("paper"), epochs=epochs, seeds=2)
+    assert set(begun.models) <= set(paper.models)
+    assert "paper" not in begun.sizes, "the paper's trainings are longer"
 
 
 def test_the_toy_experiments_have_the_papers_size() -> None:
@@ -61,7 +72,8 @@ PAPERS_IMAGES = {
 
 def test_the_image_experiments_have_the_papers_size() -> None:
     """Section 5.2: whole sets, 64 filters, 5 repeats, cross-entropy over the set's classes."""
-    assert {name for name, each in EXPERIMENTS.items() if each.recorded} == set(PAPERS_IMAGES)
+    recorded = {name for name, each in EXPERIMENTS.items() if each.recorded}
+    assert recorded == set(PAPERS_IMAGES) | set(BEGUN)
     for name, (images, samples, side, classes) in PAPERS_IMAGES.items():
         experiment = EXPERIMENTS[name]
         size = experiment.size("paper")
