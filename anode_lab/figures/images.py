@@ -107,6 +107,42 @@ def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
     return fig
 
 
+@picture
+def by_updates(columns: Mapping[str, Mapping[str, History]], part: int) -> Figure:
+    """Draw loss and evaluations against the updates of the weights, a column for each training.
+
+    Lines are as in :func:`loss_nfe_and_both`. All columns have one horizontal scale, which is
+    logarithmic, and each row has one vertical scale.
+
+    Args:
+        columns: Title of a column -> label of a model -> history, whose epochs are parts of equally
+            many updates, see :func:`~anode_lab.measures.time_to_loss.in_parts`.
+        part: Number of updates in a part.
+    """
+    fig, axes = panels(len(columns), 4.8, rows=2, sharex=True, sharey="row", grid="both")
+    losses, evaluations = axes[: len(columns)], axes[len(columns) :]
+    for loss, nfe, (title, histories) in zip(losses, evaluations, columns.items(), strict=True):
+        for label, history in histories.items():
+            draw_curves(loss, history.epoch_loss, label, history)
+            draw_curves(nfe, history.epoch_nfe, label, history)
+        loss.set(yscale="log", title=title)
+        nfe.set(xscale="log", xlabel="updates of the weights")
+    losses[0].set_ylabel("training loss")
+    evaluations[0].set_ylabel("evaluations, forward")
+    plain_numbers(losses[0].yaxis)
+    from_zero(evaluations)
+    parts = [n for n in (1, 2, 5, 10, 20, 50, 100, 200) if n <= evaluations[0].get_xlim()[1]]
+    evaluations[0].set_xticks(parts, [str(part * n) for n in parts])
+    evaluations[0].xaxis.minorticks_off()
+    every = {
+        f"{title} {label}": history
+        for title, histories in columns.items()
+        for label, history in histories.items()
+    }
+    legend_of_models(fig, losses[0].get_legend_handles_labels()[0], every)
+    return fig
+
+
 def _draw_nfe_against_loss(ax: Axes, label: str, history: History) -> None:
     losses = history.epoch_loss
     complete = np.isfinite(losses).all(axis=1)

@@ -1,9 +1,53 @@
 """When a training reaches a loss, and the cost of a forward pass by then."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from anode.arrays import Floats
 from anode.training import History
+
+
+def in_parts(history: History, count: int) -> History:
+    """Cut a training into parts of equally many steps, each of which counts as an epoch.
+
+    So trainings whose epochs differ in length can be compared after the same number of updates.
+    Where the steps cannot be shared out equally, the first parts have one more.
+
+    Args:
+        history: Training history of R replicas with S steps.
+        count: Number of parts, from 1 to S.
+
+    Returns:
+        The means of each part, as a history of one step an epoch, without validation losses and
+        snapshots, which belong to the epochs.
+
+    Raises:
+        ValueError: If there are fewer steps than parts, or no part.
+    """
+    steps = history.step_loss.shape[1]
+    if not 1 <= count <= steps:
+        raise ValueError(f"count must be from 1 to {steps}, the number of steps, got {count}")
+    parts = np.array_split(np.arange(steps), count)
+
+    def means(values: Floats) -> Floats:
+        return np.stack([values[:, part].mean(axis=1) for part in parts], axis=1)
+
+    ends = [part[-1] + 1 for part in parts]
+    failures = {
+        replica: replace(failure, epoch=1 + int(np.searchsorted(ends, failure.iteration)))
+        for replica, failure in history.failures.items()
+    }
+    return replace(
+        history,
+        step_loss=means(history.step_loss),
+        step_nfe=means(history.step_nfe),
+        step_backward_nfe=means(history.step_backward_nfe),
+        steps_per_epoch=1,
+        validation_loss=None,
+        snapshots={},
+        failures=failures,
+    )
 
 
 def epochs_to_reach(history: History, levels: Floats) -> Floats:

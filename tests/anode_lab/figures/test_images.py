@@ -14,6 +14,7 @@ from anode_lab import runs
 from anode_lab.figures import images as figures
 from anode_lab.figures.style import Picture
 from anode_lab.images import image_set
+from anode_lab.measures.time_to_loss import in_parts
 from anode_lab.runs import Result
 from anode_lab.runs.task import tasks
 from tests.helpers.pictures import assert_draws_in_both_themes
@@ -107,6 +108,23 @@ def test_curves_have_three_panels_with_every_seed(result: Result) -> None:
     lines = sum(len(history.seeds) + 1 for history in histories.values())
     assert [len(ax.lines) for ax in figure.axes] == [lines] * 3
     assert legend(figure) == list(histories)
+
+
+def test_trainings_stand_side_by_side_on_one_scale(result: Result) -> None:
+    few = {label: in_parts(history, 4) for label, history in result.histories.items()}
+    more = {label: in_parts(history, 6) for label, history in result.histories.items()}
+    figure = draws(figures.by_updates({"small": few, "large": more}, 40))
+    assert texts(figure)[1:] == ["small", "large", "", ""]
+    lines = sum(len(history.seeds) + 1 for history in few.values())
+    assert [len(ax.lines) for ax in figure.axes] == [lines] * 4
+    loss, larger, nfe, _ = figure.axes
+    assert loss.get_ylim() == larger.get_ylim()
+    assert loss.get_xlim() == nfe.get_xlim()
+    shown = np.asarray(larger.lines[0].get_xydata())
+    history = more["p = 0"]
+    np.testing.assert_array_equal(shown[:, 1], history.epoch_loss[0])
+    assert [text.get_text() for text in nfe.get_xticklabels()] == ["40", "80", "200"]
+    assert legend(figure) == list(MODELS)
 
 
 def test_no_number_of_evaluations_is_cut_off(result: Result) -> None:

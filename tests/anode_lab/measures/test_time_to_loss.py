@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anode.arrays import Floats
-from anode.training import History
+from anode.training import History, TrainingFailure
 from anode_lab.measures.time_to_loss import (
     epochs_to_reach,
+    in_parts,
     nfe_at_equal_loss,
     nfe_at_loss,
     nfe_growth,
@@ -35,6 +36,39 @@ def history(losses: Floats, nfe: Floats) -> History:
 
 
 FALLING = history(np.array([[8.0, 2.0, 4.0, 1.0]]), np.array([[20.0, 26.0, 32.0, 38.0]]))
+
+
+def test_parts_have_the_means_of_their_steps() -> None:
+    nfe = np.arange(2 * 7).reshape(2, 7).astype(float)
+    seven = history(nfe + 1, nfe)
+    cut = in_parts(seven, 3)
+    np.testing.assert_array_equal(cut.epoch_nfe, [[1, 3.5, 5.5], [8, 10.5, 12.5]])
+    np.testing.assert_array_equal(cut.epoch_loss, cut.epoch_nfe + 1)
+    assert cut.seeds == seven.seeds
+    np.testing.assert_array_equal(in_parts(seven, 7).epoch_loss, seven.epoch_loss)
+
+
+def test_parts_as_long_as_an_epoch_are_the_epochs() -> None:
+    rng = np.random.default_rng(0)
+    four = replace(history(rng.random((3, 20)), rng.random((3, 20))), steps_per_epoch=5)
+    np.testing.assert_allclose(in_parts(four, 4).epoch_loss, four.epoch_loss, rtol=1e-12)
+    np.testing.assert_allclose(in_parts(four, 4).epoch_nfe, four.epoch_nfe, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("step", "part"), [(1, 1), (3, 1), (4, 2), (5, 2), (6, 3), (7, 3)])
+def test_a_failure_is_in_the_part_of_its_step(step: int, part: int) -> None:
+    losses = np.ones((1, 7))
+    losses[:, step - 1 :] = np.nan
+    failures = {0: TrainingFailure(0, step, step, "forward", "made up")}
+    cut = in_parts(replace(history(losses, losses), failures=failures), 3)
+    assert cut.failures[0].epoch == part
+    assert np.isnan(cut.epoch_loss[0]).tolist() == [each >= part for each in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_more_parts_than_steps_are_refused(count: int) -> None:
+    with pytest.raises(ValueError, match=f"count must be from 1 to 4, .*, got {count}"):
+        in_parts(FALLING, count)
 
 
 def test_a_level_of_an_epoch_is_reached_at_that_epoch() -> None:
