@@ -19,6 +19,7 @@ from packaging.version import Version
 
 import anode
 import anode_lab
+from anode_lab.runs import RECORDED
 from publishing.project import HOME, Project
 
 # Of each package, from the bottom upwards: a module imports only from those before it, and the
@@ -313,3 +314,11 @@ def test_no_file_names_a_machine() -> None:
     for name, text in texts():
         assert not MACHINE.search(text), name
         assert [host for host in hosts if host in text] == [], name
+
+
+def test_records_of_every_recorded_experiment_are_installed() -> None:
+    """Colab has no sources: a chapter there reads what the package brings."""
+    installed = PYPROJECT["tool"]["setuptools"]["data-files"]
+    for name in RECORDED:
+        wanted = [f"results/{name}/*.json", f"results/{name}/*.safetensors"]
+        assert installed.get(f"share/anode/results/{name}") == wanted, name
