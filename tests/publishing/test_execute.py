@@ -189,7 +189,7 @@ raise SystemExit(cli.main(["execute", "--jobs", "1", "-p", "profile=smoke"]))
     )
     until(lambda: started.exists() and started.read_text() != "", 60)
     build.send_signal(ending)
-    out, err = build.communicate(timeout=120)
+    out, err = build.communicate(timeout=30)
     assert out.startswith("executing a …") or through
     assert "executing b …" not in out
     until(lambda: not runs(int(started.read_text())), 30)
