@@ -15,7 +15,7 @@ from anode.data import Data
 from anode.training import History
 from anode_lab.figures.parts.curves import (
     census,
-    draw_curves,
+    draw_loss_and_nfe,
     finish_epochs,
     from_zero,
     legend_of_models,
@@ -89,9 +89,8 @@ def loss_nfe_and_both(histories: Mapping[str, History], title: str) -> Figure:
         title: What the models were trained on.
     """
     fig, (loss, nfe, both) = panels(3, 3.6)
+    draw_loss_and_nfe(loss, nfe, histories)
     for label, history in histories.items():
-        draw_curves(loss, history.epoch_loss, label, history)
-        draw_curves(nfe, history.epoch_nfe, label, history)
         _draw_nfe_against_loss(both, label, history)
     loss.set(yscale="log", xlabel="epoch", ylabel="training loss", title="Loss")
     nfe.set(xlabel="epoch", ylabel="evaluations, forward", title="NFE")
@@ -122,9 +121,7 @@ def by_updates(columns: Mapping[str, Mapping[str, History]], part: int) -> Figur
     fig, axes = panels(len(columns), 4.8, rows=2, sharex=True, sharey="row", grid="both")
     losses, evaluations = axes[: len(columns)], axes[len(columns) :]
     for loss, nfe, (title, histories) in zip(losses, evaluations, columns.items(), strict=True):
-        for label, history in histories.items():
-            draw_curves(loss, history.epoch_loss, label, history)
-            draw_curves(nfe, history.epoch_nfe, label, history)
+        draw_loss_and_nfe(loss, nfe, histories)
         loss.set(yscale="log", title=title)
         nfe.set(xscale="log", xlabel="updates of the weights")
     losses[0].set_ylabel("training loss")

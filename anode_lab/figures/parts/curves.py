@@ -37,9 +37,7 @@ def loss_and_nfe(
         floor: Proven lower bound of the Neural ODE's loss, drawn as a line.
     """
     fig, (loss, nfe) = panels(2, 3.3, grid="both")
-    for label, history in histories.items():
-        draw_curves(loss, history.epoch_loss, label, history)
-        draw_curves(nfe, history.epoch_nfe, label, history)
+    draw_loss_and_nfe(loss, nfe, histories)
     if floor is not None:
         loss.axhline(floor, color=palette.ink(), linewidth=1, linestyle=(0, (1, 1)))
         loss.annotate(
@@ -53,6 +51,13 @@ def loss_and_nfe(
     title = mean_of(histories).replace(", but", ",\nbut")  # it has one panel's width
     nfe.legend(handles=handles, title=f"{title} (thin: each)", loc="lower right")
     return fig
+
+
+def draw_loss_and_nfe(loss: Axes, nfe: Axes, histories: Mapping[str, History]) -> None:
+    """Draw the curves of each model: losses into one panel, forward evaluations into another."""
+    for label, history in histories.items():
+        draw_curves(loss, history.epoch_loss, label, history)
+        draw_curves(nfe, history.epoch_nfe, label, history)
 
 
 def draw_curves(ax: Axes, values: Floats, label: str, history: History) -> Line2D:
