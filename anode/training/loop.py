@@ -19,6 +19,7 @@ from anode.models import Model
 from anode.training.adam import StackedAdam
 from anode.training.batches import Batches, Sets
 from anode.training.checkpoint import Checkpoint
+from anode.training.denormals import flushed_denormals
 from anode.training.history import History, Recorder
 from anode.training.loss import Loss, Measure, evaluate, features_of, losses, with_nan
 
@@ -84,6 +85,7 @@ def _numbers(name: str, value: Any, **limits: float) -> float | tuple[float, ...
 
 
 @torch.enable_grad()
+@flushed_denormals()
 def train(
     model: Model,
     data: Sets,
@@ -99,6 +101,7 @@ def train(
 
     The seed of a replica determines its order of the data. A replica whose solve fails, or whose
     loss or gradient is not finite, stops with the weights from before that step; others continue.
+    Numbers too small for a processor to compute with at full speed count as zero meanwhile.
 
     Args:
         model: R replicas.
