@@ -99,9 +99,8 @@ def train(
 ) -> History:
     """Train all replicas of ``model`` with Adam, in place and on the device where it is.
 
-    The seed of a replica determines its order of the data. A replica whose solve fails, or whose
-    loss or gradient is not finite, stops with the weights from before that step; others continue.
-    Numbers too small for a processor to compute with at full speed count as zero meanwhile.
+    A replica's seed determines its order of the data. One whose solve fails, or whose loss or
+    gradient is not finite, stops with the weights from before that step. Denormals count as zero.
 
     Args:
         model: R replicas.

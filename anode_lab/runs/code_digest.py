@@ -36,7 +36,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from anode_lab.runs.syntax import Chain, Module, Target, chains, executed, strings, structure
+from anode_lab.runs.syntax import Chain, Contents, Module, Target, executed, structure
 
 PACKAGES = ("anode", "anode_lab")
 HOME = Path(__file__).parents[2]
@@ -77,7 +77,6 @@ class Code:
         self._hashes: dict[Statement, str] = {}
         self._written: dict[Statement, str] = {}
         self._named: dict[Statement, list[Path]] = {}
-        self._names: dict[Statement, frozenset[Chain]] = {}
 
     def digest(self, *roots: Any, registries: bool = False) -> str:
         """Digest functions and classes with all that they reach, as 16 hexadecimal digits.
@@ -170,7 +169,8 @@ class Code:
     def _used_by(self, source: str) -> set[Statement]:
         """The statements that a piece of source uses itself, or executes by importing."""
         here = Module(source)
-        used = [s for node in here.body for each in self._used(here, node).values() for s in each]
+        found = (self._used(here, contents) for contents in here.contents)
+        used = [s for named in found for statements in named.values() for s in statements]
         modules = {t.module for t in here.imports.values()} & self._paths.keys()
         loose = [Statement(m, number) for m in modules for number in self._module(m).loose]
         return {*used, *loose}
@@ -179,24 +179,19 @@ class Code:
         """The names that a statement uses, each with the statements that it leads to."""
         if statement not in self._found:
             here = self._module(statement.module)
-            self._found[statement] = self._used(here, here.body[statement.number])
+            self._found[statement] = self._used(here, here.contents[statement.number])
         return self._found[statement]
 
-    def _chains(self, statement: Statement) -> frozenset[Chain]:
-        if statement not in self._names:
-            self._names[statement] = frozenset(chains(self._node(statement)))
-        return self._names[statement]
-
-    def _used(self, here: Module, node: ast.stmt) -> dict[Chain, frozenset[Statement]]:
-        imports = here.imports | here.imported(node)
+    def _used(self, here: Module, contents: Contents) -> dict[Chain, frozenset[Statement]]:
+        imports = here.imports | contents.imports
         found: dict[Chain, frozenset[Statement]] = {}
-        for chain in set(chains(node)):
+        for chain in contents.chains:
             named = {Statement(here.name, n) for n in here.binds.get(chain[0], ()) if here.name}
             unknown = None if chain[0] in here.binds else imports.get("*")
             if target := imports.get(chain[0], unknown):
                 named |= self._follow(target, chain[1:])
             found[chain] = frozenset(named)
-        for text in strings(node):
+        for text in contents.strings:
             if _DOTTED.fullmatch(text) and text in self._paths:
                 found[text,] = frozenset(self._whole(text))
         return {chain: statements for chain, statements in found.items() if statements}
@@ -231,7 +226,7 @@ class Code:
         return makers
 
     def _looked_for(self, statement: Statement) -> set[Statement]:
-        if ("__path__",) not in self._chains(statement):
+        if ("__path__",) not in self._contents(statement).chains:
             return set()
         below = [name for name in self._paths if name.startswith(f"{statement.module}.")]
         return {found for name in below for found in self._whole(name)}
@@ -263,10 +258,10 @@ class Code:
     def _line(self, statement: Statement) -> str:
         """Digest of what a statement does, and of what each name in it leads to."""
         if statement not in self._written:
-            here, node = self._module(statement.module), self._node(statement)
-            imports = here.imports | here.imported(node)
+            contents = self._contents(statement)
+            imports = self._module(statement.module).imports | contents.imports
             named = {c: sorted(map(self._digest, to)) for c, to in self._uses(statement).items()}
-            heads = {c[0] for c in self._chains(statement)} & imports.keys()
+            heads = {c[0] for c in contents.chains} & imports.keys()
             libraries = [
                 (h, str(imports[h])) for h in heads if imports[h].module not in self._paths
             ]
@@ -282,11 +277,14 @@ class Code:
     def _node(self, statement: Statement) -> ast.stmt:
         return self._module(statement.module).body[statement.number]
 
+    def _contents(self, statement: Statement) -> Contents:
+        return self._module(statement.module).contents[statement.number]
+
     def _files(self, statement: Statement) -> list[Path]:
         """The files beside a statement's module that it names."""
         if statement not in self._named:
             folder = self._paths[statement.module].parent
-            texts = {text for text in strings(self._node(statement)) if _FILE.fullmatch(text)}
+            texts = {t for t in self._contents(statement).strings if _FILE.fullmatch(t)}
             self._named[statement] = [folder / t for t in sorted(texts) if (folder / t).is_file()]
         return self._named[statement]
 

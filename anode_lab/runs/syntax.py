@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 Chain = tuple[str, ...]
@@ -21,6 +21,25 @@ class Target:
     name: str | None = None
 
 
+@dataclass
+class Contents:
+    """What stands anywhere in a statement.
+
+    Attributes:
+        imports: The names that imports bind.
+        chains: All chains, each as long as it is.
+        strings: All strings.
+        filled: The chains of containers that something is put into.
+        definitions: The names of functions and classes.
+    """
+
+    imports: dict[str, Target] = field(default_factory=dict)
+    chains: set[Chain] = field(default_factory=set)
+    strings: set[str] = field(default_factory=set)
+    filled: set[Chain] = field(default_factory=set)
+    definitions: set[str] = field(default_factory=set)
+
+
 class Module:
     """The statements at the top of a module.
 
@@ -28,6 +47,7 @@ class Module:
         name: Dotted name of the module; empty for a piece of source.
         package: Whether the module is the ``__init__`` of a package.
         body: The statements that do something: all but imports and lone strings.
+        contents: What stands in each of these.
         imports: The names that imports outside of definitions bind.
         binds: Each name that statements bind, with the indices of these statements.
         loose: Indices of the statements that are no definitions or assignments.
@@ -38,32 +58,61 @@ class Module:
 
     def __init__(self, text: str, name: str = "", *, package: bool = False) -> None:
         self.name, self.package = name, package
-        body = ast.parse(text).body
-        outside = [node for node in body if not isinstance(node, DEFINITION)]
-        self.imports = {k: v for node in outside for k, v in self.imported(node).items()}
-        self.body = [node for node in body if not _is_silent(node)]
+        self.imports: dict[str, Target] = {}
+        self.body: list[ast.stmt] = []
+        self.contents: list[Contents] = []
         self.binds: dict[str, set[int]] = {}
         self.loose: set[int] = set()
-        for number, node in enumerate(self.body):
-            if not isinstance(node, (*DEFINITION, ast.Assign, ast.AnnAssign, ast.AugAssign)):
-                self.loose.add(number)
-            for bound in _bound(node):
-                self.binds.setdefault(bound, set()).add(number)
+        for node in ast.parse(text).body:
+            contents = Contents()
+            self._read(node, contents)
+            if not isinstance(node, DEFINITION):
+                self.imports |= contents.imports
+            if not _is_silent(node):
+                self._add(node, contents)
 
-    def imported(self, statement: ast.stmt) -> dict[str, Target]:
-        """The names that imports anywhere in a statement bind."""
+    def _add(self, node: ast.stmt, contents: Contents) -> None:
+        number = len(self.body)
+        self.body.append(node)
+        self.contents.append(contents)
+        if not isinstance(node, (*DEFINITION, ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            self.loose.add(number)
+        for bound in _bound(node):
+            self.binds.setdefault(bound, set()).add(number)
+
+    def _read(self, node: ast.AST, found: Contents) -> None:
+        """Add what stands in a node. All is found on one way, because every key needs all code."""
+        if isinstance(node, (ast.Name, ast.Attribute)) and (name := chain(node)):
+            found.chains.add(name)
+            return
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str):
+                found.strings.add(node.value)
+            return
+        if isinstance(node, _IMPORT):
+            found.imports |= self._imported(node)
+        elif isinstance(node, DEFINITION):
+            found.definitions.add(node.name)
+        elif container := _filled(node):
+            found.filled.add(container)
+        for part in node._fields:
+            below = getattr(node, part, None)
+            for each in below if isinstance(below, list) else (below,):
+                if isinstance(each, ast.AST):
+                    self._read(each, found)
+
+    def _imported(self, node: ast.Import | ast.ImportFrom) -> dict[str, Target]:
         found = {}
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    whole = alias.name if alias.asname else alias.name.partition(".")[0]
-                    found[alias.asname or whole] = Target(whole)
-            elif isinstance(node, ast.ImportFrom):
-                parts = self.name.split(".")
-                above = parts[: len(parts) - node.level + self.package] if node.level else []
-                module = ".".join([*above, *([node.module] if node.module else [])])
-                for alias in node.names:
-                    found[alias.asname or alias.name] = Target(module, alias.name)
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                found[alias.asname or whole] = Target(whole)
+        else:
+            parts = self.name.split(".")
+            above = parts[: len(parts) - node.level + self.package] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                found[alias.asname or alias.name] = Target(module, alias.name)
         return found
 
     @cached_property
@@ -73,25 +122,12 @@ class Module:
         A class that has ``__init_subclass__`` is its own container.
         """
         found = {}
-        for number, node in enumerate(self.body):
+        for number, (node, contents) in enumerate(zip(self.body, self.contents, strict=True)):
             if isinstance(node, DEFINITION):
-                kept = {container for each in ast.walk(node) for container in self._kept(each)}
-                own = any(
-                    getattr(each, "name", "") == "__init_subclass__" for each in ast.walk(node)
-                )
-                if kept or own:
+                kept = {c for c in contents.filled if c[0] in self.binds or c[0] in self.imports}
+                if kept or "__init_subclass__" in contents.definitions:
                     found[number] = kept | {(node.name,)}
         return found
-
-    def _kept(self, node: ast.AST) -> Iterator[Chain]:
-        container: ast.AST | None = None
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            container = node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            container = node.func.value if node.func.attr in _STORING else None
-        name = chain(container) if container else ()
-        if name and (name[0] in self.binds or name[0] in self.imports):
-            yield name
 
 
 def structure(node: object) -> str:
@@ -123,22 +159,6 @@ def chain(node: ast.AST) -> Chain:
     return (node.id, *reversed(names)) if isinstance(node, ast.Name) else ()
 
 
-def chains(node: ast.AST) -> Iterator[Chain]:
-    """All chains in a statement, each as long as it is."""
-    if found := chain(node):
-        yield found
-    else:
-        for child in ast.iter_child_nodes(node):
-            yield from chains(child)
-
-
-def strings(node: ast.AST) -> Iterator[str]:
-    """All strings in a statement."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Constant) and isinstance(each.value, str):
-            yield each.value
-
-
 def executed(node: ast.AST) -> Iterator[Chain]:
     """What a statement calls, inherits from or decorates with when its module is imported."""
     if isinstance(node, DEFINITION):
@@ -151,6 +171,15 @@ def executed(node: ast.AST) -> Iterator[Chain]:
     if not isinstance(node, ast.Lambda):
         for child in ast.iter_child_nodes(node):
             yield from executed(child)
+
+
+def _filled(node: ast.AST) -> Chain:
+    """The chain of the container that an expression puts something into; empty if it puts none."""
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return chain(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return chain(node.func.value) if node.func.attr in _STORING else ()
+    return ()
 
 
 def _is_silent(node: object) -> bool:
