@@ -27,6 +27,7 @@ from publishing.project import HOME, Project
 ORDER = {
     "anode": (
         "arrays",
+        "denormals",
         "checks",
         "atomic_write",
         "seeding",

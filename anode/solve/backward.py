@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from anode.denormals import flushed_denormals
 from anode.fields import PullBack, VectorField
 
 Weights = tuple[Tensor, ...]
@@ -36,7 +37,7 @@ class _Attached(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         inputs = ctx.saved_tensors  # torch raises here if one was changed in place
-        with torch.no_grad():
+        with torch.no_grad(), flushed_denormals():
             found = ctx.pull_back(gradient.detach())
         if torch.is_grad_enabled():
             found = _Final.apply(len(found), *found, gradient, *inputs)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from anode.denormals import flushed_denormals
 from anode.fields import VectorField
 from anode.own_field import STACK, Own, OwnField
 from anode.solve import compiled, fixed_steps, runge_kutta, torchdiffeq
@@ -17,6 +18,7 @@ from anode.solve.solution import Solution
 from anode.solve.tableaus import Method
 
 
+@flushed_denormals()
 def integrate(
     field: VectorField | Own, h0: Tensor, times: Tensor, settings: SolverSettings | None = None
 ) -> Solution:
@@ -33,7 +35,9 @@ def integrate(
     Returns:
         The states at ``times``, the cost, and how each replica's solve ended.
 
-    On CUDA this turns TF32 off, and leaves it off: see :func:`keep_precision`.
+    On a CPU, denormal numbers count as zero meanwhile, and on a way back that is not torch's own:
+    see ``anode.denormals``. On CUDA this turns TF32 off, and leaves it off:
+    see :func:`keep_precision`.
 
     Raises:
         ValueError: If shapes, dtype or device of the arguments do not fit together, torch's

@@ -15,11 +15,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from anode.checks import integer, member, number
+from anode.denormals import flushed_denormals
 from anode.models import Model
 from anode.training.adam import StackedAdam
 from anode.training.batches import Batches, Sets
 from anode.training.checkpoint import Checkpoint
-from anode.training.denormals import flushed_denormals
 from anode.training.history import History, Recorder
 from anode.training.loss import Loss, Measure, evaluate, features_of, losses, with_nan
 

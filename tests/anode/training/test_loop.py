@@ -193,34 +193,6 @@ def test_measuring_does_not_change_the_training() -> None:
     np.testing.assert_array_equal(train(node(), data, SETTINGS).step_loss, watched.step_loss)
 
 
-def flushes() -> bool:
-    """Whether the processor takes a denormal number for zero."""
-    return bool(torch.tensor(1e-40, dtype=torch.float32) == 0)
-
-
-@pytest.mark.skipif(not torch.set_flush_denormal(False), reason="torch cannot switch it here")
-@pytest.mark.parametrize("before", [False, True])
-def test_denormal_numbers_count_as_zero_in_a_training_and_no_longer(before: bool) -> None:
-    """They made a step with weight decay twenty times as long."""
-    seen = []
-
-    def look(epoch: int) -> None:
-        seen.append(flushes())
-        if epoch == 2:
-            raise InterruptedError
-
-    try:
-        torch.set_flush_denormal(before)
-        with pytest.raises(InterruptedError):
-            train(node(), spheres(), SETTINGS, after_epoch=look)
-        assert flushes() == before
-        train(node(), spheres(), SETTINGS)
-        assert flushes() == before
-    finally:
-        torch.set_flush_denormal(False)
-    assert seen == [True, True, True]
-
-
 def test_every_sample_is_seen_once_an_epoch_in_an_order_of_each_seed() -> None:
     data = Data(torch.arange(10.0)[:, None], torch.arange(10.0)[:, None], "numbers")
     batches = Batches((0, 1), data, 4, torch.device("cpu"))
