@@ -81,7 +81,7 @@ class Module:
             self.binds.setdefault(bound, set()).add(number)
 
     def _read(self, node: ast.AST, found: Contents) -> None:
-        """Add what stands in a node. All is found on one way, because every key needs all code."""
+        """Add what stands in a node, all in one pass: each process reads all of the code."""
         if isinstance(node, (ast.Name, ast.Attribute)) and (name := chain(node)):
             found.chains.add(name)
             return

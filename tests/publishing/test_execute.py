@@ -162,6 +162,7 @@ def test_second_run_executes_only_what_failed(ran: Ran) -> None:
 def test_a_build_that_is_stopped_stops_its_chapters_and_keeps_how_far_they_came(
     book: Book, tmp_path: Path, ending: signal.Signals, through: str
 ) -> None:
+    """Also where the tests run in the background: then a shell cannot hear of an interrupt."""
     started = tmp_path / "started"
     for name in ("a", "b"):
         code = f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))"
@@ -178,7 +179,9 @@ raise SystemExit(cli.main(["execute", "--jobs", "1", "-p", "profile=smoke"]))
     if through:
         (tmp_path / "Makefile").write_text(f"all:\n\t@{' '.join(command)}\n")
         step = f"exec {HOME}/scripts/stoppable make -C {tmp_path} all"
-        command = ["bash", "-e", "-c", f"true\n{step}"]
+        listening = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL)"
+        command = [sys.executable, "-c", f"{listening}; os.execvp('bash', sys.argv[1:])"]
+        command += ["bash", "-e", "-c", f"true\n{step}"]
     build = subprocess.Popen(
         command,
         env=os.environ | {"PYTHONPATH": str(HOME)},
