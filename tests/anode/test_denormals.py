@@ -1,5 +1,7 @@
 """Solves and trainings take denormal numbers for zero, and leave the processor as it was."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +53,20 @@ def test_they_count_as_zero_within_and_as_before_afterwards(before: bool) -> Non
     with flushed_denormals():
         assert flushes()
     assert flushes() == before
+
+
+def test_torchs_threads_take_it_over_when_they_begin_within() -> None:
+    """In a process of its own, in which torch has begun no threads yet."""
+    code = """
+import numpy, torch
+from anode.denormals import flushed_denormals
+torch.set_num_threads(2)
+small = torch.from_numpy(numpy.full(1 << 20, 1e-40, dtype="float32"))
+with flushed_denormals():
+    assert not (small * 1).numpy().any()
+assert small.numpy().all() and bool(small[0] * 1)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(
