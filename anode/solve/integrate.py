@@ -36,8 +36,8 @@ def integrate(
         The states at ``times``, the cost, and how each replica's solve ended.
 
     On a CPU, denormal numbers count as zero meanwhile, and on a way back that is not torch's own:
-    see ``anode.denormals``. On CUDA this turns TF32 off, and leaves it off:
-    see :func:`keep_precision`.
+    see ``anode.denormals``. On CUDA this turns TF32 off, and leaves it off: see
+    :func:`keep_precision`.
 
     Raises:
         ValueError: If shapes, dtype or device of the arguments do not fit together, torch's
