@@ -48,8 +48,10 @@ class Measurement:
     failed: int
 
     def __str__(self) -> str:
-        numbers = f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
-        return numbers if np.isfinite(self.value) else "–"
+        if not np.isfinite(self.value):
+            return "–"
+        ends = f"[{self.low:.3g}, {self.high:.3g}]"
+        return f"{self.value:.3g} {ends if self.seeds - self.failed > 1 else '(no interval)'}"
 
 
 def measure(values: Floats, unit: str, average: Average = Average.MEAN) -> Measurement:

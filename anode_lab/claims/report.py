@@ -97,10 +97,10 @@ def beside_the_paper(judgements: Sequence[Judgement]) -> str:
     """
     rows = [row for judgement in judgements for row in judgement.rows()]
     words = {
-        Verdict.SUPPORTED: "agree with the paper",
-        Verdict.NOT_SUPPORTED: "disagree",
-        Verdict.UNDECIDED: "leave it undecided",
-        Verdict.NOT_TESTABLE: "were not measured on enough seeds",
+        Verdict.SUPPORTED: "in agreement with the paper",
+        Verdict.NOT_SUPPORTED: "in disagreement",
+        Verdict.UNDECIDED: "undecided",
+        Verdict.NOT_TESTABLE: "not measured on enough seeds",
     }
     told = []
     for verdict, word in words.items():

@@ -262,11 +262,11 @@ def test_what_disagrees_with_the_paper_is_told_with_its_number() -> None:
     )
     told, _, listed, _, line = beside_the_paper([judgement]).splitlines()
     assert "Of the 2 parts" in told
-    assert "1 agree with the paper (C6a); 1 disagree (C6b)." in told
+    assert "1 in agreement with the paper (C6a); 1 in disagreement (C6b)." in told
     assert listed == "Those that disagree:"
     assert re.match(r"- C6b, .*: 3\.\d+ \[\S+, \S+\]\. The paper: ", line)
     alone = beside_the_paper([BY_ID["C13"].judge({})])
-    assert alone.endswith("2 were not measured on enough seeds (C13a, C13b).")
+    assert alone.endswith("2 not measured on enough seeds (C13a, C13b).")
 
 
 def test_what_was_run_names_the_data_and_what_of_the_paper_was_not(

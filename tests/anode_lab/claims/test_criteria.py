@@ -77,6 +77,15 @@ def test_what_is_known_of_few_or_equal_numbers(average: Average) -> None:
     assert str(none) == "–"
 
 
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [((1.5, 1.5), "1.5 [1.5, 1.5]"), ((1.5, nan), "1.5 (no interval)"), ((nan, nan), "–")],
+)
+def test_a_number_without_an_interval_says_so(values: tuple[float, ...], text: str) -> None:
+    for average in Average:
+        assert str(measure(np.array(values), "", average)) == text
+
+
 def test_geometric_mean_of_what_is_not_positive_is_refused() -> None:
     with pytest.raises(ValueError, match="needs positive numbers, got -1"):
         measure(np.array([1.0, -1.0]), "", Average.GEOMETRIC)
