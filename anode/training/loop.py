@@ -100,7 +100,7 @@ def train(
     """Train all replicas of ``model`` with Adam, in place and on the device where it is.
 
     A replica's seed determines its order of the data. One whose solve fails, or whose loss or
-    gradient is not finite, stops with the weights from before that step. Denormals count as zero.
+    gradient is not finite, stops alone, with its weights before that step. Denormals count as zero.
 
     Args:
         model: R replicas.

@@ -50,8 +50,9 @@ class Measurement:
     def __str__(self) -> str:
         if not np.isfinite(self.value):
             return "–"
-        ends = f"[{self.low:.3g}, {self.high:.3g}]"
-        return f"{self.value:.3g} {ends if self.seeds - self.failed > 1 else '(no interval)'}"
+        known = np.isfinite(self.high)
+        ends = f"[{self.low:.3g}, {self.high:.3g}]" if known else "(no interval)"
+        return f"{self.value:.3g} {ends}"
 
 
 def measure(values: Floats, unit: str, average: Average = Average.MEAN) -> Measurement:
